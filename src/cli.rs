@@ -1,0 +1,306 @@
+//! What a user can say. Values check themselves, so that a typo is a usage error before anything happens.
+
+use std::num::NonZeroUsize;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::PossibleValue};
+
+use crate::{
+    cluster::{
+        delete::Cascade,
+        flags::{ConnectionFlags, go_bool, non_empty},
+    },
+    duration::HumanDuration,
+    group::MixedGroups,
+    retention::{Policy, Treatment},
+    selector::{LabelKey, Selector},
+};
+
+const AFTER_HELP: &str = "\
+Job families (--mixed-groups): a family is the Job's name without its generated endings. Trailing '-' segments are \
+stripped while they are all digits; hex of six or more with at least one digit; five characters of \
+bcdfghjklmnpqrstvwxz2456789; or a version such as v2, r12, 1.2.3. If everything would be stripped, the name itself is \
+the family.
+
+Always kept: Jobs that are terminating, and Jobs that are protected (the annotation or label jobclean/keep is \"true\", \
+or argocd.argoproj.io/sync-options holds Delete=false or Prune=false).
+
+Exit codes: 0 done, nothing to do, or dry run without failures; 1 an error before any delete; 2 usage; 3 some deletes \
+failed or were not tried; 4 declined at the question; 130 interrupted (SIGINT), 143 (SIGTERM)";
+
+/// Keep the newest Job of every cleanup group and delete the rest
+///
+/// Lists the Jobs that carry a label, groups them by namespace and label value, keeps the newest of each group, shows
+/// a plan with a reason for every Job, asks, and deletes exactly the rest.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kubectl-jobclean",
+    bin_name = "kubectl jobclean",
+    version,
+    after_long_help = AFTER_HELP,
+    args_conflicts_with_subcommands = true,
+    max_term_width = 120
+)]
+pub struct Cli {
+    /// What to do instead of cleaning.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Which Jobs.
+    #[command(flatten)]
+    pub which: Which,
+    /// What is kept.
+    #[command(flatten)]
+    pub kept: Kept,
+    /// What happens then.
+    #[command(flatten)]
+    pub action: Action,
+    /// What is shown.
+    #[command(flatten)]
+    pub output: Output,
+    /// Where.
+    #[command(flatten)]
+    pub connection: ConnectionFlags,
+}
+
+/// What to do instead of cleaning.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum Command {
+    /// Print the version
+    Version,
+}
+
+/// Which Jobs.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which Jobs")]
+pub struct Which {
+    /// Group Jobs by the value of this label; repeat for a composite group
+    #[arg(
+        short = 'L',
+        long = "label",
+        value_name = "KEY",
+        env = "JOBCLEAN_LABEL",
+        hide_env_values = true,
+        default_value = "argocd.argoproj.io/instance"
+    )]
+    pub labels: Vec<LabelKey>,
+    /// Look in this namespace [default: that of the context]
+    #[arg(short, long, value_name = "NS", value_parser = namespace)]
+    pub namespace: Option<String>,
+    /// Look in every namespace; wins over --namespace
+    #[arg(short = 'A', long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true", hide_default_value = true, action = ArgAction::Set)]
+    pub all_namespaces: bool,
+    /// Look only at Jobs that match this label selector as well
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub selector: Option<Selector>,
+    /// Plan from a file of Jobs (JSON or YAML; - is stdin) without contacting a cluster
+    #[arg(short, long, value_name = "FILE", value_parser = non_empty, conflicts_with = "yes")]
+    pub filename: Option<String>,
+}
+
+/// What is kept.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What is kept")]
+pub struct Kept {
+    /// Keep the N newest of every group
+    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
+    pub keep: NonZeroUsize,
+    /// Keep the N newest Complete ones of every group as well
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub keep_succeeded: usize,
+    /// Keep the N newest Failed ones of every group as well
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub keep_failed: usize,
+    /// Keep what was created within this time: 90s, 45m, 12h, 7d, 1d12h
+    #[arg(long, value_name = "DURATION")]
+    pub keep_within: Option<HumanDuration>,
+    /// Judge Jobs that are not finished like any other, instead of keeping them
+    #[arg(long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true", hide_default_value = true, action = ArgAction::Set)]
+    pub include_active: bool,
+    /// Judge Jobs that have a controller (a CronJob's) like any other, instead of keeping them
+    #[arg(long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true", hide_default_value = true, action = ArgAction::Set)]
+    pub include_owned: bool,
+    /// What to do with a group that holds Jobs of different families
+    #[arg(long, value_name = "HOW", default_value = "hold")]
+    pub mixed_groups: MixedGroups,
+}
+
+/// What happens after the plan is shown.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What happens then")]
+pub struct Action {
+    /// Delete without asking
+    #[arg(short, long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true", hide_default_value = true, action = ArgAction::Set)]
+    pub yes: bool,
+    /// Change nothing: server (the default of the bare flag) tries every delete on the server, client only plans
+    #[arg(
+        long,
+        value_name = "HOW",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "none",
+        default_missing_value = "server",
+        hide_default_value = true
+    )]
+    pub dry_run: DryRun,
+    /// What becomes of the Jobs' Pods
+    #[arg(long, value_name = "HOW", default_value = "foreground")]
+    pub cascade: Cascade,
+    /// Have at most N deletes in flight, 1 to 256
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub concurrency: u16,
+    /// List N Jobs a page; 0 asks for all at once
+    #[arg(long, value_name = "N", default_value_t = 500, visible_alias = "limit")]
+    pub chunk_size: u32,
+}
+
+/// What is shown.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What is shown")]
+pub struct Output {
+    /// Print the plan or report in this form
+    #[arg(
+        short = 'o',
+        long = "output",
+        value_name = "FORMAT",
+        default_value = "table"
+    )]
+    pub format: Format,
+    /// Leave out the headers of tables
+    #[arg(long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true", hide_default_value = true, action = ArgAction::Set)]
+    pub no_headers: bool,
+    /// Say more on stderr; repeat for still more
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Say less on stderr: no progress, no warnings
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+/// Whether a run changes anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DryRun {
+    /// Change the cluster
+    None,
+    /// Only plan
+    Client,
+    /// Try every delete with dryRun=All
+    Server,
+}
+
+/// The form of the plan or report on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// One row a Job, grouped
+    Table,
+    /// The same with more columns
+    Wide,
+    /// One row a group
+    Summary,
+    /// One document
+    Json,
+    /// One document
+    Yaml,
+    /// job.batch/NAME of every Job to purge
+    Name,
+}
+
+impl ValueEnum for MixedGroups {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[MixedGroups::Hold, MixedGroups::Split, MixedGroups::Merge]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            MixedGroups::Hold => PossibleValue::new("hold").help("Purge nothing in it"),
+            MixedGroups::Split => {
+                PossibleValue::new("split").help("Make each family its own group")
+            }
+            MixedGroups::Merge => PossibleValue::new("merge").help("Ignore families"),
+        })
+    }
+}
+
+impl ValueEnum for Cascade {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Cascade::Background, Cascade::Foreground, Cascade::Orphan]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Cascade::Background => {
+                PossibleValue::new("background").help("The Job goes at once, its Pods later")
+            }
+            Cascade::Foreground => {
+                PossibleValue::new("foreground").help("The Pods go first, then the Job")
+            }
+            Cascade::Orphan => PossibleValue::new("orphan").help("The Pods stay"),
+        })
+    }
+}
+
+impl Kept {
+    /// The policy that the flags come to.
+    pub fn policy(&self) -> Policy {
+        let treatment = |include| {
+            if include {
+                Treatment::Judge
+            } else {
+                Treatment::Keep
+            }
+        };
+        Policy {
+            keep: self.keep,
+            keep_succeeded: self.keep_succeeded,
+            keep_failed: self.keep_failed,
+            keep_within: self.keep_within.map(|within| within.0),
+            active: treatment(self.include_active),
+            owned: treatment(self.include_owned),
+            mixed_groups: self.mixed_groups,
+        }
+    }
+}
+
+impl Cli {
+    /// What contradicts itself in a way that clap cannot see; a fragment for a usage error.
+    pub fn contradiction(&self) -> Option<String> {
+        let mut seen = Vec::new();
+        for label in &self.which.labels {
+            if seen.contains(&label) {
+                return Some(format!("the label {label} is given twice"));
+            }
+            seen.push(label);
+        }
+        if self.connection.insecure_skip_tls_verify
+            && self.connection.certificate_authority.is_some()
+        {
+            return Some(
+                "--certificate-authority and --insecure-skip-tls-verify cannot be used together"
+                    .to_owned(),
+            );
+        }
+        None
+    }
+}
+
+fn at_least_one(text: &str) -> Result<NonZeroUsize, &'static str> {
+    let number: usize = text.parse().map_err(|_| "it is not a number")?;
+    NonZeroUsize::new(number).ok_or("a group always keeps at least 1")
+}
+
+fn namespace(text: &str) -> Result<String, &'static str> {
+    let valid = text.len() <= 63
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    match text {
+        "" => Err("it is empty"),
+        _ if valid => Ok(text.to_owned()),
+        _ => Err("a namespace has lower-case letters, digits and '-', at most 63"),
+    }
+}

@@ -1,0 +1,154 @@
+//! One DELETE: exactly the Job that was planned, or nothing.
+
+use std::time::Duration;
+
+use http::{Request, StatusCode, header};
+use kube::{
+    api::{DeleteParams, Preconditions, PropagationPolicy},
+    client::Body,
+};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+
+use super::{
+    Cluster,
+    request::{Answer, Failure},
+};
+use crate::{job::Job, outcome::Outcome};
+
+/// How deletes are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeleteOptions {
+    /// What becomes of the Pods.
+    pub cascade: Cascade,
+    /// Whether anything is really deleted.
+    pub effect: Effect,
+}
+
+/// What becomes of a Job's Pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cascade {
+    /// The Job goes at once, its Pods later.
+    Background,
+    /// The Pods go first, then the Job.
+    Foreground,
+    /// The Pods stay.
+    Orphan,
+}
+
+/// Whether a delete takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It does.
+    Delete,
+    /// The server goes through all of it with `dryRun=All` and keeps the Job.
+    DryRun,
+}
+
+/// What one try came to.
+#[derive(Debug)]
+pub enum Attempt {
+    /// This is what became of the Job.
+    Settled(Outcome),
+    /// Nobody knows yet; the same request may be sent again.
+    Again {
+        /// Whether the server asked for fewer requests.
+        pressure: Pressure,
+        /// How long it asks to wait.
+        retry_after: Option<Duration>,
+        /// What happened, as a fragment.
+        why: String,
+    },
+}
+
+/// Whether the server wants fewer requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pressure {
+    /// It has not said so.
+    None,
+    /// It answered 429 or 503.
+    TooManyRequests,
+}
+
+/// Enough of the answer to a DELETE: a Status if the Job is gone, the Job if it waits for finalizers.
+#[derive(Deserialize)]
+struct Deleted {
+    kind: Option<String>,
+}
+
+impl Cluster {
+    /// Try once to delete the Job that was planned.
+    ///
+    /// The preconditions make a second try safe after a connection broke: it can only ever hit this very object.
+    pub async fn delete(&self, job: &Job, options: DeleteOptions) -> Attempt {
+        match self.call(request(job, options)).await {
+            Ok(answer) => settle(&answer, options.effect),
+            Err(failure @ Failure::Setup { .. }) => {
+                Attempt::Settled(Outcome::Failed(failure.words()))
+            }
+            Err(failure) => Attempt::Again {
+                pressure: Pressure::None,
+                retry_after: None,
+                why: failure.words(),
+            },
+        }
+    }
+}
+
+fn settle(answer: &Answer, effect: Effect) -> Attempt {
+    let outcome = match answer.status {
+        status if status.is_success() => {
+            match (effect, serde_json::from_slice::<Deleted>(&answer.body)) {
+                (Effect::DryRun, _) => Outcome::WouldDelete,
+                (Effect::Delete, Ok(deleted)) if deleted.kind.as_deref() == Some("Status") => {
+                    Outcome::Deleted
+                }
+                // Accepted, but by its answer not gone yet.
+                (Effect::Delete, _) => Outcome::Terminating,
+            }
+        }
+        StatusCode::NOT_FOUND if answer.api_status().reason == "NotFound" => Outcome::Gone,
+        StatusCode::CONFLICT => Outcome::Changed,
+        _ if answer.is_transient() => {
+            return Attempt::Again {
+                pressure: if answer.is_pushback() {
+                    Pressure::TooManyRequests
+                } else {
+                    Pressure::None
+                },
+                retry_after: answer.retry_after(),
+                why: answer.words(),
+            };
+        }
+        _ => Outcome::Failed(answer.words()),
+    };
+    Attempt::Settled(outcome)
+}
+
+fn request(job: &Job, options: DeleteOptions) -> Request<Body> {
+    let params = DeleteParams {
+        dry_run: options.effect == Effect::DryRun,
+        grace_period_seconds: None,
+        // Always sent: batch/v1 orphans the Pods where it is absent.
+        propagation_policy: Some(match options.cascade {
+            Cascade::Background => PropagationPolicy::Background,
+            Cascade::Foreground => PropagationPolicy::Foreground,
+            Cascade::Orphan => PropagationPolicy::Orphan,
+        }),
+        preconditions: Some(Preconditions {
+            uid: Some(job.uid.to_string()),
+            resource_version: Some(job.resource_version.to_string()),
+        }),
+    };
+    let body = serde_json::to_vec(&params).expect("delete options are plain data");
+    let escape = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    Request::delete(format!(
+        "/apis/batch/v1/namespaces/{}/jobs/{}",
+        escape(&job.namespace),
+        escape(&job.name)
+    ))
+    .header(header::CONTENT_TYPE, "application/json")
+    .header(header::ACCEPT, "application/json")
+    .body(Body::from(body))
+    .expect("escaped text makes a valid URI")
+}

@@ -1,0 +1,91 @@
+//! kubectl's connection flags, with kubectl's names and meanings.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::duration::RequestTimeout;
+
+/// How to reach the cluster, and as whom.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Connection (as in kubectl)")]
+pub struct ConnectionFlags {
+    /// Read the connection from this kubeconfig file
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Use this context of the kubeconfig
+    #[arg(long, value_name = "NAME", value_parser = non_empty)]
+    pub context: Option<String>,
+    /// Use this cluster of the kubeconfig
+    #[arg(long, value_name = "NAME", value_parser = non_empty)]
+    pub cluster: Option<String>,
+    /// Use this user of the kubeconfig
+    #[arg(long, value_name = "NAME", value_parser = non_empty)]
+    pub user: Option<String>,
+    /// Authenticate with this bearer token
+    #[arg(long, value_name = "TOKEN", value_parser = non_empty)]
+    pub token: Option<String>,
+    /// Impersonate this user
+    #[arg(long = "as", value_name = "USER", value_parser = non_empty)]
+    pub impersonate: Option<String>,
+    /// Impersonate this uid
+    #[arg(long = "as-uid", value_name = "UID", value_parser = non_empty, requires = "impersonate")]
+    pub impersonate_uid: Option<String>,
+    /// Impersonate this group; repeat for more
+    #[arg(long = "as-group", value_name = "GROUP", value_parser = non_empty, requires = "impersonate")]
+    pub impersonate_groups: Vec<String>,
+    /// Impersonate with this extra attribute; repeat for more
+    #[arg(long = "as-user-extra", value_name = "KEY=VALUE", value_parser = key_value, requires = "impersonate")]
+    pub impersonate_extra: Vec<(String, String)>,
+    /// Talk to the API server at this address
+    #[arg(short, long, value_name = "URL", value_parser = non_empty)]
+    pub server: Option<String>,
+    /// Expect this name in the server's certificate
+    #[arg(long, value_name = "NAME", value_parser = non_empty)]
+    pub tls_server_name: Option<String>,
+    /// Do not check the server's certificate
+    #[arg(long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true", hide_default_value = true, action = clap::ArgAction::Set)]
+    pub insecure_skip_tls_verify: bool,
+    /// Trust the certificate authority in this file
+    #[arg(long, value_name = "FILE")]
+    pub certificate_authority: Option<PathBuf>,
+    /// Authenticate with the client certificate in this file
+    #[arg(long, value_name = "FILE")]
+    pub client_certificate: Option<PathBuf>,
+    /// Authenticate with the client key in this file
+    #[arg(long, value_name = "FILE")]
+    pub client_key: Option<PathBuf>,
+    /// Give up on a request after this time, such as 5s or 2m; 0 waits for ever [default: 60s]
+    #[arg(long, value_name = "DURATION")]
+    pub request_timeout: Option<RequestTimeout>,
+    /// Ask the server not to compress its answers
+    #[arg(long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true", hide_default_value = true, action = clap::ArgAction::Set)]
+    pub disable_compression: bool,
+}
+
+/// A value that is not empty: an unset shell variable must not fall back to something else.
+pub fn non_empty(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() {
+        Err("it is empty")
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// A boolean as Go's flags read it.
+pub fn go_bool(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("it is neither true nor false"),
+    }
+}
+
+fn key_value(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write it as KEY=VALUE"),
+    }
+}

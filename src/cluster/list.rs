@@ -1,0 +1,297 @@
+//! All Jobs that carry the labels, as one snapshot: page after page of one resourceVersion, or nothing at all.
+
+use std::{collections::HashSet, time::Duration};
+
+use http::{Request, StatusCode, header};
+use jiff::Timestamp;
+use kube::client::Body;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::{
+    Cluster,
+    request::{Answer, Failure},
+};
+use crate::{
+    error::{Error, Exit},
+    intake::{Identity, Intake},
+    job::Job,
+    plan::{Snapshot, Source},
+    retry::{Backoff, Tries},
+    selector::{LabelKey, Selector},
+    wire,
+};
+
+/// Which Jobs to list.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// They carry all of these labels.
+    pub labels: Vec<LabelKey>,
+    /// They match this as well.
+    pub selector: Selector,
+    /// Where they are.
+    pub scope: Scope,
+    /// The most Jobs in one answer; 0 asks for all at once.
+    pub chunk_size: u32,
+}
+
+/// Where to look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// In every namespace.
+    AllNamespaces,
+    /// In one.
+    Namespace(String),
+}
+
+/// What happens while listing, for whoever shows it.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// So many Jobs have been read in all.
+    Read(usize),
+    /// It waits before it asks again.
+    Waiting {
+        /// For so long.
+        delay: Duration,
+        /// Why, as a fragment.
+        why: &'a str,
+    },
+    /// The snapshot is gone; it starts over with a new one.
+    StartingOver {
+        /// Why, as a fragment.
+        why: &'a str,
+    },
+}
+
+/// Protobuf costs the API server half the time of JSON; JSON is for servers that do not speak it.
+const ACCEPT: &str = "application/vnd.kubernetes.protobuf, application/json";
+/// How often a list is begun before it is given up.
+const MAX_STARTS: usize = 4;
+
+/// Why a page cannot be used.
+enum Trouble {
+    /// The snapshot is gone or was never one: begin anew.
+    StartOver(String),
+    /// It is no use to try again.
+    Fatal(Error),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Trouble {
+        Trouble::Fatal(error)
+    }
+}
+
+impl Cluster {
+    /// List the Jobs.
+    ///
+    /// # Errors
+    /// If any page of it cannot be had or read: part of a list would make an old Job look like the newest.
+    pub async fn list(
+        &self,
+        query: &Query,
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<Snapshot, Error> {
+        let mut starts = 1;
+        loop {
+            match self.list_once(query, on_event).await {
+                Ok(snapshot) => return Ok(snapshot),
+                Err(Trouble::Fatal(error)) => return Err(error),
+                Err(Trouble::StartOver(why)) if starts < MAX_STARTS => {
+                    starts += 1;
+                    on_event(Event::StartingOver { why: &why });
+                }
+                Err(Trouble::StartOver(why)) => {
+                    return Err(Error::new(
+                        Exit::Failure,
+                        format!(
+                            "cannot list Jobs: no consistent list in {MAX_STARTS} tries: {why}"
+                        ),
+                    )
+                    .hint(
+                        "try again, or with a larger --chunk-size so that fewer pages are needed",
+                    ));
+                }
+            }
+        }
+    }
+
+    async fn list_once(
+        &self,
+        query: &Query,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Snapshot, Trouble> {
+        let taken_at = Timestamp::now();
+        let mut intake = Intake::new(&query.labels, Identity::Required);
+        let mut jobs: Vec<Job> = Vec::new();
+        let mut resource_version: Option<String> = None;
+        let mut token: Option<String> = None;
+        loop {
+            let page = self.page(query, token.as_deref(), on_event).await?;
+            let meta = page.metadata.unwrap_or_default();
+            let version = meta.resource_version.unwrap_or_default();
+            match &resource_version {
+                None => resource_version = Some(version),
+                Some(first) if *first == version => {}
+                Some(_) => {
+                    return Err(Trouble::StartOver(
+                        "its pages are of different versions".to_owned(),
+                    ));
+                }
+            }
+            for job in page.items {
+                let job = intake.take(job).map_err(|error| {
+                    Error::new(
+                        Exit::Failure,
+                        format!("cannot list Jobs: the server sent {error}"),
+                    )
+                })?;
+                jobs.extend(job);
+            }
+            on_event(Event::Read(jobs.len()));
+            token = meta.continue_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                break;
+            }
+        }
+        let mut uids = HashSet::with_capacity(jobs.len());
+        if !jobs.iter().all(|job| uids.insert(&job.uid)) {
+            return Err(Trouble::StartOver("a Job is in it twice".to_owned()));
+        }
+        Ok(Snapshot {
+            source: Source::Cluster {
+                context: self.context.clone(),
+                server: self.server.clone(),
+            },
+            labels: query.labels.clone(),
+            resource_version: resource_version.unwrap_or_default(),
+            taken_at,
+            jobs,
+        })
+    }
+
+    /// One page, asked for again while that may help.
+    async fn page(
+        &self,
+        query: &Query,
+        token: Option<&str>,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> Result<wire::JobList, Trouble> {
+        let mut backoff = Backoff::new(Tries::for_list());
+        loop {
+            let (why, retry_after, give_up) = match self.call(query.request(token)).await {
+                Ok(answer) if answer.status == StatusCode::OK => match decode(&answer) {
+                    Ok(page) => return Ok(page),
+                    Err(why) => {
+                        let error = Error::new(
+                            Exit::Failure,
+                            format!(
+                                "cannot list Jobs: the answer of {} cannot be read: {why}",
+                                self.server
+                            ),
+                        );
+                        (why.to_string(), None, error)
+                    }
+                },
+                Ok(answer) if answer.status == StatusCode::GONE && token.is_some() => {
+                    return Err(Trouble::StartOver(answer.words()));
+                }
+                Ok(answer) => {
+                    let error = self.refusal(&answer, query);
+                    if !answer.is_transient() {
+                        return Err(error.into());
+                    }
+                    (answer.words(), answer.retry_after(), error)
+                }
+                Err(failure @ Failure::Setup { .. }) => {
+                    return Err(failure.into_error(&self.server).into());
+                }
+                Err(failure) => (failure.words(), None, failure.into_error(&self.server)),
+            };
+            let Some(delay) = backoff.next_delay(retry_after) else {
+                return Err(give_up.into());
+            };
+            on_event(Event::Waiting { delay, why: &why });
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    /// What it means that the server does not give the list.
+    fn refusal(&self, answer: &Answer, query: &Query) -> Error {
+        let words = answer.words();
+        match answer.status {
+            StatusCode::UNAUTHORIZED => Error::new(
+                Exit::Failure,
+                format!("{} does not accept your credentials: {words}", self.server),
+            )
+            .hint("log in again, or check the user of the context (kubectl config view --minify)"),
+            StatusCode::FORBIDDEN => {
+                Error::new(Exit::Failure, format!("cannot list Jobs: {words}")).hint(
+                    match query.scope {
+                        Scope::AllNamespaces => {
+                            "you need the verbs list and delete on jobs.batch in every namespace; \
+                         with rights in one namespace only, name it with -n"
+                        }
+                        Scope::Namespace(_) => {
+                            "you need the verbs list and delete on jobs.batch in that namespace"
+                        }
+                    },
+                )
+            }
+            StatusCode::NOT_FOUND => Error::new(
+                Exit::Failure,
+                format!(
+                    "cannot list Jobs: {} has no batch/v1 Jobs: {words}",
+                    self.server
+                ),
+            )
+            .hint("check that the address is that of a Kubernetes API server"),
+            _ => Error::new(Exit::Failure, format!("cannot list Jobs: {words}")),
+        }
+    }
+}
+
+impl Query {
+    /// The label selector that the server gets: every cleanup label exists, and what the user selects.
+    fn label_selector(&self) -> String {
+        let mut parts: Vec<String> = self.labels.iter().map(LabelKey::to_string).collect();
+        if !self.selector.is_empty() {
+            parts.push(self.selector.to_string());
+        }
+        parts.join(",")
+    }
+
+    /// Never with a resourceVersion: the first page is a fresh and consistent read.
+    fn request(&self, token: Option<&str>) -> Request<Body> {
+        let escape = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let mut uri = match &self.scope {
+            Scope::AllNamespaces => "/apis/batch/v1/jobs".to_owned(),
+            Scope::Namespace(namespace) => {
+                format!("/apis/batch/v1/namespaces/{}/jobs", escape(namespace))
+            }
+        };
+        uri += &format!("?labelSelector={}", escape(&self.label_selector()));
+        if self.chunk_size > 0 {
+            uri += &format!("&limit={}", self.chunk_size);
+        }
+        if let Some(token) = token {
+            uri += &format!("&continue={}", escape(token));
+        }
+        Request::get(uri)
+            .header(header::ACCEPT, ACCEPT)
+            .body(Body::empty())
+            .expect("escaped text makes a valid URI")
+    }
+}
+
+fn decode(answer: &Answer) -> Result<wire::JobList, wire::DecodeError> {
+    let content_type = answer
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    if content_type.starts_with("application/vnd.kubernetes.protobuf") {
+        wire::decode_protobuf(&answer.body)
+    } else {
+        wire::decode_json(&answer.body)
+    }
+}

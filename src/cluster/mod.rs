@@ -1,0 +1,27 @@
+//! The cluster: who and where it is, and the two things that are asked of it, `list` and `delete` on Jobs.
+
+pub mod connect;
+pub mod delete;
+pub mod flags;
+pub mod list;
+pub mod request;
+
+use std::time::Duration;
+
+use self::request::Warnings;
+
+/// A connection to one cluster, made once and shared by every request.
+#[derive(Clone)]
+pub struct Cluster {
+    client: kube::Client,
+    /// The kubeconfig context that led here; empty if none did.
+    pub context: String,
+    /// The address of the API server.
+    pub server: String,
+    /// The namespace that applies where none is asked for.
+    pub default_namespace: String,
+    /// The longest that one request may take, its answer's body included.
+    request_timeout: Option<Duration>,
+    /// What the server wants people to know, each text once.
+    pub warnings: Warnings,
+}

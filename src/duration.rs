@@ -1,0 +1,143 @@
+//! Lengths of time as users write them: `90s`, `45m`, `12h`, `7d`, `1d12h`.
+
+use std::{str::FromStr, time::Duration};
+
+/// A length of time with its units, largest first, each at most once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HumanDuration(pub Duration);
+
+/// Why a text is no length of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ParseDurationError {
+    /// It does not follow the form.
+    #[error("write it as 90s, 45m, 12h, 7d or 1d12h")]
+    Form,
+    /// It is longer than can be counted.
+    #[error("that is too long")]
+    TooLong,
+}
+
+const UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+
+impl FromStr for HumanDuration {
+    type Err = ParseDurationError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut rest = text;
+        let mut seconds: u64 = 0;
+        let mut units = UNITS.iter();
+        while !rest.is_empty() {
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            let (number, after) = rest.split_at(digits);
+            let unit_length = after.bytes().take_while(|b| !b.is_ascii_digit()).count();
+            let (unit, after) = after
+                .split_at_checked(unit_length)
+                .ok_or(ParseDurationError::Form)?;
+            if number.is_empty() {
+                return Err(ParseDurationError::Form);
+            }
+            let &(_, factor) = units
+                .find(|(name, _)| *name == unit)
+                .ok_or(ParseDurationError::Form)?;
+            seconds = number
+                .parse::<u64>()
+                .ok()
+                .and_then(|number| number.checked_mul(factor))
+                .and_then(|part| seconds.checked_add(part))
+                // More than any calendar holds is a slip of the finger.
+                .filter(|seconds| *seconds <= i64::MAX as u64)
+                .ok_or(ParseDurationError::TooLong)?;
+            rest = after;
+        }
+        if text.is_empty() {
+            return Err(ParseDurationError::Form);
+        }
+        Ok(HumanDuration(Duration::from_secs(seconds)))
+    }
+}
+
+/// kubectl's `--request-timeout`: a length of time, a bare number of seconds, or 0 for none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestTimeout(pub Option<Duration>);
+
+impl Default for RequestTimeout {
+    /// Long enough for a page from a busy server, short enough that nobody waits for ever.
+    fn default() -> Self {
+        RequestTimeout(Some(Duration::from_secs(60)))
+    }
+}
+
+impl FromStr for RequestTimeout {
+    type Err = ParseDurationError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let duration = match text.parse::<u32>() {
+            Ok(seconds) => Duration::from_secs(seconds.into()),
+            Err(_) => text.parse::<HumanDuration>()?.0,
+        };
+        Ok(RequestTimeout((!duration.is_zero()).then_some(duration)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (text, seconds) in [
+            ("90s", 90),
+            ("45m", 2_700),
+            ("12h", 43_200),
+            ("7d", 604_800),
+            ("1d12h", 129_600),
+            ("1d2h3m4s", 93_784),
+            ("0s", 0),
+        ] {
+            assert_eq!(
+                text.parse(),
+                Ok(HumanDuration(Duration::from_secs(seconds))),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_could_mean_something_else_is_refused() {
+        for text in [
+            "", "7", "d", "1h1d", "1h1h", "-1h", "1.5h", "1 h", "1D", "1w", "1mo", "1hd", "h1",
+            "٣d",
+        ] {
+            assert_eq!(
+                text.parse::<HumanDuration>(),
+                Err(ParseDurationError::Form),
+                "{text}"
+            );
+        }
+        for text in [
+            "99999999999999999999d",
+            "300000000000000d",
+            "9223372036854775808s",
+        ] {
+            assert_eq!(
+                text.parse::<HumanDuration>(),
+                Err(ParseDurationError::TooLong),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn request_timeouts() {
+        for (text, expected) in [
+            ("0", None),
+            ("0s", None),
+            ("5", Some(5)),
+            ("5s", Some(5)),
+            ("2m", Some(120)),
+        ] {
+            let expected = expected.map(Duration::from_secs);
+            assert_eq!(text.parse(), Ok(RequestTimeout(expected)), "{text}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Errors as a user meets them, and what the process exits with.
+
+use std::fmt;
+
+/// How the process ends. The numbers are part of the contract with scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, nothing to do, or a dry run without failures.
+    Success,
+    /// An error before any delete.
+    Failure,
+    /// The command line makes no sense.
+    Usage,
+    /// Some deletes failed or were not tried.
+    Incomplete,
+    /// The question was answered with no.
+    Declined,
+    /// SIGINT.
+    Interrupted,
+    /// SIGTERM.
+    Terminated,
+}
+
+impl Exit {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Success => 0,
+            Exit::Failure => 1,
+            Exit::Usage => 2,
+            Exit::Incomplete => 3,
+            Exit::Declined => 4,
+            Exit::Interrupted => 130,
+            Exit::Terminated => 143,
+        }
+    }
+}
+
+/// What went wrong, what to do about it, and how the process ends for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// How the process ends.
+    pub exit: Exit,
+    /// What happened and on what: a lowercase fragment without a full stop.
+    pub message: String,
+    /// What to do next, if there is something.
+    pub hint: Option<String>,
+}
+
+impl Error {
+    /// An error that ends the process so.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Error {
+        Error {
+            exit,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// With what to do next.
+    pub fn hint(self, hint: impl Into<String>) -> Error {
+        Error {
+            hint: Some(hint.into()),
+            ..self
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}

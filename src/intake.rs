@@ -1,0 +1,195 @@
+//! From what was read to what is judged: checks a wire Job, picks its cleanup labels, shares its strings.
+
+use std::{collections::HashSet, sync::Arc};
+
+use jiff::Timestamp;
+
+use crate::{
+    job::{Controller, Deletion, Job, Protection, State},
+    selector::LabelKey,
+    wire,
+};
+
+/// The annotation or label with which anybody can hold a Job.
+const KEEP_MARK: &str = "jobclean/keep";
+/// Where Argo CD keeps an object's sync options.
+const ARGO_SYNC_OPTIONS: &str = "argocd.argoproj.io/sync-options";
+
+/// Why a Job cannot be judged. One such Job fails the whole plan: a lost newest would make its predecessor look newest.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum IntakeError {
+    /// It has no name.
+    #[error("a Job without a name")]
+    NoName,
+    /// It has no creationTimestamp, so nobody can say how old it is.
+    #[error("Job {0} without a creationTimestamp")]
+    NoCreation(String),
+    /// A time is beyond what a calendar can hold.
+    #[error("Job {0} with a time out of range")]
+    TimeRange(String),
+    /// It has no uid or resourceVersion, without which no delete is safe.
+    #[error("Job {0} without a uid or resourceVersion")]
+    NoIdentity(String),
+}
+
+/// What a Job must have to be taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// A uid and a resourceVersion, since it may be deleted.
+    Required,
+    /// Neither: the plan is only to be looked at.
+    Optional,
+}
+
+/// Turns wire Jobs into Jobs, sharing equal strings between them.
+#[derive(Debug)]
+pub struct Intake {
+    labels: Vec<LabelKey>,
+    identity: Identity,
+    strings: HashSet<Arc<str>>,
+    value_lists: HashSet<Arc<[Arc<str>]>>,
+    controllers: HashSet<Arc<Controller>>,
+}
+
+impl Intake {
+    /// For Jobs that carry all of these labels.
+    pub fn new(labels: &[LabelKey], identity: Identity) -> Intake {
+        Intake {
+            labels: labels.to_vec(),
+            identity,
+            strings: HashSet::new(),
+            value_lists: HashSet::new(),
+            controllers: HashSet::new(),
+        }
+    }
+
+    /// Take a Job in; `None` if it lacks a cleanup label and so belongs to no group.
+    ///
+    /// # Errors
+    /// If it cannot be judged or not be deleted safely, see [`IntakeError`].
+    pub fn take(&mut self, job: wire::Job) -> Result<Option<Job>, IntakeError> {
+        let meta = job.metadata.unwrap_or_default();
+        let Some(label_values) = self.label_values(&meta) else {
+            return Ok(None);
+        };
+        let status = job.status.unwrap_or_default();
+        let protection = protection(&meta);
+        let controller = self.controller(&meta);
+        let namespace = meta.namespace.unwrap_or_default();
+        let name = meta
+            .name
+            .filter(|name| !name.is_empty())
+            .ok_or(IntakeError::NoName)?;
+        let who = || format!("{namespace}/{name}");
+        let uid = meta.uid.unwrap_or_default();
+        let resource_version = meta.resource_version.unwrap_or_default();
+        if self.identity == Identity::Required && (uid.is_empty() || resource_version.is_empty()) {
+            return Err(IntakeError::NoIdentity(who()));
+        }
+        let time = |time: Option<wire::Time>| match time.map(|time| time.seconds.unwrap_or(0)) {
+            None => Ok(None),
+            Some(seconds) => Timestamp::from_second(seconds)
+                .map(Some)
+                .map_err(|_| IntakeError::TimeRange(who())),
+        };
+        let (state, condition_time) = state(&status);
+        Ok(Some(Job {
+            created: time(meta.creation_timestamp)?
+                .ok_or_else(|| IntakeError::NoCreation(who()))?,
+            started: time(status.start_time)?,
+            finished: time(status.completion_time.or(condition_time))?,
+            state,
+            deletion: match meta.deletion_timestamp {
+                Some(_) => Deletion::Requested,
+                None => Deletion::None,
+            },
+            protection,
+            controller,
+            label_values,
+            namespace: self.share(&namespace),
+            name: name.into(),
+            uid: uid.into(),
+            resource_version: resource_version.into(),
+        }))
+    }
+
+    fn label_values(&mut self, meta: &wire::ObjectMeta) -> Option<Arc<[Arc<str>]>> {
+        let mut values = Vec::with_capacity(self.labels.len());
+        for index in 0..self.labels.len() {
+            let value = meta.labels.get(self.labels[index].as_str())?;
+            values.push(self.share(value));
+        }
+        if let Some(shared) = self.value_lists.get(values.as_slice()) {
+            return Some(Arc::clone(shared));
+        }
+        let shared: Arc<[Arc<str>]> = values.into();
+        self.value_lists.insert(Arc::clone(&shared));
+        Some(shared)
+    }
+
+    fn controller(&mut self, meta: &wire::ObjectMeta) -> Option<Arc<Controller>> {
+        let owner = meta
+            .owner_references
+            .iter()
+            .find(|owner| owner.controller == Some(true))?;
+        let controller = Arc::new(Controller {
+            kind: owner.kind.as_deref().unwrap_or_default().into(),
+            name: owner.name.as_deref().unwrap_or_default().into(),
+        });
+        if let Some(shared) = self.controllers.get(&controller) {
+            return Some(Arc::clone(shared));
+        }
+        self.controllers.insert(Arc::clone(&controller));
+        Some(controller)
+    }
+
+    fn share(&mut self, text: &str) -> Arc<str> {
+        if let Some(shared) = self.strings.get(text) {
+            return Arc::clone(shared);
+        }
+        let shared: Arc<str> = text.into();
+        self.strings.insert(Arc::clone(&shared));
+        shared
+    }
+}
+
+/// The state in kubectl's order of precedence, and when it was reached if it is a final one.
+fn state(status: &wire::JobStatus) -> (State, Option<wire::Time>) {
+    let holds = |kind: &str| {
+        status.conditions.iter().find(|condition| {
+            condition.kind.as_deref() == Some(kind) && condition.status.as_deref() == Some("True")
+        })
+    };
+    if let Some(condition) = holds("Complete") {
+        (State::Complete, condition.last_transition_time)
+    } else if let Some(condition) = holds("Failed") {
+        (State::Failed, condition.last_transition_time)
+    } else if holds("Suspended").is_some() {
+        (State::Suspended, None)
+    } else if holds("FailureTarget").is_some() {
+        (State::FailureTarget, None)
+    } else {
+        (State::Running, None)
+    }
+}
+
+/// Read generously: whoever wrote something like it meant the Job to stay.
+fn protection(meta: &wire::ObjectMeta) -> Option<Protection> {
+    let marked = [&meta.annotations, &meta.labels]
+        .into_iter()
+        .filter_map(|map| map.get(KEEP_MARK))
+        .any(|value| value.trim().eq_ignore_ascii_case("true"));
+    if marked {
+        return Some(Protection::KeepMark);
+    }
+    let holds_back = |option: &str| {
+        let option: String = option.chars().filter(|c| !c.is_whitespace()).collect();
+        ["Delete=false", "Prune=false"]
+            .iter()
+            .any(|kept| kept.eq_ignore_ascii_case(&option))
+    };
+    meta.annotations
+        .get(ARGO_SYNC_OPTIONS)
+        .is_some_and(|options| options.split(',').any(holds_back))
+        .then_some(Protection::ArgoSyncOptions)
+}

@@ -1,0 +1,207 @@
+//! A Job as far as a verdict needs it: who it is, how old it is, what state it is in, who claims it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+/// One Job of the cluster, reduced to what a verdict and a safe delete need.
+///
+/// Namespaces and label values are shared between Jobs: tens of thousands of rows name only a few of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Its namespace.
+    pub namespace: Arc<str>,
+    /// Its name, unique within the namespace at any one time.
+    pub name: Box<str>,
+    /// The server's identity of this very object; empty when it was read from a file that has none.
+    pub uid: Box<str>,
+    /// The version of the object that was read; opaque.
+    pub resource_version: Box<str>,
+    /// The value of every cleanup label, in the order in which the keys were asked for.
+    pub label_values: Arc<[Arc<str>]>,
+    /// `metadata.creationTimestamp`, whole seconds, by the server's clock.
+    pub created: Timestamp,
+    /// `status.startTime`.
+    pub started: Option<Timestamp>,
+    /// When it completed or failed.
+    pub finished: Option<Timestamp>,
+    /// What its conditions say.
+    pub state: State,
+    /// Whether `metadata.deletionTimestamp` is set, so that it is already on its way out.
+    pub deletion: Deletion,
+    /// Why it must stay, if somebody said so on the object itself.
+    pub protection: Option<Protection>,
+    /// Its controller, if it has one.
+    pub controller: Option<Arc<Controller>>,
+}
+
+/// What a Job's conditions say of it; only a condition whose status is `True` counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Finished with success.
+    Complete,
+    /// Finished without.
+    Failed,
+    /// `spec.suspend` took effect: it has no Pods, and may go on later.
+    Suspended,
+    /// It has failed, and its last Pods are still ending.
+    FailureTarget,
+    /// Anything else that is not finished, a Job without a Pod yet among them.
+    Running,
+}
+
+impl State {
+    /// Whether nothing more will happen to it.
+    pub fn is_finished(self) -> bool {
+        matches!(self, State::Complete | State::Failed)
+    }
+}
+
+/// Whether somebody has deleted the Job already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Deletion {
+    /// Nobody has.
+    None,
+    /// It has a deletionTimestamp and waits for its finalizers.
+    Requested,
+}
+
+/// How a Job says that it must not be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protection {
+    /// The annotation or label `jobclean/keep` is `true`.
+    KeepMark,
+    /// Argo CD's sync options hold `Delete=false` or `Prune=false`.
+    ArgoSyncOptions,
+}
+
+/// The ownerReference whose `controller` is true.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Controller {
+    /// Its kind, `CronJob` for one.
+    pub kind: Box<str>,
+    /// Its name, in the Job's namespace.
+    pub name: Box<str>,
+}
+
+impl Job {
+    /// The word that `kubectl get jobs` shows in its STATUS column.
+    pub fn status(&self) -> &'static str {
+        match (self.state, self.deletion) {
+            (State::Complete, _) => "Complete",
+            (State::Failed, _) => "Failed",
+            (_, Deletion::Requested) => "Terminating",
+            (State::Suspended, _) => "Suspended",
+            (State::FailureTarget, _) => "FailureTarget",
+            (State::Running, _) => "Running",
+        }
+    }
+
+    /// The order of "newest first": by creationTimestamp, then name, then uid.
+    ///
+    /// It is total, since the stamp has whole seconds only and ties are normal: the same cluster must always give
+    /// the same plan. Among equals the name that sorts first counts as newest.
+    pub fn newest_first(a: &Job, b: &Job) -> std::cmp::Ordering {
+        b.created
+            .cmp(&a.created)
+            .then_with(|| a.name.cmp(&b.name))
+            .then_with(|| a.uid.cmp(&b.uid))
+    }
+
+    /// The family that its name belongs to, see [`family`].
+    pub fn family(&self) -> &str {
+        family(&self.name)
+    }
+}
+
+/// The characters that Kubernetes draws from when it completes a `generateName`: no vowels, nothing easily misread.
+const GENERATE_NAME_ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+
+/// A Job's family: its name without the endings that are made anew for every release.
+///
+/// Trailing segments, parted by `-`, are stripped while they look generated: all digits; lower-case hex of six or more
+/// with at least one digit; five characters of Kubernetes' generateName alphabet; a version such as `v2`, `r12` or
+/// `1.2.3`. If that would strip everything, the name itself is the family.
+pub fn family(name: &str) -> &str {
+    let mut rest = name;
+    loop {
+        match rest.rsplit_once('-') {
+            Some((head, tail)) if is_generated(tail) => rest = head,
+            None if is_generated(rest) => return name,
+            _ => return rest,
+        }
+    }
+}
+
+fn is_generated(segment: &str) -> bool {
+    let bytes = segment.as_bytes();
+    is_version(segment) || is_hex_hash(bytes) || is_generate_name_suffix(bytes)
+}
+
+/// All digits, or digits parted by dots, either with a leading `v` or `r`.
+fn is_version(segment: &str) -> bool {
+    let number = segment.strip_prefix(['v', 'r']).unwrap_or(segment);
+    number
+        .split('.')
+        .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+}
+
+fn is_hex_hash(bytes: &[u8]) -> bool {
+    bytes.len() >= 6
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b))
+        && bytes.iter().any(u8::is_ascii_digit)
+}
+
+fn is_generate_name_suffix(bytes: &[u8]) -> bool {
+    bytes.len() == 5 && bytes.iter().all(|b| GENERATE_NAME_ALPHABET.contains(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::family;
+
+    #[test]
+    fn generated_endings_are_stripped() {
+        for (name, expected) in [
+            ("prefix-3152469713", "prefix"),
+            ("prefix-a41f09c2", "prefix"),
+            ("db-migrate-1a2b3c", "db-migrate"),
+            ("create-user-1a2b3c", "create-user"),
+            ("sync-x7k2p", "sync"),
+            ("app-v2", "app"),
+            ("app-r12", "app"),
+            ("app-1.2.3", "app"),
+            ("app-v1.2.3", "app"),
+            ("nightly-2024-01-31", "nightly"),
+            ("app-v2-29012345-x7k2p", "app"),
+        ] {
+            assert_eq!(family(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn words_stay() {
+        for name in [
+            "db-migrate",
+            "app-facade", // hex letters alone are a word
+            "app-dead1",  // hex, but five
+            "app-tests",  // five characters, with a vowel
+            "app-v",
+            "app-1.",
+            "app-1..2",
+            "a-",
+            "plain",
+        ] {
+            assert_eq!(family(name), name, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_all_generated_is_its_own_family() {
+        for name in ["12345", "2024-01-31", "a41f09c2", "v1-3152469713"] {
+            assert_eq!(family(name), name);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Keeps the newest Job of every cleanup group and deletes the rest.
+//!
+//! A run is a story, and each step has a room: connect → list → plan → show → confirm → purge → report.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`cli`] | what a user can say |
+//! | [`run`] | the story |
+//! | [`job`] | a Job: only what a verdict needs; its state and name family |
+//! | [`group`] | what makes Jobs a group |
+//! | [`retention`] | a policy judges one group: a verdict and its reasons for every Job |
+//! | [`plan`] | all groups judged and counted |
+//! | [`outcome`] | what became of a Job that was to be purged |
+//! | [`wire`], [`intake`] | what Kubernetes sends, in protobuf or JSON, and how it becomes a Job |
+//! | [`file`](mod@file) | Jobs from a file |
+//! | [`selector`] | label keys and selectors, as the API server reads them |
+//! | [`cluster`] | kubeconfig and flags to a client; pages to a snapshot; one DELETE to an outcome |
+//! | [`purge`] | carries a plan out: bounded, adaptive, cancellable |
+//! | [`output`] | renders a plan or report to a writer |
+//! | [`ui`] | the only place that touches the terminal |
+//! | [`error`] | errors, hints, exit codes |
+//!
+//! Arrows, never reversed: `run → {cli, cluster, file, plan, output, ui, purge}`, `plan → retention → group → job`,
+//! `purge → {cluster, plan}`, `{cluster, file} → intake → {wire, job}`, `output → {plan, purge's Report}`.
+//! `job`, `group`, `retention`, `plan`, `outcome` and `selector` are pure: no kube, no tokio, no clap, no I/O, no clock.
+
+pub mod cli;
+pub mod cluster;
+pub mod duration;
+pub mod error;
+pub mod file;
+pub mod group;
+pub mod intake;
+pub mod job;
+pub mod outcome;
+pub mod output;
+pub mod plan;
+pub mod purge;
+pub mod retention;
+pub mod retry;
+pub mod run;
+pub mod selector;
+pub mod signals;
+pub mod text;
+pub mod ui;
+pub mod wire;

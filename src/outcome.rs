@@ -1,0 +1,82 @@
+//! What became of a Job that was to be purged.
+
+/// Every planned PURGE ends in exactly one of these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is gone.
+    Deleted,
+    /// The delete was accepted; finalizers still run.
+    Terminating,
+    /// A dry run: the server would have deleted it.
+    WouldDelete,
+    /// Somebody else's delete won.
+    Gone,
+    /// It is no longer the Job that was planned, so it was left alone.
+    Changed,
+    /// The server refused, or could not be asked; its words.
+    Failed(String),
+    /// The run ended before its turn.
+    NotAttempted,
+}
+
+impl Outcome {
+    /// The words of all outcomes, in the order in which they are counted.
+    pub const WORDS: [&'static str; 7] = [
+        "deleted",
+        "terminating",
+        "would-delete",
+        "gone",
+        "changed",
+        "failed",
+        "not-attempted",
+    ];
+
+    /// The word that tables and documents show.
+    pub fn as_str(&self) -> &'static str {
+        Outcome::WORDS[self.index()]
+    }
+
+    /// Its place in [`Outcome::WORDS`].
+    pub fn index(&self) -> usize {
+        match self {
+            Outcome::Deleted => 0,
+            Outcome::Terminating => 1,
+            Outcome::WouldDelete => 2,
+            Outcome::Gone => 3,
+            Outcome::Changed => 4,
+            Outcome::Failed(_) => 5,
+            Outcome::NotAttempted => 6,
+        }
+    }
+
+    /// Whether the run did not do what was planned, so that it exits with 3.
+    ///
+    /// A Job that changed or went away by itself is not a failure: leaving it alone is what was promised.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Outcome::Failed(_) | Outcome::NotAttempted)
+    }
+}
+
+/// How many of each outcome there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OutcomeCounts([usize; Outcome::WORDS.len()]);
+
+impl OutcomeCounts {
+    /// Count one.
+    pub fn add(&mut self, outcome: &Outcome) {
+        self.0[outcome.index()] += 1;
+    }
+
+    /// Every outcome's word and count, zeros included.
+    pub fn iter(self) -> impl Iterator<Item = (&'static str, usize)> {
+        Outcome::WORDS.into_iter().zip(self.0)
+    }
+}
+
+impl<'a> FromIterator<&'a Outcome> for OutcomeCounts {
+    fn from_iter<I: IntoIterator<Item = &'a Outcome>>(outcomes: I) -> Self {
+        let mut counts = OutcomeCounts::default();
+        outcomes.into_iter().for_each(|outcome| counts.add(outcome));
+        counts
+    }
+}

@@ -1,0 +1,278 @@
+//! `-o table` and `-o wide`: one row a Job, under a line that names its group, then the totals.
+//!
+//! comfy-table lays out a whole table before its first row. So the widths are found once over all Jobs, and the table
+//! is made and written group by group.
+
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
+
+use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width};
+use jiff::{SignedDuration, Timestamp};
+use unicode_width::UnicodeWidthStr;
+
+use super::{Colour, Headers, Row, Style, View, age, words};
+use crate::{outcome::Outcome, plan::PlannedGroup, retention::Verdict, text::harmless};
+
+/// Which columns there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Columns {
+    /// What an operator looks at.
+    Normal,
+    /// Everything.
+    Wide,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Verdict,
+    Outcome,
+    Job,
+    Status,
+    Age,
+    Created,
+    Duration,
+    Rank,
+    Uid,
+    Owner,
+    Reason,
+}
+
+impl Column {
+    fn header(self) -> &'static str {
+        match self {
+            Column::Verdict => "VERDICT",
+            Column::Outcome => "OUTCOME",
+            Column::Job => "JOB",
+            Column::Status => "STATUS",
+            Column::Age => "AGE",
+            Column::Created => "CREATED",
+            Column::Duration => "DURATION",
+            Column::Rank => "RANK",
+            Column::Uid => "UID",
+            Column::Owner => "OWNER",
+            Column::Reason => "REASON",
+        }
+    }
+
+    /// Whether it may be broken over several lines where the terminal is narrow.
+    fn is_flexible(self) -> bool {
+        matches!(
+            self,
+            Column::Job | Column::Uid | Column::Owner | Column::Reason
+        )
+    }
+
+    fn text<'a>(self, row: &Row<'a>, now: Timestamp) -> Cow<'a, str> {
+        let job = &row.planned.job;
+        match self {
+            Column::Verdict => row.planned.verdict.as_str().into(),
+            Column::Outcome => row.outcome.map_or("", Outcome::as_str).into(),
+            Column::Job => harmless(&job.name),
+            Column::Status => job.status().into(),
+            Column::Age => age::human(now.duration_since(job.created)).into(),
+            Column::Created => job.created.to_string().into(),
+            Column::Duration => match (job.started, job.finished) {
+                (None, _) => "".into(),
+                (Some(started), Some(finished)) => {
+                    age::human(finished.duration_since(started)).into()
+                }
+                (Some(started), None) => age::human(now.duration_since(started)).into(),
+            },
+            Column::Rank => row.rank.to_string().into(),
+            Column::Uid => harmless(&job.uid),
+            Column::Owner => job
+                .controller
+                .as_ref()
+                .map(|owner| format!("{}/{}", harmless(&owner.kind), harmless(&owner.name)))
+                .unwrap_or_default()
+                .into(),
+            Column::Reason => match row.planned.verdict {
+                Verdict::Purge => format!("superseded ({} of {})", row.rank, row.of).into(),
+                verdict => verdict.reasons().join(", ").into(),
+            },
+        }
+    }
+}
+
+/// Two spaces in front, so that the lines that name groups stand out, and two between columns.
+const GAP: u16 = 2;
+/// No column is made narrower than this to fit a terminal.
+const NARROWEST: u16 = 10;
+
+struct Layout {
+    columns: Vec<(Column, u16)>,
+    colour: Colour,
+    now: Timestamp,
+}
+
+/// Write the plan or report.
+///
+/// # Errors
+/// If the writer fails.
+pub fn write(out: &mut dyn Write, view: View, columns: Columns, style: Style) -> io::Result<()> {
+    let plan = view.plan();
+    let layout = Layout::fit(view, columns, style);
+    if style.headers == Headers::Show && !plan.groups.is_empty() {
+        let header = layout
+            .columns
+            .iter()
+            .map(|(column, _)| Cell::new(column.header()))
+            .collect();
+        write_lines(out, layout.table([header]))?;
+    }
+    for (group, rows) in view.groups() {
+        write_group_line(out, view, group, style)?;
+        write_lines(out, layout.table(rows.iter().map(|row| layout.cells(row))))?;
+    }
+    if !plan.groups.is_empty() {
+        writeln!(out)?;
+    }
+    write_totals(out, view)
+}
+
+/// The totals stand last, so that a long plan still ends with what matters.
+pub fn write_totals(out: &mut dyn Write, view: View) -> io::Result<()> {
+    let summary = view.plan().summary();
+    writeln!(out, "{}", words::totals(&summary))?;
+    match view {
+        View::Plan(_) => Ok(()),
+        View::Report(report) => {
+            writeln!(out, "{}", words::outcomes(report.counts(), summary.purge))
+        }
+    }
+}
+
+fn write_group_line(
+    out: &mut dyn Write,
+    view: View,
+    group: &PlannedGroup,
+    style: Style,
+) -> io::Result<()> {
+    let labels = words::group_labels(&view.plan().labels, &group.key);
+    let family = match &group.family {
+        Some(family) => format!("  family {}", harmless(family)),
+        None => String::new(),
+    };
+    let purge = group.purge_count();
+    let line = format!("{}  {labels}{family}", harmless(&group.key.namespace));
+    let counts = format!("{} SKIP, {purge} PURGE", group.jobs.len() - purge);
+    match style.colour {
+        Colour::On => writeln!(out, "\u{1b}[1m{line}\u{1b}[0m  {counts}"),
+        Colour::Off => writeln!(out, "{line}  {counts}"),
+    }
+}
+
+fn write_lines(out: &mut dyn Write, table: Table) -> io::Result<()> {
+    for line in table.lines() {
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+impl Layout {
+    fn fit(view: View, columns: Columns, style: Style) -> Layout {
+        use Column::{
+            Age, Created, Duration, Job, Outcome, Owner, Rank, Reason, Status, Uid, Verdict,
+        };
+        let now = view.plan().taken_at;
+        let chosen = match columns {
+            Columns::Normal => vec![Verdict, Outcome, Job, Status, Age, Reason],
+            Columns::Wide => vec![
+                Verdict, Outcome, Job, Status, Age, Created, Duration, Rank, Uid, Owner, Reason,
+            ],
+        };
+        let mut columns: Vec<(Column, u16)> = chosen
+            .into_iter()
+            .filter(|column| *column != Outcome || matches!(view, View::Report(_)))
+            .map(|column| (column, column.header().len() as u16))
+            .collect();
+        for (_, rows) in view.groups() {
+            for row in &rows {
+                for (column, width) in &mut columns {
+                    let needed = column.text(row, now).width();
+                    *width = (*width).max(u16::try_from(needed).unwrap_or(u16::MAX));
+                }
+            }
+        }
+        if let Some(width) = style.width {
+            narrow(&mut columns, width);
+        }
+        Layout {
+            columns,
+            colour: style.colour,
+            now,
+        }
+    }
+
+    fn table(&self, rows: impl IntoIterator<Item = Vec<Cell>>) -> Table {
+        let mut table = Table::new();
+        table
+            .load_style(comfy_table::presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Disabled);
+        match self.colour {
+            Colour::On => table.enforce_styling(),
+            Colour::Off => table.force_no_tty(),
+        };
+        table.add_rows(rows);
+        for (index, (_, width)) in self.columns.iter().enumerate() {
+            if let Some(column) = table.column_mut(index) {
+                column
+                    .set_padding((GAP, 0))
+                    .set_constraint(ColumnConstraint::Absolute(Width::Fixed(width + GAP)));
+            }
+        }
+        table
+    }
+
+    fn cells(&self, row: &Row) -> Vec<Cell> {
+        self.columns
+            .iter()
+            .map(|(column, _)| {
+                let cell = Cell::new(column.text(row, self.now));
+                match (self.colour, column, row.planned.verdict, row.outcome) {
+                    (Colour::Off, ..) => cell,
+                    (_, Column::Verdict, Verdict::Skip(_), _) => cell.fg(Color::Green),
+                    (_, Column::Verdict, Verdict::Purge, _) => cell.fg(Color::Red),
+                    (_, Column::Outcome, _, Some(outcome)) if outcome.is_failure() => {
+                        cell.fg(Color::Yellow)
+                    }
+                    _ => cell,
+                }
+            })
+            .collect()
+    }
+}
+
+/// Take from the widest flexible column until the line fits, or none can give more.
+fn narrow(columns: &mut [(Column, u16)], terminal: u16) {
+    loop {
+        let line: u32 = columns
+            .iter()
+            .map(|(_, width)| u32::from(width + GAP))
+            .sum();
+        let Some(excess) = line
+            .checked_sub(u32::from(terminal))
+            .filter(|excess| *excess > 0)
+        else {
+            return;
+        };
+        let widest = columns
+            .iter_mut()
+            .filter(|(column, width)| column.is_flexible() && *width > NARROWEST)
+            .max_by_key(|(_, width)| *width);
+        let Some((_, width)) = widest else { return };
+        // Not below half in one step, so that several wide columns share the loss.
+        let step = (*width / 8).max(1).min(*width - NARROWEST);
+        *width -= step.min(u16::try_from(excess).unwrap_or(u16::MAX));
+    }
+}
+
+/// How long ago, for other tables.
+pub(super) fn ago(now: Timestamp, then: Timestamp) -> String {
+    age::human(SignedDuration::max(
+        now.duration_since(then),
+        SignedDuration::ZERO,
+    ))
+}

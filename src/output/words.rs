@@ -1,0 +1,124 @@
+//! What plans, warnings and reports say to people, shared by the forms of output.
+
+use std::borrow::Cow;
+
+use crate::{
+    group::{GroupKey, MixedGroups},
+    outcome::OutcomeCounts,
+    plan::{Plan, Summary, Warning},
+    selector::LabelKey,
+    text::harmless,
+};
+
+/// `KEY=VALUE` of every cleanup label of a group, joined by commas.
+pub fn group_labels(labels: &[LabelKey], key: &GroupKey) -> String {
+    labels
+        .iter()
+        .zip(key.values.iter())
+        .map(|(label, value)| format!("{label}={}", harmless(value)))
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+/// `1 Job`, `2 Jobs`.
+pub fn count(number: usize, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
+/// The totals of a plan, on one line.
+pub fn totals(summary: &Summary) -> String {
+    format!(
+        "{}, {}: {} SKIP, {} PURGE",
+        count(summary.groups, "group"),
+        count(summary.jobs, "Job"),
+        summary.skip,
+        summary.purge
+    )
+}
+
+/// What became of the Jobs that were to be purged, on one line; outcomes that nobody had are left out.
+pub fn outcomes(counts: OutcomeCounts, purge: usize) -> String {
+    let parts: Vec<String> = counts
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(word, count)| format!("{count} {word}"))
+        .collect();
+    match parts.as_slice() {
+        [] => format!("{} to purge", count(purge, "Job")),
+        parts => format!("{} to purge: {}", count(purge, "Job"), parts.join(", ")),
+    }
+}
+
+/// The labels of a plan as a person would name them.
+pub fn label_list(labels: &[LabelKey]) -> String {
+    labels
+        .iter()
+        .map(LabelKey::as_str)
+        .collect::<Vec<_>>()
+        .join(" and ")
+}
+
+/// A warning in words: a lowercase fragment.
+pub fn warning(plan: &Plan, warning: &Warning) -> String {
+    let group = |key: &GroupKey| {
+        format!(
+            "{}/{}",
+            harmless(&key.namespace),
+            group_labels(&plan.labels, key)
+        )
+    };
+    match warning {
+        Warning::NothingFound => format!("no Job has the label {}", label_list(&plan.labels)),
+        Warning::MixedGroup {
+            key,
+            families,
+            treatment,
+        } => {
+            let shown: Vec<Cow<str>> = families
+                .iter()
+                .take(5)
+                .map(|family| harmless(family))
+                .collect();
+            let more = match families.len() - shown.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let done = match treatment {
+                MixedGroups::Hold => {
+                    "nothing in it is purged (--mixed-groups=split judges each family by itself)"
+                }
+                MixedGroups::Split => "each is judged by itself",
+                MixedGroups::Merge => "they are judged as one",
+            };
+            format!(
+                "group {} holds the families {}{more}: {done}",
+                group(key),
+                shown.join(", ")
+            )
+        }
+        Warning::CreatedInFuture { count, example } => {
+            let (jobs, verb) = if count.get() == 1 {
+                ("Job", "was")
+            } else {
+                ("Jobs", "were")
+            };
+            format!(
+                "{count} {jobs} {verb} created in the future by this machine's clock ({}): \
+                 ages and --keep-within may be off",
+                harmless(example)
+            )
+        }
+        Warning::MaybeCutOff { key } => format!(
+            "group {} has a label value of 63 characters, the most there can be: it may be a longer name cut off, \
+             and the group may hold what does not belong together",
+            group(key)
+        ),
+        Warning::Ignored { what } => format!(
+            "the file also holds what is no Job, and was left out: {}",
+            harmless(what)
+        ),
+    }
+}

@@ -1,0 +1,248 @@
+//! The plan: every group judged, counted and ready to be shown or carried out.
+
+use std::num::NonZeroUsize;
+
+use jiff::Timestamp;
+
+use crate::{
+    group::{self, GroupKey, MixedGroups},
+    job::Job,
+    retention::{Policy, Verdict},
+    selector::LabelKey,
+};
+
+/// Where the Jobs of a plan were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// From a cluster.
+    Cluster {
+        /// The kubeconfig context, empty where there is none (in-cluster, or flags alone).
+        context: String,
+        /// The address of the API server.
+        server: String,
+    },
+    /// From a file, so that nothing can be deleted.
+    File {
+        /// Its path, `-` for standard input.
+        path: String,
+    },
+}
+
+/// One consistent reading of Jobs: all that matched, at one point in the cluster's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Where they were read.
+    pub source: Source,
+    /// The cleanup labels that were asked for; never empty.
+    pub labels: Vec<LabelKey>,
+    /// The resourceVersion of the list, empty where a file has none.
+    pub resource_version: String,
+    /// When the reading began, by this machine's clock.
+    pub taken_at: Timestamp,
+    /// The Jobs, in any order.
+    pub jobs: Vec<Job>,
+}
+
+/// Every Job of a snapshot with its verdict, in groups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Where the Jobs were read.
+    pub source: Source,
+    /// The cleanup labels.
+    pub labels: Vec<LabelKey>,
+    /// The resourceVersion of the list that it rests on.
+    pub resource_version: String,
+    /// When it was made; ages count from here.
+    pub taken_at: Timestamp,
+    /// What a person should know before agreeing.
+    pub warnings: Vec<Warning>,
+    /// Ordered by namespace, then label values, then family.
+    pub groups: Vec<PlannedGroup>,
+}
+
+/// A judged group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedGroup {
+    /// What its Jobs have in common.
+    pub key: GroupKey,
+    /// The family, where groups were split by it.
+    pub family: Option<Box<str>>,
+    /// Newest first; never empty.
+    pub jobs: Vec<PlannedJob>,
+}
+
+/// A Job with its verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedJob {
+    /// The Job.
+    pub job: Job,
+    /// What is to become of it.
+    pub verdict: Verdict,
+}
+
+/// Something a person should know before agreeing to a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warning {
+    /// No Job has all the labels.
+    NothingFound,
+    /// A group holds Jobs of different families.
+    MixedGroup {
+        /// The group.
+        key: GroupKey,
+        /// Its families, sorted.
+        families: Vec<Box<str>>,
+        /// What is done about it.
+        treatment: MixedGroups,
+    },
+    /// A Job's creationTimestamp lies ahead of this machine's clock.
+    CreatedInFuture {
+        /// How many there are.
+        count: NonZeroUsize,
+        /// One of them, `NAMESPACE/NAME`.
+        example: String,
+    },
+    /// A label value has the greatest length that Kubernetes allows, so that a longer name may have been cut off.
+    MaybeCutOff {
+        /// The group.
+        key: GroupKey,
+    },
+    /// The file held other things than Jobs.
+    Ignored {
+        /// How many, by kind, for people.
+        what: String,
+    },
+}
+
+/// The most characters that a label value can have.
+const LABEL_VALUE_MAX: usize = 63;
+
+/// How many groups and Jobs a plan has, by verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// Groups.
+    pub groups: usize,
+    /// Jobs; always `skip + purge`.
+    pub jobs: usize,
+    /// Jobs that stay.
+    pub skip: usize,
+    /// Jobs to delete.
+    pub purge: usize,
+    /// Groups with at least one Job to delete.
+    pub groups_to_purge: usize,
+}
+
+impl Plan {
+    /// Judge a snapshot. Ages count from the time that it was taken.
+    pub fn new(snapshot: Snapshot, policy: &Policy) -> Plan {
+        let now = snapshot.taken_at;
+        let mut warnings = Vec::new();
+        if snapshot.jobs.is_empty() {
+            warnings.push(Warning::NothingFound);
+        }
+        warnings.extend(created_in_future(&snapshot.jobs, now));
+        let groups: Vec<PlannedGroup> = group::group(snapshot.jobs, policy.mixed_groups)
+            .into_iter()
+            .map(|group| {
+                let verdicts = policy.judge(&group, now);
+                PlannedGroup {
+                    key: group.key,
+                    family: group.family,
+                    jobs: group
+                        .jobs
+                        .into_iter()
+                        .zip(verdicts)
+                        .map(|(job, verdict)| PlannedJob { job, verdict })
+                        .collect(),
+                }
+            })
+            .collect();
+        for group in &groups {
+            warnings.extend(group.warnings(policy.mixed_groups));
+        }
+        Plan {
+            source: snapshot.source,
+            labels: snapshot.labels,
+            resource_version: snapshot.resource_version,
+            taken_at: now,
+            warnings,
+            groups,
+        }
+    }
+
+    /// Count groups and Jobs.
+    pub fn summary(&self) -> Summary {
+        self.groups.iter().fold(
+            Summary {
+                groups: self.groups.len(),
+                ..Summary::default()
+            },
+            |sum, group| {
+                let purge = group.purge_count();
+                Summary {
+                    jobs: sum.jobs + group.jobs.len(),
+                    skip: sum.skip + group.jobs.len() - purge,
+                    purge: sum.purge + purge,
+                    groups_to_purge: sum.groups_to_purge + usize::from(purge > 0),
+                    ..sum
+                }
+            },
+        )
+    }
+
+    /// The Jobs to delete, in the order of the plan.
+    pub fn purges(&self) -> impl Iterator<Item = &Job> {
+        self.groups
+            .iter()
+            .flat_map(|group| &group.jobs)
+            .filter(|planned| planned.verdict.is_purge())
+            .map(|planned| &planned.job)
+    }
+}
+
+impl PlannedGroup {
+    /// How many of its Jobs are to be deleted.
+    pub fn purge_count(&self) -> usize {
+        self.jobs
+            .iter()
+            .filter(|planned| planned.verdict.is_purge())
+            .count()
+    }
+
+    fn warnings(&self, treatment: MixedGroups) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        let families = group::families(self.jobs.iter().map(|planned| &planned.job));
+        // A group that was split has one family; merged ones are still worth a word.
+        if families.len() > 1 {
+            warnings.push(Warning::MixedGroup {
+                key: self.key.clone(),
+                families: families.into_iter().map(Into::into).collect(),
+                treatment,
+            });
+        }
+        if self
+            .key
+            .values
+            .iter()
+            .any(|value| value.len() == LABEL_VALUE_MAX)
+        {
+            warnings.push(Warning::MaybeCutOff {
+                key: self.key.clone(),
+            });
+        }
+        warnings
+    }
+}
+
+fn created_in_future(jobs: &[Job], now: Timestamp) -> Option<Warning> {
+    let mut ahead = jobs.iter().filter(|job| job.created > now);
+    // The smallest name, so that the order of the list does not show.
+    let first = ahead.next()?;
+    let (count, example) = ahead.fold((1, first), |(count, example), job| {
+        let smaller = (&job.namespace, &job.name) < (&example.namespace, &example.name);
+        (count + 1, if smaller { job } else { example })
+    });
+    Some(Warning::CreatedInFuture {
+        count: NonZeroUsize::new(count)?,
+        example: format!("{}/{}", example.namespace, example.name),
+    })
+}

@@ -1,0 +1,49 @@
+//! Text from elsewhere made harmless for a terminal.
+
+use std::borrow::Cow;
+
+/// Whether a character could change what a terminal shows beyond its own place.
+pub fn is_unsafe(c: char) -> bool {
+    // C0, DEL and C1 steer terminals.
+    c.is_control()
+        // Bidirectional marks, embeddings, overrides and isolates reorder what stands around them.
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        // Line and paragraph separators, and what nobody sees.
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200b}' | '\u{feff}')
+}
+
+/// The text with every unsafe character written out, `\u{1b}` for one.
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_unsafe(c) {
+            safe.extend(c.escape_unicode());
+        } else {
+            safe.push(c);
+        }
+    }
+    Cow::Owned(safe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_text_is_left_alone() {
+        for text in ["", "create-user-1a2b3c", "größer ✓ 日本"] {
+            assert!(matches!(harmless(text), Cow::Borrowed(same) if same == text));
+        }
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_written_out() {
+        assert_eq!(harmless("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
+        assert_eq!(harmless("a\r\nb\tc\u{7f}"), "a\\u{d}\\u{a}b\\u{9}c\\u{7f}");
+        assert_eq!(harmless("\u{9b}31m"), "\\u{9b}31m");
+        assert_eq!(harmless("gpj.exe\u{202e}"), "gpj.exe\\u{202e}");
+    }
+}
