@@ -73,3 +73,18 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// An I/O error without Rust's "(os error 2)".
+pub fn io_words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    lowercase_first(text.split(" (os error").next().unwrap_or_default())
+}
+
+/// A sentence as a fragment.
+pub fn lowercase_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars
+        .next()
+        .map(|first| first.to_lowercase().chain(chars).collect())
+        .unwrap_or_default()
+}

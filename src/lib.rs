@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`cli`] | what a user can say |
 //! | [`run`] | the story |
+//! | [`show`] | what a run shows on its way |
 //! | [`job`] | a Job: only what a verdict needs; its state and name family |
 //! | [`group`] | what makes Jobs a group |
 //! | [`retention`] | a policy judges one group: a verdict and its reasons for every Job |
@@ -40,6 +41,7 @@ pub mod retention;
 pub mod retry;
 pub mod run;
 pub mod selector;
+pub mod show;
 pub mod signals;
 pub mod text;
 pub mod ui;

@@ -1,37 +1,31 @@
 //! The story: connect → list → plan → show → confirm → purge → report.
 
-use std::io::{self, BufWriter, Write};
-
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::{
-    cli::{Cli, DryRun, Format},
+    cli::{Cli, DryRun},
     cluster::{
         Cluster,
-        connect::io_words,
         delete::{DeleteOptions, Effect},
-        list::{self, Query, Scope},
+        list::{Query, Scope},
     },
-    error::{Error, Exit},
+    error::{Error, Exit, io_words},
     file,
-    outcome::Outcome,
-    output::{Headers, View, document, name, summary, table, words},
+    output::{View, words},
     plan::{Plan, Snapshot, Source, Warning},
-    purge::{self, EndedEarly, Report, Stop},
+    purge::{self, Report, Stop},
+    show,
     text::harmless,
     ui::{Answer, Ui, Verbosity},
 };
-
-/// More warnings than this of one plan are counted, not shown; a document has them all.
-const WARNINGS_SHOWN: usize = 10;
 
 /// Print the version, as `kubectl jobclean version` does.
 ///
 /// # Errors
 /// If it cannot be written.
 pub fn print_version() -> Result<Exit, Error> {
-    write_out(|out| writeln!(out, "kubectl-jobclean {}", env!("CARGO_PKG_VERSION")))?;
+    show::write_out(|out| writeln!(out, "kubectl-jobclean {}", env!("CARGO_PKG_VERSION")))?;
     Ok(Exit::Success)
 }
 
@@ -78,8 +72,8 @@ pub fn run_file(cli: &Cli, path: &str, ui: &Ui) -> Result<Exit, Error> {
     if cli.action.dry_run == DryRun::Server {
         ui.warning("no cluster is contacted with --filename: the plan is not tried on a server");
     }
-    show_warnings(&plan, &format!("in {shown}"), ui);
-    print(cli, View::Plan(&plan))?;
+    show::warnings(&plan, &format!("in {shown}"), ui);
+    show::print(cli, View::Plan(&plan))?;
     Ok(Exit::Success)
 }
 
@@ -112,13 +106,13 @@ pub async fn run_cluster(
     let effect = effect.filter(|_| purge_count > 0);
     match effect {
         None => {
-            print(cli, View::Plan(&plan))?;
+            show::print(cli, View::Plan(&plan))?;
             return Ok(Exit::Success);
         }
         // A dry run on the server shows each Job once, with what the server said to it.
         Some(Effect::DryRun) => {}
         Some(Effect::Delete) => {
-            show_before_purge(cli, &plan, ui)?;
+            show::before_purge(cli, &plan, ui)?;
             match confirm(cli, &cluster, &plan, ui, stop.clone()).await? {
                 Answer::Yes => {}
                 Answer::No => {
@@ -137,7 +131,7 @@ pub async fn run_cluster(
     for warning in cluster.warnings.take() {
         ui.warning(&warning);
     }
-    show_report(cli, &report, options.effect, ui)?;
+    show::report(cli, &report, options.effect, ui)?;
     Ok(report.exit())
 }
 
@@ -175,7 +169,7 @@ async fn connect_and_plan(cli: &Cli, ui: &Ui) -> Result<(Cluster, Plan), Error> 
     );
     ui.start_spinner("{spinner} {pos} Jobs read ({elapsed})");
     let listed = cluster
-        .list(&query, &mut |event| show_list_event(&event, ui))
+        .list(&query, &mut |event| show::list_event(&event, ui))
         .await;
     ui.finish();
     let snapshot = listed?;
@@ -191,7 +185,7 @@ async fn connect_and_plan(cli: &Cli, ui: &Ui) -> Result<(Cluster, Plan), Error> 
         ),
     );
     let plan = Plan::new(snapshot, &cli.kept.policy());
-    show_warnings(&plan, &place, ui);
+    show::warnings(&plan, &place, ui);
     if plan.groups.is_empty() && query.scope != Scope::AllNamespaces {
         ui.note(
             Verbosity::Normal,
@@ -201,65 +195,6 @@ async fn connect_and_plan(cli: &Cli, ui: &Ui) -> Result<(Cluster, Plan), Error> 
         ui.note(Verbosity::Normal, "hint: -L names another label");
     }
     Ok((cluster, plan))
-}
-
-fn show_list_event(event: &list::Event, ui: &Ui) {
-    match event {
-        list::Event::Read(count) => ui.progress(*count),
-        list::Event::Waiting { delay, why } => ui.note(
-            Verbosity::Verbose,
-            &format!(
-                "waiting {:.1} s before asking for the list again: {why}",
-                delay.as_secs_f32()
-            ),
-        ),
-        list::Event::StartingOver { why } => {
-            ui.progress(0);
-            ui.note(
-                Verbosity::Verbose,
-                &format!("starting the list over: {why}"),
-            );
-        }
-    }
-}
-
-/// Show the warnings of a plan; `place` says where Jobs were looked for.
-fn show_warnings(plan: &Plan, place: &str, ui: &Ui) {
-    for warning in plan.warnings.iter().take(WARNINGS_SHOWN) {
-        let text = words::warning(plan, warning);
-        match warning {
-            Warning::NothingFound => ui.warning(&format!("{text} {place}")),
-            _ => ui.warning(&text),
-        }
-    }
-    let more = plan.warnings.len().saturating_sub(WARNINGS_SHOWN);
-    if more > 0 {
-        ui.warning(&format!(
-            "{more} more warnings are in the document that -o json prints"
-        ));
-    }
-}
-
-/// A purge is preceded by the whole plan: on stdout in the forms for people, else on stderr if somebody will be asked.
-fn show_before_purge(cli: &Cli, plan: &Plan, ui: &Ui) -> Result<(), Error> {
-    match cli.output.format {
-        Format::Table | Format::Wide | Format::Summary | Format::Name => {
-            print(cli, View::Plan(plan))?
-        }
-        Format::Json | Format::Yaml => {}
-    }
-    let for_program = matches!(
-        cli.output.format,
-        Format::Json | Format::Yaml | Format::Name
-    );
-    if for_program && !cli.action.yes {
-        let mut text = Vec::new();
-        let style = ui.stderr_style(headers(cli));
-        table::write(&mut text, View::Plan(plan), table::Columns::Normal, style)
-            .map_err(|e| write_error(&e))?;
-        ui.text(&String::from_utf8_lossy(&text));
-    }
-    Ok(())
 }
 
 async fn confirm(
@@ -309,109 +244,13 @@ async fn carry_out(
     };
     ui.start_bar(
         plan.summary().purge,
-        &format!("{{bar:30}} {{pos}}/{{len}} {verb}, {{per_sec:0}}, {{eta}} left"),
+        &format!("{{bar:30}} {{pos}}/{{len}} {verb}, {{per_sec}}, {{eta}} left"),
     );
     let concurrency = usize::from(cli.action.concurrency);
-    let report = purge::purge(
-        plan,
-        cluster,
-        options,
-        concurrency,
-        stop,
-        &mut |event| match event {
-            purge::Event::Settled { job, outcome } => {
-                ui.step();
-                let who = format!("{}/{}", job.namespace, job.name);
-                match outcome {
-                    Outcome::Failed(message) => {
-                        ui.failure(&format!("cannot delete Job {who}: {message}"))
-                    }
-                    Outcome::Changed => {
-                        ui.warning(&format!("Job {who} has changed since the plan: left alone"))
-                    }
-                    other => ui.note(Verbosity::Debug, &format!("Job {who}: {}", other.as_str())),
-                }
-            }
-            purge::Event::Waiting { job, delay, why } => ui.note(
-                Verbosity::Verbose,
-                &format!(
-                    "waiting {:.1} s before trying Job {}/{} again: {why}",
-                    delay.as_secs_f32(),
-                    job.namespace,
-                    job.name
-                ),
-            ),
-            purge::Event::Stopping { in_flight } => ui.note(
-                Verbosity::Normal,
-                &format!(
-                    "stopping: {} in flight will finish; once more to leave at once",
-                    words::count(in_flight, "delete")
-                ),
-            ),
-        },
-    )
-    .await;
+    let mut on_event = |event: purge::Event| show::purge_event(&event, ui);
+    let report = purge::purge(plan, cluster, options, concurrency, stop, &mut on_event).await;
     ui.finish();
     report
-}
-
-fn show_report(cli: &Cli, report: &Report, effect: Effect, ui: &Ui) -> Result<(), Error> {
-    match &report.ended_early {
-        Some(EndedEarly::SameRefusal(why)) => ui.failure(&format!(
-            "stopped early: the same refusal again and again: {why}"
-        )),
-        Some(EndedEarly::Unreachable(why)) => {
-            ui.failure(&format!("stopped early: the server does not answer: {why}"))
-        }
-        Some(EndedEarly::Stopped(_)) | None => {}
-    }
-    let counts = words::outcomes(report.counts(), report.outcomes.len());
-    let written = match (cli.output.format, effect) {
-        // The plan has been shown already; what is new are the outcomes.
-        (Format::Table | Format::Wide | Format::Summary, Effect::Delete) => {
-            write_out(|out| writeln!(out, "{counts}"))
-        }
-        (Format::Name, Effect::Delete) => {
-            ui.note(Verbosity::Normal, &counts);
-            Ok(())
-        }
-        _ => print(cli, View::Report(report)),
-    };
-    // Whatever happens to stdout, the outcomes are told.
-    written.inspect_err(|_| ui.failure(&format!("the report could not be written; {counts}")))
-}
-
-fn print(cli: &Cli, view: View) -> Result<(), Error> {
-    let style = Ui::stdout_style(headers(cli));
-    write_out(|out| match cli.output.format {
-        Format::Table => table::write(out, view, table::Columns::Normal, style),
-        Format::Wide => table::write(out, view, table::Columns::Wide, style),
-        Format::Summary => summary::write(out, view, style),
-        Format::Json => document::write_json(out, view),
-        Format::Yaml => document::write_yaml(out, view),
-        Format::Name => name::write(out, view),
-    })
-}
-
-fn write_out(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
-    let mut out = BufWriter::new(io::stdout().lock());
-    write(&mut out)
-        .and_then(|()| out.flush())
-        .map_err(|error| write_error(&error))
-}
-
-fn write_error(error: &io::Error) -> Error {
-    Error::new(
-        Exit::Failure,
-        format!("cannot write the plan or report: {}", io_words(error)),
-    )
-}
-
-fn headers(cli: &Cli) -> Headers {
-    match cli.output.no_headers {
-        true => Headers::Hide,
-        false => Headers::Show,
-    }
 }
 
 /// Wait until the run is asked to stop.

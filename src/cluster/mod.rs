@@ -3,8 +3,10 @@
 pub mod connect;
 pub mod delete;
 pub mod flags;
+mod kubeconfig;
 pub mod list;
 pub mod request;
+mod trouble;
 
 use std::time::Duration;
 

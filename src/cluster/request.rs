@@ -2,8 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    error::Error as StdError,
-    io,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -14,7 +12,7 @@ use http_body_util::BodyExt;
 use kube::client::Body;
 use serde::Deserialize;
 
-use super::Cluster;
+use super::{Cluster, trouble::failure};
 use crate::error::{Error, Exit};
 
 /// A whole answer of the API server.
@@ -182,96 +180,5 @@ impl Cluster {
                 .await
                 .unwrap_or(Err(Failure::Timeout(limit))),
         }
-    }
-}
-
-/// Find the cause in a chain of errors that mostly says "error sending request".
-fn failure(error: &(dyn StdError + 'static)) -> Failure {
-    let mut cause = error;
-    loop {
-        if let Some(tls) = tls_error(cause) {
-            return tls_failure(tls);
-        }
-        if let Some(auth) = cause.downcast_ref::<kube::client::AuthError>() {
-            return Failure::Setup {
-                message: super::connect::auth_words(auth),
-                hint: "check the user of the kubeconfig context",
-            };
-        }
-        if let Some(io) = cause.downcast_ref::<io::Error>()
-            && io.kind() == io::ErrorKind::ConnectionRefused
-        {
-            return Failure::Connection("connection refused".to_owned());
-        }
-        match cause.source() {
-            Some(source) => cause = source,
-            None => return Failure::Connection(cause.to_string().to_lowercase_first()),
-        }
-    }
-}
-
-/// rustls hides its errors inside an io::Error, beside the chain of sources.
-fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
-    error.downcast_ref::<rustls::Error>().or_else(|| {
-        error
-            .downcast_ref::<io::Error>()?
-            .get_ref()?
-            .downcast_ref::<rustls::Error>()
-    })
-}
-
-fn tls_failure(error: &rustls::Error) -> Failure {
-    use rustls::CertificateError as Cert;
-    let (message, hint) = match error {
-        rustls::Error::InvalidCertificate(Cert::UnknownIssuer | Cert::BadSignature) => (
-            "its certificate is signed by an authority that is not trusted here".to_owned(),
-            "give the cluster's certificate authority with --certificate-authority",
-        ),
-        rustls::Error::InvalidCertificate(
-            Cert::NotValidForName | Cert::NotValidForNameContext { .. },
-        ) => (
-            "its certificate is for another name".to_owned(),
-            "name the server as its certificate does, with --server or --tls-server-name",
-        ),
-        rustls::Error::InvalidCertificate(
-            Cert::Expired
-            | Cert::ExpiredContext { .. }
-            | Cert::NotValidYet
-            | Cert::NotValidYetContext { .. },
-        ) => (
-            "its certificate has expired or is not valid yet".to_owned(),
-            "check the clock of this machine and the certificate of the server",
-        ),
-        rustls::Error::InvalidCertificate(_) => (
-            "its certificate cannot be trusted".to_owned(),
-            "check --certificate-authority and the certificate of the server",
-        ),
-        rustls::Error::AlertReceived(_) => (
-            "it refused the TLS handshake".to_owned(),
-            "check the client certificate of the user",
-        ),
-        rustls::Error::InvalidMessage(_) => (
-            "it does not speak TLS there".to_owned(),
-            "check the address: a server that speaks plain HTTP is named http://…",
-        ),
-        other => (
-            format!("the TLS handshake failed: {other}"),
-            "check the address of the server",
-        ),
-    };
-    Failure::Setup { message, hint }
-}
-
-trait LowercaseFirst {
-    fn to_lowercase_first(&self) -> String;
-}
-
-impl LowercaseFirst for str {
-    fn to_lowercase_first(&self) -> String {
-        let mut chars = self.chars();
-        chars
-            .next()
-            .map(|first| first.to_lowercase().chain(chars).collect())
-            .unwrap_or_default()
     }
 }

@@ -90,8 +90,7 @@ pub fn warning(plan: &Plan, warning: &Warning) -> String {
                 MixedGroups::Hold => {
                     "nothing in it is purged (--mixed-groups=split judges each family by itself)"
                 }
-                MixedGroups::Split => "each is judged by itself",
-                MixedGroups::Merge => "they are judged as one",
+                MixedGroups::Split | MixedGroups::Merge => "they are judged as one",
             };
             format!(
                 "group {} holds the families {}{more}: {done}",

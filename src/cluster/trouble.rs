@@ -1,0 +1,167 @@
+//! What went wrong between here and the API server, in words.
+
+use std::{error::Error as StdError, io};
+
+use kube::{
+    client::AuthError,
+    config::{KubeconfigError, LoadDataError},
+};
+
+use super::request::Failure;
+use crate::error::{Error, Exit, io_words, lowercase_first};
+
+/// Find the cause in a chain of errors that mostly says "error sending request".
+pub(super) fn failure(error: &(dyn StdError + 'static)) -> Failure {
+    let mut cause = error;
+    loop {
+        if let Some(tls) = tls_error(cause) {
+            return tls_failure(tls);
+        }
+        if let Some(auth) = cause.downcast_ref::<kube::client::AuthError>() {
+            return Failure::Setup {
+                message: auth_words(auth),
+                hint: "check the user of the kubeconfig context",
+            };
+        }
+        if let Some(io) = cause.downcast_ref::<io::Error>()
+            && io.kind() == io::ErrorKind::ConnectionRefused
+        {
+            return Failure::Connection("connection refused".to_owned());
+        }
+        match cause.source() {
+            Some(source) => cause = source,
+            None => return Failure::Connection(lowercase_first(&cause.to_string())),
+        }
+    }
+}
+
+/// rustls hides its errors inside an io::Error, beside the chain of sources.
+fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    error.downcast_ref::<rustls::Error>().or_else(|| {
+        error
+            .downcast_ref::<io::Error>()?
+            .get_ref()?
+            .downcast_ref::<rustls::Error>()
+    })
+}
+
+fn tls_failure(error: &rustls::Error) -> Failure {
+    use rustls::CertificateError as Cert;
+    let (message, hint) = match error {
+        rustls::Error::InvalidCertificate(Cert::UnknownIssuer | Cert::BadSignature) => (
+            "its certificate is signed by an authority that is not trusted here".to_owned(),
+            "give the cluster's certificate authority with --certificate-authority",
+        ),
+        rustls::Error::InvalidCertificate(
+            Cert::NotValidForName | Cert::NotValidForNameContext { .. },
+        ) => (
+            "its certificate is for another name".to_owned(),
+            "name the server as its certificate does, with --server or --tls-server-name",
+        ),
+        rustls::Error::InvalidCertificate(
+            Cert::Expired
+            | Cert::ExpiredContext { .. }
+            | Cert::NotValidYet
+            | Cert::NotValidYetContext { .. },
+        ) => (
+            "its certificate has expired or is not valid yet".to_owned(),
+            "check the clock of this machine and the certificate of the server",
+        ),
+        rustls::Error::InvalidCertificate(_) => (
+            "its certificate cannot be trusted".to_owned(),
+            "check --certificate-authority and the certificate of the server",
+        ),
+        rustls::Error::AlertReceived(_) => (
+            "it refused the TLS handshake".to_owned(),
+            "check the client certificate of the user",
+        ),
+        rustls::Error::InvalidMessage(_) => (
+            "it does not speak TLS there".to_owned(),
+            "check the address: a server that speaks plain HTTP is named http://…",
+        ),
+        other => (
+            format!("the TLS handshake failed: {other}"),
+            "check the address of the server",
+        ),
+    };
+    Failure::Setup { message, hint }
+}
+
+/// What is wrong with a kubeconfig or a file that it names.
+pub(super) fn config_error(error: &KubeconfigError) -> Error {
+    let (what, cause) = match error {
+        KubeconfigError::LoadCertificateAuthority(cause) => ("certificate authority", Some(cause)),
+        KubeconfigError::LoadClientCertificate(cause) => ("client certificate", Some(cause)),
+        KubeconfigError::LoadClientKey(cause) => ("client key", Some(cause)),
+        _ => ("kubeconfig", None),
+    };
+    let message = match (cause, error) {
+        (Some(LoadDataError::ReadFile(cause, path)), _) => {
+            format!(
+                "cannot read the {what} {}: {}",
+                path.display(),
+                io_words(cause)
+            )
+        }
+        (Some(LoadDataError::DecodeBase64(_)), _) => {
+            format!("the {what} in the kubeconfig is not valid base64")
+        }
+        (Some(LoadDataError::NoBase64DataOrFile), _) => {
+            format!("there is no {what} to go with the other half")
+        }
+        (_, KubeconfigError::MissingClusterUrl) => {
+            "the cluster of the context has no server address".to_owned()
+        }
+        (_, KubeconfigError::ParseClusterUrl(cause)) => {
+            format!("the server address is not a URL: {cause}")
+        }
+        (_, KubeconfigError::ParseProxyUrl(cause)) => {
+            format!("the proxy address is not a URL: {cause}")
+        }
+        (_, KubeconfigError::ParseCertificates(_)) => {
+            "the certificate authority is not in PEM form".to_owned()
+        }
+        (_, other) => format!("cannot use the kubeconfig: {}", innermost(other)),
+    };
+    Error::new(Exit::Failure, message).hint("check the context with kubectl config view --minify")
+}
+
+/// What credentials failed on. An exec plugin's command line and environment may hold secrets and are left out.
+pub(super) fn auth_words(error: &AuthError) -> String {
+    match error {
+        AuthError::AuthExecStart(cause) => {
+            format!("the credential plugin cannot be run: {}", io_words(cause))
+        }
+        AuthError::AuthExecRun { out, .. } => {
+            let said = String::from_utf8_lossy(&out.stderr);
+            let said = said.trim();
+            match said {
+                "" => format!("the credential plugin failed ({})", out.status),
+                said => format!("the credential plugin failed ({}): {said}", out.status),
+            }
+        }
+        AuthError::AuthExecParse(_) => {
+            "the credential plugin did not print an ExecCredential".to_owned()
+        }
+        AuthError::ReadTokenFile(cause, path) => {
+            format!(
+                "cannot read the token file {}: {}",
+                path.display(),
+                io_words(cause)
+            )
+        }
+        AuthError::InvalidBearerToken(_) => {
+            "the token holds characters that no header may hold".to_owned()
+        }
+        other => format!("cannot authenticate: {}", innermost(other)),
+    }
+}
+
+/// The last cause in a chain of errors, which mostly says the most.
+pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

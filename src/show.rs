@@ -1,0 +1,186 @@
+//! What a run shows on its way: what happens while listing and deleting, the plan, its warnings, the report.
+
+use std::io::{self, BufWriter, Write};
+
+use crate::{
+    cli::{Cli, Format},
+    cluster::{delete::Effect, list},
+    error::{Error, Exit, io_words},
+    outcome::Outcome,
+    output::{Headers, View, document, name, summary, table, words},
+    plan::{Plan, Warning},
+    purge::{self, EndedEarly, Report},
+    ui::{Ui, Verbosity},
+};
+
+/// More warnings than this of one plan are counted, not shown; a document has them all.
+const WARNINGS_SHOWN: usize = 10;
+
+/// What happens while listing.
+pub fn list_event(event: &list::Event, ui: &Ui) {
+    match event {
+        list::Event::Read(count) => ui.progress(*count),
+        list::Event::Waiting { delay, why } => ui.note(
+            Verbosity::Verbose,
+            &format!(
+                "waiting {:.1} s before asking for the list again: {why}",
+                delay.as_secs_f32()
+            ),
+        ),
+        list::Event::StartingOver { why } => {
+            ui.progress(0);
+            ui.note(
+                Verbosity::Verbose,
+                &format!("starting the list over: {why}"),
+            );
+        }
+    }
+}
+
+/// Show the warnings of a plan; `place` says where Jobs were looked for.
+pub fn warnings(plan: &Plan, place: &str, ui: &Ui) {
+    for warning in plan.warnings.iter().take(WARNINGS_SHOWN) {
+        let text = words::warning(plan, warning);
+        match warning {
+            Warning::NothingFound => ui.warning(&format!("{text} {place}")),
+            _ => ui.warning(&text),
+        }
+    }
+    let more = plan.warnings.len().saturating_sub(WARNINGS_SHOWN);
+    if more > 0 {
+        ui.warning(&format!(
+            "{more} more warnings are in the document that -o json prints"
+        ));
+    }
+}
+
+/// A purge is preceded by the whole plan: on stdout in the forms for people, else on stderr if somebody will be asked.
+///
+/// # Errors
+/// If it cannot be written: what nobody could see is not carried out.
+pub fn before_purge(cli: &Cli, plan: &Plan, ui: &Ui) -> Result<(), Error> {
+    match cli.output.format {
+        Format::Table | Format::Wide | Format::Summary | Format::Name => {
+            print(cli, View::Plan(plan))?
+        }
+        Format::Json | Format::Yaml => {}
+    }
+    let for_program = matches!(
+        cli.output.format,
+        Format::Json | Format::Yaml | Format::Name
+    );
+    if for_program && !cli.action.yes {
+        let mut text = Vec::new();
+        let style = ui.stderr_style(headers(cli));
+        table::write(&mut text, View::Plan(plan), table::Columns::Normal, style)
+            .map_err(|e| write_error(&e))?;
+        ui.text(&String::from_utf8_lossy(&text));
+    }
+    Ok(())
+}
+
+/// What happens during a purge.
+pub fn purge_event(event: &purge::Event, ui: &Ui) {
+    match event {
+        purge::Event::Settled { job, outcome } => {
+            ui.step();
+            let who = format!("{}/{}", job.namespace, job.name);
+            match outcome {
+                Outcome::Failed(message) => {
+                    ui.failure(&format!("cannot delete Job {who}: {message}"))
+                }
+                Outcome::Changed => {
+                    ui.warning(&format!("Job {who} has changed since the plan: left alone"))
+                }
+                other => ui.note(Verbosity::Debug, &format!("Job {who}: {}", other.as_str())),
+            }
+        }
+        purge::Event::Waiting { job, delay, why } => ui.note(
+            Verbosity::Verbose,
+            &format!(
+                "waiting {:.1} s before trying Job {}/{} again: {why}",
+                delay.as_secs_f32(),
+                job.namespace,
+                job.name
+            ),
+        ),
+        purge::Event::Stopping { in_flight } => ui.note(
+            Verbosity::Normal,
+            &format!(
+                "stopping: {} in flight will finish; once more to leave at once",
+                words::count(*in_flight, "delete")
+            ),
+        ),
+    }
+}
+
+/// What became of the plan.
+///
+/// # Errors
+/// If it cannot be written; the outcomes are then told on stderr.
+pub fn report(cli: &Cli, report: &Report, effect: Effect, ui: &Ui) -> Result<(), Error> {
+    match &report.ended_early {
+        Some(EndedEarly::SameRefusal(why)) => ui.failure(&format!(
+            "stopped early: the same refusal again and again: {why}"
+        )),
+        Some(EndedEarly::Unreachable(why)) => {
+            ui.failure(&format!("stopped early: the server does not answer: {why}"))
+        }
+        Some(EndedEarly::Stopped(_)) | None => {}
+    }
+    let counts = words::outcomes(report.counts(), report.outcomes.len());
+    let written = match (cli.output.format, effect) {
+        // The plan has been shown already; what is new are the outcomes.
+        (Format::Table | Format::Wide | Format::Summary, Effect::Delete) => {
+            write_out(|out| writeln!(out, "{counts}"))
+        }
+        (Format::Name, Effect::Delete) => {
+            ui.note(Verbosity::Normal, &counts);
+            Ok(())
+        }
+        _ => print(cli, View::Report(report)),
+    };
+    // Whatever happens to stdout, the outcomes are told.
+    written.inspect_err(|_| ui.failure(&format!("the report could not be written; {counts}")))
+}
+
+/// Write a plan or report to stdout in the form asked for.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn print(cli: &Cli, view: View) -> Result<(), Error> {
+    let style = Ui::stdout_style(headers(cli));
+    write_out(|out| match cli.output.format {
+        Format::Table => table::write(out, view, table::Columns::Normal, style),
+        Format::Wide => table::write(out, view, table::Columns::Wide, style),
+        Format::Summary => summary::write(out, view, style),
+        Format::Json => document::write_json(out, view),
+        Format::Yaml => document::write_yaml(out, view),
+        Format::Name => name::write(out, view),
+    })
+}
+
+/// Write something to stdout as a whole.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_out(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    write(&mut out)
+        .and_then(|()| out.flush())
+        .map_err(|error| write_error(&error))
+}
+
+fn write_error(error: &io::Error) -> Error {
+    Error::new(
+        Exit::Failure,
+        format!("cannot write the plan or report: {}", io_words(error)),
+    )
+}
+
+fn headers(cli: &Cli) -> Headers {
+    match cli.output.no_headers {
+        true => Headers::Hide,
+        false => Headers::Show,
+    }
+}
