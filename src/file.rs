@@ -96,7 +96,7 @@ pub fn parse(bytes: &[u8], wanted: &Wanted) -> Result<Contents, FileError> {
     let mut reader = Reader::new(wanted);
     match text.trim_start().chars().next() {
         None => return Err(FileError::Empty),
-        Some('{' | '[') => reader.read_json(text)?,
+        Some('{') => reader.read_json(text)?,
         Some(_) => reader.read_yaml(text)?,
     }
     reader.finish()

@@ -25,6 +25,7 @@
 //! `purge → {cluster, plan}`, `{cluster, file} → intake → {wire, job}`, `output → {plan, purge's Report}`.
 //! `job`, `group`, `retention`, `plan`, `outcome` and `selector` are pure: no kube, no tokio, no clap, no I/O, no clock.
 
+pub mod approval;
 pub mod cli;
 pub mod cluster;
 pub mod duration;

@@ -1,5 +1,9 @@
 //! What became of a Job that was to be purged.
 
+use std::borrow::Cow;
+
+use crate::retention::{KeepReason, KeepReasons};
+
 /// Every planned PURGE ends in exactly one of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -12,7 +16,7 @@ pub enum Outcome {
     /// Somebody else's delete won.
     Gone,
     /// It is no longer the Job that was planned, so it was left alone.
-    Changed,
+    Changed(Change),
     /// The server refused, or could not be asked; its words.
     Failed(String),
     /// The run ended before its turn.
@@ -43,9 +47,18 @@ impl Outcome {
             Outcome::Terminating => 1,
             Outcome::WouldDelete => 2,
             Outcome::Gone => 3,
-            Outcome::Changed => 4,
+            Outcome::Changed(_) => 4,
             Outcome::Failed(_) => 5,
             Outcome::NotAttempted => 6,
+        }
+    }
+
+    /// What there is to say beyond the word.
+    pub fn message(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Outcome::Failed(words) => Some(Cow::Borrowed(words)),
+            Outcome::Changed(change) => Some(change.words()),
+            _ => None,
         }
     }
 
@@ -54,6 +67,37 @@ impl Outcome {
     /// A Job that changed or went away by itself is not a failure: leaving it alone is what was promised.
     pub fn is_failure(&self) -> bool {
         matches!(self, Outcome::Failed(_) | Outcome::NotAttempted)
+    }
+}
+
+/// How a Job is no longer the one that was planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Another Job has its name now.
+    Replaced,
+    /// Its labels no longer put it into that group.
+    Relabelled,
+    /// It would be kept now, for these reasons.
+    NowKept(KeepReasons),
+    /// The newest Job of its group, which was to stay, has gone.
+    KeeperGone,
+    /// It changes faster than it can be read.
+    Restless,
+}
+
+impl Change {
+    /// What has changed, as a lowercase fragment.
+    pub fn words(&self) -> Cow<'static, str> {
+        match self {
+            Change::Replaced => "another Job has its name now".into(),
+            Change::Relabelled => "its labels no longer put it into this group".into(),
+            Change::NowKept(reasons) => {
+                let reasons: Vec<&str> = reasons.iter().map(KeepReason::as_str).collect();
+                format!("it would be kept now: {}", reasons.join(", ")).into()
+            }
+            Change::KeeperGone => "the Job that was to stay in its group has gone".into(),
+            Change::Restless => "it keeps changing".into(),
+        }
     }
 }
 

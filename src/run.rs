@@ -4,17 +4,18 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::{
+    approval::Approved,
     cli::{Cli, DryRun},
     cluster::{
         Cluster,
         delete::{DeleteOptions, Effect},
-        list::{Query, Scope},
+        list::{self, Query, Scope},
     },
     error::{Error, Exit, io_words},
     file,
     output::{View, words},
     plan::{Plan, Snapshot, Source, Warning},
-    purge::{self, Report, Stop},
+    purge::{self, Orders, Report, Stop},
     show,
     text::harmless,
     ui::{Answer, Ui, Verbosity},
@@ -86,171 +87,212 @@ pub async fn run_cluster(
     ui: &Ui,
     stop: watch::Receiver<Option<Stop>>,
 ) -> Result<Exit, Error> {
-    let plan = {
-        let mut stop = stop.clone();
-        tokio::select! {
-            plan = connect_and_plan(cli, ui) => plan,
-            reason = stopped(&mut stop) => {
-                ui.finish();
-                return Ok(exit_of(reason));
-            }
+    let begun = unless_stopped(&stop, Session::begin(cli, ui, stop.clone())).await;
+    let (session, plan) = match begun {
+        Ok(begun) => begun?,
+        Err(reason) => {
+            ui.finish();
+            return Ok(exit_of(reason));
         }
     };
-    let (cluster, plan) = plan?;
-    let purge_count = plan.summary().purge;
-    let effect = match cli.action.dry_run {
-        DryRun::Client => None,
-        DryRun::Server => Some(Effect::DryRun),
-        DryRun::None => Some(Effect::Delete),
-    };
-    let effect = effect.filter(|_| purge_count > 0);
-    match effect {
-        None => {
+    let (approved, effect) = match cli.action.dry_run {
+        DryRun::Client => {
             show::print(cli, View::Plan(&plan))?;
             return Ok(Exit::Success);
         }
-        // A dry run on the server shows each Job once, with what the server said to it.
-        Some(Effect::DryRun) => {}
-        Some(Effect::Delete) => {
+        // Each Job is shown once, with what the server said to its delete.
+        DryRun::Server => (
+            Approved::as_planned(plan, cli.kept.policy()),
+            Effect::DryRun,
+        ),
+        DryRun::None => {
             show::before_purge(cli, &plan, ui)?;
-            match confirm(cli, &cluster, &plan, ui, stop.clone()).await? {
-                Answer::Yes => {}
-                Answer::No => {
-                    ui.note(Verbosity::Normal, "Nothing was deleted.");
-                    return Ok(Exit::Declined);
-                }
-                Answer::Interrupted => return Ok(Exit::Interrupted),
+            match session.approve(plan).await? {
+                Ok(approved) => (approved, Effect::Delete),
+                Err(exit) => return Ok(exit),
             }
         }
-    }
-    let options = DeleteOptions {
-        cascade: cli.action.cascade,
-        effect: effect.unwrap_or(Effect::DryRun),
     };
-    let report = carry_out(cli, &cluster, plan, options, ui, stop).await;
-    for warning in cluster.warnings.take() {
-        ui.warning(&warning);
-    }
-    show::report(cli, &report, options.effect, ui)?;
+    let report = session.carry_out(approved, effect).await;
+    show::report(cli, &report, effect, ui);
     Ok(report.exit())
 }
 
-async fn connect_and_plan(cli: &Cli, ui: &Ui) -> Result<(Cluster, Plan), Error> {
-    let cluster = Cluster::connect(&cli.connection).await?;
-    if cli.connection.insecure_skip_tls_verify {
-        ui.warning("the server's certificate is not checked (--insecure-skip-tls-verify)");
-    }
-    let namespace = cli
-        .which
-        .namespace
-        .as_deref()
-        .unwrap_or(&cluster.default_namespace);
-    let scope = match cli.which.all_namespaces {
-        true => Scope::AllNamespaces,
-        false => Scope::Namespace(namespace.to_owned()),
-    };
-    let query = Query {
-        labels: cli.which.labels.clone(),
-        selector: cli.which.selector.clone().unwrap_or_default(),
-        scope,
-        chunk_size: cli.action.chunk_size,
-    };
-    let place = match &query.scope {
-        Scope::AllNamespaces => "in any namespace".to_owned(),
-        Scope::Namespace(namespace) => format!("in namespace {namespace}"),
-    };
-    ui.note(
-        Verbosity::Verbose,
-        &format!(
-            "listing Jobs {place} at {} with the label {}",
-            cluster.server,
-            words::label_list(&query.labels)
-        ),
-    );
-    ui.start_spinner("{spinner} {pos} Jobs read ({elapsed})");
-    let listed = cluster
-        .list(&query, &mut |event| show::list_event(&event, ui))
-        .await;
-    ui.finish();
-    let snapshot = listed?;
-    for warning in cluster.warnings.take() {
-        ui.warning(&warning);
-    }
-    ui.note(
-        Verbosity::Verbose,
-        &format!(
-            "{} read at resourceVersion {}",
-            words::count(snapshot.jobs.len(), "Job"),
-            snapshot.resource_version
-        ),
-    );
-    let plan = Plan::new(snapshot, &cli.kept.policy());
-    show::warnings(&plan, &place, ui);
-    if plan.groups.is_empty() && query.scope != Scope::AllNamespaces {
-        ui.note(
-            Verbosity::Normal,
-            "hint: -A looks in every namespace, -L names another label",
-        );
-    } else if plan.groups.is_empty() {
-        ui.note(Verbosity::Normal, "hint: -L names another label");
-    }
-    Ok((cluster, plan))
-}
-
-async fn confirm(
-    cli: &Cli,
-    cluster: &Cluster,
-    plan: &Plan,
-    ui: &Ui,
-    mut stop: watch::Receiver<Option<Stop>>,
-) -> Result<Answer, Error> {
-    if cli.action.yes {
-        return Ok(Answer::Yes);
-    }
-    if !Ui::can_ask() {
-        return Err(Error::new(
-            Exit::Usage,
-            "nothing was deleted: there is no terminal to ask the question on",
-        )
-        .hint("add --yes to delete without asking, or --dry-run to change nothing"));
-    }
-    let summary = plan.summary();
-    let place = match cluster.context.as_str() {
-        "" => harmless(&cluster.server).into_owned(),
-        context => format!("{} ({})", harmless(context), harmless(&cluster.server)),
-    };
-    let question = format!(
-        "Purge {} in {} from {place}?",
-        words::count(summary.purge, "Job"),
-        words::count(summary.groups_to_purge, "group"),
-    );
-    tokio::select! {
-        answer = ui.confirm(&question) => Ok(answer),
-        reason = stopped(&mut stop) => Err(Error::new(exit_of(reason), "interrupted at the question: nothing was deleted")),
-    }
-}
-
-async fn carry_out(
-    cli: &Cli,
-    cluster: &Cluster,
-    plan: Plan,
-    options: DeleteOptions,
-    ui: &Ui,
+/// One run against one cluster.
+struct Session<'a> {
+    cli: &'a Cli,
+    ui: &'a Ui,
     stop: watch::Receiver<Option<Stop>>,
-) -> Report {
-    let verb = match options.effect {
-        Effect::Delete => "purged",
-        Effect::DryRun => "tried",
-    };
-    ui.start_bar(
-        plan.summary().purge,
-        &format!("{{bar:30}} {{pos}}/{{len}} {verb}, {{per_sec}}, {{eta}} left"),
-    );
-    let concurrency = usize::from(cli.action.concurrency);
-    let mut on_event = |event: purge::Event| show::purge_event(&event, ui);
-    let report = purge::purge(plan, cluster, options, concurrency, stop, &mut on_event).await;
-    ui.finish();
-    report
+    cluster: Cluster,
+    query: Query,
+}
+
+impl<'a> Session<'a> {
+    /// Connect, list and plan.
+    async fn begin(
+        cli: &'a Cli,
+        ui: &'a Ui,
+        stop: watch::Receiver<Option<Stop>>,
+    ) -> Result<(Session<'a>, Plan), Error> {
+        let cluster = Cluster::connect(&cli.connection).await?;
+        if cli.connection.insecure_skip_tls_verify {
+            ui.warning("the server's certificate is not checked (--insecure-skip-tls-verify)");
+        }
+        let query = Query {
+            labels: cli.which.labels.clone(),
+            selector: cli.which.selector.clone().unwrap_or_default(),
+            scope: match (cli.which.all_namespaces, &cli.which.namespace) {
+                (true, _) => Scope::AllNamespaces,
+                (false, Some(namespace)) => Scope::Namespace(namespace.clone()),
+                (false, None) => Scope::Namespace(cluster.default_namespace.clone()),
+            },
+            chunk_size: cli.action.chunk_size,
+        };
+        let session = Session {
+            cli,
+            ui,
+            stop,
+            cluster,
+            query,
+        };
+        let plan = session.plan().await?;
+        show::warnings(&plan, &session.place(), ui);
+        if plan.groups.is_empty() {
+            let hint = match session.query.scope {
+                Scope::AllNamespaces => "hint: -L names another label",
+                Scope::Namespace(_) => "hint: -A looks in every namespace, -L names another label",
+            };
+            ui.note(Verbosity::Normal, hint);
+        }
+        Ok((session, plan))
+    }
+
+    /// Where Jobs are looked for, as a person would say it.
+    fn place(&self) -> String {
+        match &self.query.scope {
+            Scope::AllNamespaces => "in any namespace".to_owned(),
+            Scope::Namespace(namespace) => format!("in namespace {namespace}"),
+        }
+    }
+
+    /// List and judge.
+    async fn plan(&self) -> Result<Plan, Error> {
+        let labels = words::label_list(&self.query.labels);
+        let (server, place) = (&self.cluster.server, self.place());
+        self.ui.note(
+            Verbosity::Verbose,
+            &format!("listing Jobs {place} at {server} with the label {labels}"),
+        );
+        self.ui
+            .start_spinner("{spinner} {pos} Jobs read ({elapsed})");
+        let mut on_event = |event: list::Event| show::list_event(&event, self.ui);
+        let listed = self.cluster.list(&self.query, &mut on_event).await;
+        self.ui.finish();
+        self.show_server_warnings();
+        let snapshot = listed?;
+        self.ui.note(
+            Verbosity::Verbose,
+            &format!(
+                "{} read at resourceVersion {}",
+                words::count(snapshot.jobs.len(), "Job"),
+                snapshot.resource_version
+            ),
+        );
+        Ok(Plan::new(snapshot, &self.cli.kept.policy()))
+    }
+
+    /// Ask, and hold what was approved against what is there by then; `Err` if it was not approved.
+    async fn approve(&self, plan: Plan) -> Result<Result<Approved, Exit>, Error> {
+        let policy = self.cli.kept.policy();
+        if self.cli.action.yes || plan.summary().purge == 0 {
+            return Ok(Ok(Approved::as_planned(plan, policy)));
+        }
+        if !Ui::can_ask() {
+            return Err(Error::new(
+                Exit::Usage,
+                "nothing was deleted: there is no terminal to ask the question on",
+            )
+            .hint("add --yes to delete without asking, or --dry-run to change nothing"));
+        }
+        match unless_stopped(&self.stop, self.ui.confirm(&self.question(&plan))).await {
+            Ok(Answer::Yes) => {}
+            Ok(Answer::No) => {
+                self.ui.note(Verbosity::Normal, "Nothing was deleted.");
+                return Ok(Err(Exit::Declined));
+            }
+            Ok(Answer::Interrupted) => return Ok(Err(Exit::Interrupted)),
+            Err(reason) => return Ok(Err(exit_of(reason))),
+        }
+        // The question may have stood for an hour.
+        let fresh = match unless_stopped(&self.stop, self.plan()).await {
+            Ok(fresh) => fresh?,
+            Err(reason) => return Ok(Err(exit_of(reason))),
+        };
+        Ok(Ok(Approved::rechecked(plan, fresh, policy)))
+    }
+
+    fn question(&self, plan: &Plan) -> String {
+        let summary = plan.summary();
+        let server = harmless(&self.cluster.server);
+        let place = match self.cluster.context.as_str() {
+            "" => server.into_owned(),
+            context => format!("{} ({server})", harmless(context)),
+        };
+        format!(
+            "Purge {} in {} from {place}?",
+            words::count(summary.purge, "Job"),
+            words::count(summary.groups_to_purge, "group"),
+        )
+    }
+
+    async fn carry_out(&self, approved: Approved, effect: Effect) -> Report {
+        let verb = match effect {
+            Effect::Delete => "purged",
+            Effect::DryRun => "tried",
+        };
+        self.ui.start_bar(
+            approved.targets().len(),
+            &format!("{{bar:30}} {{pos}}/{{len}} {verb}, {{per_sec}}, {{eta}} left"),
+        );
+        let orders = Orders {
+            options: DeleteOptions {
+                cascade: self.cli.action.cascade,
+                effect,
+            },
+            concurrency: usize::from(self.cli.action.concurrency),
+            query: self.query.clone(),
+        };
+        let mut on_event = |event: purge::Event| show::purge_event(&event, self.ui);
+        let report = purge::purge(
+            approved,
+            &self.cluster,
+            &orders,
+            self.stop.clone(),
+            &mut on_event,
+        )
+        .await;
+        self.ui.finish();
+        self.show_server_warnings();
+        report
+    }
+
+    fn show_server_warnings(&self) {
+        for warning in self.cluster.warnings.take() {
+            self.ui.warning(&warning);
+        }
+    }
+}
+
+/// Do something, unless the run is asked to stop meanwhile.
+async fn unless_stopped<T>(
+    stop: &watch::Receiver<Option<Stop>>,
+    work: impl Future<Output = T>,
+) -> Result<T, Stop> {
+    let mut stop = stop.clone();
+    tokio::select! {
+        done = work => Ok(done),
+        reason = stopped(&mut stop) => Err(reason),
+    }
 }
 
 /// Wait until the run is asked to stop.

@@ -89,9 +89,11 @@ pub fn purge_event(event: &purge::Event, ui: &Ui) {
                 Outcome::Failed(message) => {
                     ui.failure(&format!("cannot delete Job {who}: {message}"))
                 }
-                Outcome::Changed => {
-                    ui.warning(&format!("Job {who} has changed since the plan: left alone"))
-                }
+                Outcome::Changed(change) => ui.warning(&format!(
+                    "Job {who} is left alone, since it has changed: {}",
+                    change.words()
+                )),
+
                 other => ui.note(Verbosity::Debug, &format!("Job {who}: {}", other.as_str())),
             }
         }
@@ -114,11 +116,9 @@ pub fn purge_event(event: &purge::Event, ui: &Ui) {
     }
 }
 
-/// What became of the plan.
-///
-/// # Errors
-/// If it cannot be written; the outcomes are then told on stderr.
-pub fn report(cli: &Cli, report: &Report, effect: Effect, ui: &Ui) -> Result<(), Error> {
+/// What became of the plan. If stdout cannot be written the outcomes are told on stderr, and what was done decides how
+/// the process ends.
+pub fn report(cli: &Cli, report: &Report, effect: Effect, ui: &Ui) {
     match &report.ended_early {
         Some(EndedEarly::SameRefusal(why)) => ui.failure(&format!(
             "stopped early: the same refusal again and again: {why}"
@@ -130,7 +130,12 @@ pub fn report(cli: &Cli, report: &Report, effect: Effect, ui: &Ui) -> Result<(),
     }
     let counts = words::outcomes(report.counts(), report.outcomes.len());
     let written = match (cli.output.format, effect) {
-        // The plan has been shown already; what is new are the outcomes.
+        // The plan has been shown already; what is new are the outcomes, if there are any.
+        (Format::Table | Format::Wide | Format::Summary | Format::Name, Effect::Delete)
+            if report.outcomes.is_empty() =>
+        {
+            Ok(())
+        }
         (Format::Table | Format::Wide | Format::Summary, Effect::Delete) => {
             write_out(|out| writeln!(out, "{counts}"))
         }
@@ -140,8 +145,9 @@ pub fn report(cli: &Cli, report: &Report, effect: Effect, ui: &Ui) -> Result<(),
         }
         _ => print(cli, View::Report(report)),
     };
-    // Whatever happens to stdout, the outcomes are told.
-    written.inspect_err(|_| ui.failure(&format!("the report could not be written; {counts}")))
+    if let Err(error) = written {
+        ui.failure(&format!("{}; {counts}", error.message));
+    }
 }
 
 /// Write a plan or report to stdout in the form asked for.

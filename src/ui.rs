@@ -10,7 +10,7 @@ use std::{
 
 use dialoguer::{
     console::{Key, Term},
-    theme::{ColorfulTheme, SimpleTheme, Theme},
+    theme::{SimpleTheme, Theme},
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -235,13 +235,9 @@ impl Ui {
     /// dialoguer's own loop would take neither the end of input nor Ctrl-C for an answer and hide the cursor; so its
     /// question is shown, and the key is read here.
     pub async fn confirm(&self, question: &str) -> Answer {
-        let theme: Box<dyn Theme> = match self.stderr {
-            Ability::Colour => Box::new(ColorfulTheme::default()),
-            _ => Box::new(SimpleTheme),
-        };
         let mut prompt = String::new();
         // Writing to a String cannot fail.
-        let _ = theme.format_confirm_prompt(&mut prompt, question, Some(false));
+        let _ = SimpleTheme.format_confirm_prompt(&mut prompt, question, Some(false));
         let mut term = Term::stderr();
         let shown = write!(term, "{prompt} ").and_then(|()| term.flush());
         let (send, receive) = tokio::sync::oneshot::channel();

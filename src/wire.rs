@@ -155,6 +155,17 @@ pub struct JobCondition {
     pub last_transition_time: Option<Time>,
 }
 
+/// The part of `metav1.Status` that matters here: why a request was refused.
+#[derive(Clone, PartialEq, Eq, Message, Deserialize)]
+pub struct Status {
+    /// What went wrong, for people.
+    #[prost(string, optional, tag = "3")]
+    pub message: Option<String>,
+    /// What went wrong, for programs: `Forbidden`, `Conflict`, `Expired`, …
+    #[prost(string, optional, tag = "4")]
+    pub reason: Option<String>,
+}
+
 /// `metav1.Time`: seconds since the epoch in protobuf, RFC 3339 text in JSON.
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
 pub struct Time {
@@ -204,12 +215,24 @@ const MAGIC: &[u8] = b"k8s\0";
 
 /// Read a protobuf body: the mark, then `runtime.Unknown`, holding a JobList.
 pub fn decode_protobuf(body: &bytes::Bytes) -> Result<JobList, DecodeError> {
+    let unknown = open_envelope(body)?;
+    expect_job_list(unknown.type_meta.and_then(|meta| meta.kind))?;
+    Ok(JobList::decode(unknown.raw.unwrap_or_default())?)
+}
+
+/// Read a Status in either encoding; `None` if something else than the API server answered.
+pub fn decode_status(body: &bytes::Bytes) -> Option<Status> {
+    match open_envelope(body) {
+        Ok(unknown) => Status::decode(unknown.raw?).ok(),
+        Err(_) => serde_json::from_slice(body).ok(),
+    }
+}
+
+fn open_envelope(body: &bytes::Bytes) -> Result<Unknown, DecodeError> {
     if !body.starts_with(MAGIC) {
         return Err(DecodeError::Magic);
     }
-    let unknown = Unknown::decode(body.slice(MAGIC.len()..))?;
-    expect_job_list(unknown.type_meta.and_then(|meta| meta.kind))?;
-    Ok(JobList::decode(unknown.raw.unwrap_or_default())?)
+    Ok(Unknown::decode(body.slice(MAGIC.len()..))?)
 }
 
 /// Read a JSON body holding a JobList.

@@ -7,14 +7,14 @@ use kube::{
     api::{DeleteParams, Preconditions, PropagationPolicy},
     client::Body,
 };
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::{
     Cluster,
+    list::{escape, jobs_path},
     request::{Answer, Failure},
 };
-use crate::{job::Job, outcome::Outcome};
+use crate::{approval::Reread, job::Job, outcome::Outcome};
 
 /// How deletes are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,10 @@ pub enum Effect {
 pub enum Attempt {
     /// This is what became of the Job.
     Settled(Outcome),
+    /// It is not, or no longer, the version that was planned.
+    Conflict,
+    /// This is what it is now.
+    Reread(Reread),
     /// Nobody knows yet; the same request may be sent again.
     Again {
         /// Whether the server asked for fewer requests.
@@ -59,6 +63,33 @@ pub enum Attempt {
         /// What happened, as a fragment.
         why: String,
     },
+}
+
+impl Attempt {
+    /// From an answer after which the same request may be sent again.
+    pub(super) fn again(answer: &Answer) -> Attempt {
+        Attempt::Again {
+            pressure: match answer.is_pushback() {
+                true => Pressure::TooManyRequests,
+                false => Pressure::None,
+            },
+            retry_after: answer.retry_after(),
+            why: answer.words(),
+        }
+    }
+}
+
+impl From<Failure> for Attempt {
+    fn from(failure: Failure) -> Attempt {
+        match failure {
+            Failure::Setup { .. } => Attempt::Settled(Outcome::Failed(failure.words())),
+            Failure::Timeout(_) | Failure::Connection(_) => Attempt::Again {
+                pressure: Pressure::None,
+                retry_after: None,
+                why: failure.words(),
+            },
+        }
+    }
 }
 
 /// Whether the server wants fewer requests.
@@ -83,14 +114,7 @@ impl Cluster {
     pub async fn delete(&self, job: &Job, options: DeleteOptions) -> Attempt {
         match self.call(request(job, options)).await {
             Ok(answer) => settle(&answer, options.effect),
-            Err(failure @ Failure::Setup { .. }) => {
-                Attempt::Settled(Outcome::Failed(failure.words()))
-            }
-            Err(failure) => Attempt::Again {
-                pressure: Pressure::None,
-                retry_after: None,
-                why: failure.words(),
-            },
+            Err(failure) => failure.into(),
         }
     }
 }
@@ -107,18 +131,10 @@ fn settle(answer: &Answer, effect: Effect) -> Attempt {
                 (Effect::Delete, _) => Outcome::Terminating,
             }
         }
-        StatusCode::NOT_FOUND if answer.api_status().reason == "NotFound" => Outcome::Gone,
-        StatusCode::CONFLICT => Outcome::Changed,
+        StatusCode::NOT_FOUND if answer.reason() == "NotFound" => Outcome::Gone,
+        StatusCode::CONFLICT => return Attempt::Conflict,
         _ if answer.is_transient() => {
-            return Attempt::Again {
-                pressure: if answer.is_pushback() {
-                    Pressure::TooManyRequests
-                } else {
-                    Pressure::None
-                },
-                retry_after: answer.retry_after(),
-                why: answer.words(),
-            };
+            return Attempt::again(answer);
         }
         _ => Outcome::Failed(answer.words()),
     };
@@ -141,10 +157,9 @@ fn request(job: &Job, options: DeleteOptions) -> Request<Body> {
         }),
     };
     let body = serde_json::to_vec(&params).expect("delete options are plain data");
-    let escape = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     Request::delete(format!(
-        "/apis/batch/v1/namespaces/{}/jobs/{}",
-        escape(&job.namespace),
+        "{}/{}",
+        jobs_path(Some(&job.namespace)),
         escape(&job.name)
     ))
     .header(header::CONTENT_TYPE, "application/json")

@@ -9,12 +9,15 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
     Cluster,
+    delete::{Attempt, Pressure},
     request::{Answer, Failure},
 };
 use crate::{
+    approval::Reread,
     error::{Error, Exit},
     intake::{Identity, Intake},
     job::Job,
+    outcome::Outcome,
     plan::{Snapshot, Source},
     retry::{Backoff, Tries},
     selector::{LabelKey, Selector},
@@ -215,6 +218,50 @@ impl Cluster {
         }
     }
 
+    /// Read one Job again, with the right to list alone.
+    pub async fn reread(&self, job: &Job, query: &Query) -> Attempt {
+        let uri = format!(
+            "{}?fieldSelector={}",
+            jobs_path(Some(&job.namespace)),
+            escape(&format!("metadata.name={}", job.name))
+        );
+        let answer = match self.call(get(uri)).await {
+            Ok(answer) if answer.status == StatusCode::OK => answer,
+            Ok(answer) if answer.is_transient() => return Attempt::again(&answer),
+            Ok(answer) => {
+                let words = format!(
+                    "it has changed and cannot be read again: {}",
+                    answer.words()
+                );
+                return Attempt::Settled(Outcome::Failed(words));
+            }
+            Err(failure) => return failure.into(),
+        };
+        let unreadable = |why: String| Attempt::Again {
+            pressure: Pressure::None,
+            retry_after: None,
+            why: format!("the answer cannot be read: {why}"),
+        };
+        let found = match decode(&answer) {
+            Ok(list) => list.items.into_iter().next(),
+            Err(error) => return unreadable(error.to_string()),
+        };
+        let Some(found) = found else {
+            return Attempt::Reread(Reread::Absent);
+        };
+        let labels = found.metadata.as_ref().map(|meta| &meta.labels);
+        let selected = query.selector.matches(|key| {
+            labels
+                .and_then(|labels| labels.get(key))
+                .map(String::as_str)
+        });
+        match Intake::new(&query.labels, Identity::Required).take(found) {
+            Ok(Some(job)) if selected => Attempt::Reread(Reread::Found(job)),
+            Ok(_) => Attempt::Reread(Reread::NotSelected),
+            Err(error) => unreadable(error.to_string()),
+        }
+    }
+
     /// What it means that the server does not give the list.
     fn refusal(&self, answer: &Answer, query: &Query) -> Error {
         let words = answer.words();
@@ -245,7 +292,9 @@ impl Cluster {
                 ),
             )
             .hint("check that the address is that of a Kubernetes API server"),
-            _ => Error::new(Exit::Failure, format!("cannot list Jobs: {words}")),
+            _ => Error::new(Exit::Failure, format!("cannot list Jobs: {words}")).hint(
+                "check that the address is that of a Kubernetes API server, or look at its log",
+            ),
         }
     }
 }
@@ -262,13 +311,10 @@ impl Query {
 
     /// Never with a resourceVersion: the first page is a fresh and consistent read.
     fn request(&self, token: Option<&str>) -> Request<Body> {
-        let escape = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let mut uri = match &self.scope {
-            Scope::AllNamespaces => "/apis/batch/v1/jobs".to_owned(),
-            Scope::Namespace(namespace) => {
-                format!("/apis/batch/v1/namespaces/{}/jobs", escape(namespace))
-            }
-        };
+        let mut uri = jobs_path(match &self.scope {
+            Scope::AllNamespaces => None,
+            Scope::Namespace(namespace) => Some(namespace),
+        });
         uri += &format!("?labelSelector={}", escape(&self.label_selector()));
         if self.chunk_size > 0 {
             uri += &format!("&limit={}", self.chunk_size);
@@ -276,11 +322,27 @@ impl Query {
         if let Some(token) = token {
             uri += &format!("&continue={}", escape(token));
         }
-        Request::get(uri)
-            .header(header::ACCEPT, ACCEPT)
-            .body(Body::empty())
-            .expect("escaped text makes a valid URI")
+        get(uri)
     }
+}
+
+/// The path of Jobs, in one namespace or in all.
+pub(super) fn jobs_path(namespace: Option<&str>) -> String {
+    match namespace {
+        None => "/apis/batch/v1/jobs".to_owned(),
+        Some(namespace) => format!("/apis/batch/v1/namespaces/{}/jobs", escape(namespace)),
+    }
+}
+
+pub(super) fn escape(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+fn get(uri: String) -> Request<Body> {
+    Request::get(uri)
+        .header(header::ACCEPT, ACCEPT)
+        .body(Body::empty())
+        .expect("escaped text makes a valid URI")
 }
 
 fn decode(answer: &Answer) -> Result<wire::JobList, wire::DecodeError> {

@@ -10,10 +10,12 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use kube::client::Body;
-use serde::Deserialize;
 
 use super::{Cluster, trouble::failure};
-use crate::error::{Error, Exit};
+use crate::{
+    error::{Error, Exit},
+    wire,
+};
 
 /// A whole answer of the API server.
 #[derive(Debug)]
@@ -26,31 +28,32 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-/// The part of `metav1.Status` that matters here.
-#[derive(Debug, Default, Deserialize)]
-pub struct Status {
-    /// What went wrong, for people.
-    #[serde(default)]
-    pub message: String,
-    /// What went wrong, for programs: `Forbidden`, `Conflict`, `Expired`, …
-    #[serde(default)]
-    pub reason: String,
-}
-
 impl Answer {
-    /// The Status that an unsuccessful answer should hold; empty where something else than the API server answered.
-    pub fn api_status(&self) -> Status {
-        serde_json::from_slice(&self.body).unwrap_or_default()
+    /// Why the server refused, for programs: `NotFound`, `Conflict`, …; empty where something else answered.
+    pub fn reason(&self) -> String {
+        let status = wire::decode_status(&self.body);
+        status.and_then(|status| status.reason).unwrap_or_default()
     }
 
     /// The server's own words if it sent some, else the status line.
     pub fn words(&self) -> String {
-        let message = self.api_status().message;
-        if message.is_empty() {
-            format!("the server answered {}", self.status)
-        } else {
-            message
-        }
+        wire::decode_status(&self.body)
+            .and_then(|status| status.message)
+            .filter(|message| !message.is_empty())
+            .unwrap_or_else(|| match self.text() {
+                Some(text) => format!("the server answered {}: {text}", self.status),
+                None => format!("the server answered {}", self.status),
+            })
+    }
+
+    /// The first line of a body in plain text, which is what proxies and Go's HTTP server send.
+    fn text(&self) -> Option<&str> {
+        let is_text = self
+            .headers
+            .get(header::CONTENT_TYPE)
+            .is_none_or(|value| value.as_bytes().starts_with(b"text/plain"));
+        let line = std::str::from_utf8(&self.body).ok()?.lines().next()?.trim();
+        (is_text && !line.is_empty() && line.len() <= 200).then_some(line)
     }
 
     /// How long the server asks to wait. Only whole seconds are used by Kubernetes; a date is ignored.

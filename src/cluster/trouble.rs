@@ -35,14 +35,12 @@ pub(super) fn failure(error: &(dyn StdError + 'static)) -> Failure {
     }
 }
 
-/// rustls hides its errors inside an io::Error, beside the chain of sources.
+/// rustls hides its errors inside I/O errors, one within the other, which their chain of sources passes over.
 fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
-    error.downcast_ref::<rustls::Error>().or_else(|| {
-        error
-            .downcast_ref::<io::Error>()?
-            .get_ref()?
-            .downcast_ref::<rustls::Error>()
-    })
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return Some(tls);
+    }
+    tls_error(error.downcast_ref::<io::Error>()?.get_ref()?)
 }
 
 fn tls_failure(error: &rustls::Error) -> Failure {

@@ -1,6 +1,7 @@
 //! `-o json` and `-o yaml`: one document, whose fields are part of the contract with scripts.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     io::{self, Write},
 };
@@ -78,7 +79,7 @@ struct Job<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<&'a str>,
+    message: Option<Cow<'a, str>>,
 }
 
 impl Serialize for Groups<'_> {
@@ -120,10 +121,7 @@ impl<'a> Job<'a> {
             reasons: row.planned.verdict.reasons(),
             rank: row.rank,
             outcome: row.outcome.map(Outcome::as_str),
-            message: match row.outcome {
-                Some(Outcome::Failed(message)) => Some(message),
-                _ => None,
-            },
+            message: row.outcome.and_then(Outcome::message),
         }
     }
 }

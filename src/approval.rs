@@ -1,0 +1,182 @@
+//! What of a plan may be carried out: each Job that was shown, as long as it is still that Job and still superseded.
+//!
+//! A question may stand for an hour, and a conflict may tell that a Job was touched a moment ago. Then what was shown
+//! is held against what is there now. Nothing ever joins a plan that a person has approved; it can only lose Jobs.
+
+use std::collections::HashMap;
+
+use crate::{
+    group::{Group, GroupKey},
+    job::{Deletion, Job},
+    outcome::{Change, Outcome},
+    plan::{Plan, PlannedGroup},
+    retention::{KeepReason, Policy, Verdict},
+};
+
+/// A plan that may be carried out, and what is to be done about each of its purges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approved {
+    plan: Plan,
+    policy: Policy,
+    /// A later reading, if there was one; verdicts then rest on it.
+    fresh: Option<Plan>,
+    /// One for each of [`Plan::purges`], in its order.
+    targets: Vec<Target>,
+}
+
+/// What is to be done about a Job that was to be purged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Delete this version of it.
+    Delete(Job),
+    /// Read it again, since it was not among the others any more: it may be gone, or relabelled.
+    Reread(Job),
+    /// Nothing: it is settled already.
+    Settled(Outcome),
+}
+
+/// What a single Job is found to be when it is read again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reread {
+    /// There is none of that name.
+    Absent,
+    /// There is one, but not with the labels that were asked for.
+    NotSelected,
+    /// There is one.
+    Found(Job),
+}
+
+impl Approved {
+    /// Approve a plan that has only just been made.
+    pub fn as_planned(plan: Plan, policy: Policy) -> Approved {
+        let targets = plan.purges().cloned().map(Target::Delete).collect();
+        Approved {
+            plan,
+            policy,
+            fresh: None,
+            targets,
+        }
+    }
+
+    /// Approve what of a plan still holds by a later plan of the same Jobs.
+    pub fn rechecked(plan: Plan, fresh: Plan, policy: Policy) -> Approved {
+        let groups: HashMap<(&GroupKey, Option<&str>), &PlannedGroup> = fresh
+            .groups
+            .iter()
+            .map(|group| ((&group.key, group.family.as_deref()), group))
+            .collect();
+        let mut targets = Vec::new();
+        for planned in &plan.groups {
+            let now = groups
+                .get(&(&planned.key, planned.family.as_deref()))
+                .copied();
+            let keeper_gone = planned.jobs.iter().any(|keeper| {
+                matches!(keeper.verdict, Verdict::Skip(why) if why.contains(KeepReason::Newest))
+                    && !now.is_some_and(|now| stays(now, &keeper.job.uid))
+            });
+            for purge in planned
+                .jobs
+                .iter()
+                .filter(|planned| planned.verdict.is_purge())
+            {
+                targets.push(recheck(&purge.job, now, keeper_gone));
+            }
+        }
+        Approved {
+            plan,
+            policy,
+            fresh: Some(fresh),
+            targets,
+        }
+    }
+
+    /// The plan that was shown.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The plan that was shown, when it has been carried out.
+    pub fn into_plan(self) -> Plan {
+        self.plan
+    }
+
+    /// What is to be done about each of [`Plan::purges`], in its order.
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    /// What is to be done about a Job that has changed since it was read, now that it has been read again.
+    pub fn rejudge(&self, job: &Job, reread: Reread) -> Target {
+        let found = match reread {
+            Reread::Absent => return Target::Settled(Outcome::Gone),
+            Reread::NotSelected => return changed(Change::Relabelled),
+            Reread::Found(found) => found,
+        };
+        if found.uid != job.uid {
+            return changed(Change::Replaced);
+        }
+        if found.deletion == Deletion::Requested {
+            return Target::Settled(Outcome::Gone);
+        }
+        if found.label_values != job.label_values {
+            return changed(Change::Relabelled);
+        }
+        let basis = self.fresh.as_ref().unwrap_or(&self.plan);
+        let Some(group) = group_of(basis, job) else {
+            return changed(Change::Relabelled);
+        };
+        // Its name and age cannot change, so its place in the group is the same.
+        let jobs: Vec<Job> = group
+            .jobs
+            .iter()
+            .map(|planned| match planned.job.uid == found.uid {
+                true => found.clone(),
+                false => planned.job.clone(),
+            })
+            .collect();
+        let place = jobs.iter().position(|other| other.uid == found.uid);
+        let group = Group {
+            key: group.key.clone(),
+            family: group.family.clone(),
+            jobs,
+        };
+        let verdict = place.map(|place| self.policy.judge(&group, basis.taken_at)[place]);
+        match verdict {
+            Some(Verdict::Purge) => Target::Delete(found),
+            Some(Verdict::Skip(reasons)) => changed(Change::NowKept(reasons)),
+            None => changed(Change::Relabelled),
+        }
+    }
+}
+
+fn changed(change: Change) -> Target {
+    Target::Settled(Outcome::Changed(change))
+}
+
+fn stays(group: &PlannedGroup, uid: &str) -> bool {
+    group
+        .jobs
+        .iter()
+        .any(|planned| *planned.job.uid == *uid && planned.job.deletion == Deletion::None)
+}
+
+fn recheck(job: &Job, now: Option<&PlannedGroup>, keeper_gone: bool) -> Target {
+    let same = now.and_then(|now| now.jobs.iter().find(|planned| planned.job.uid == job.uid));
+    let Some(same) = same else {
+        return Target::Reread(job.clone());
+    };
+    match same.verdict {
+        _ if same.job.deletion == Deletion::Requested => Target::Settled(Outcome::Gone),
+        Verdict::Skip(reasons) => changed(Change::NowKept(reasons)),
+        Verdict::Purge if keeper_gone => changed(Change::KeeperGone),
+        Verdict::Purge => Target::Delete(same.job.clone()),
+    }
+}
+
+fn group_of<'a>(plan: &'a Plan, job: &Job) -> Option<&'a PlannedGroup> {
+    plan.groups.iter().find(|group| {
+        group.key.namespace == job.namespace
+            && group.key.values == job.label_values
+            && group.jobs.iter().any(|planned| planned.job.uid == job.uid)
+    })
+}
