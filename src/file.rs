@@ -65,7 +65,7 @@ pub enum FileError {
     #[error("it holds an object that is not as Kubernetes writes it: {0}")]
     Malformed(String),
     /// It holds other things only.
-    #[error("it holds {0}, but no Job")]
+    #[error("it holds {0}, but no Job of batch/v1")]
     NoJobs(String),
     /// A Job in it cannot be judged.
     #[error("it holds {0}")]
@@ -96,7 +96,8 @@ pub fn parse(bytes: &[u8], wanted: &Wanted) -> Result<Contents, FileError> {
     let mut reader = Reader::new(wanted);
     match text.trim_start().chars().next() {
         None => return Err(FileError::Empty),
-        Some('{') => reader.read_json(text)?,
+        // YAML may hold JSON documents, parted as YAML parts them.
+        Some('{') if !text.lines().any(|line| line.starts_with("---")) => reader.read_json(text)?,
         Some(_) => reader.read_yaml(text)?,
     }
     reader.finish()
@@ -175,10 +176,18 @@ impl<'a> Reader<'a> {
                 items.into_iter().try_for_each(|item| self.read_item(item))
             }
             _ => {
-                *self.ignored.entry(kind).or_default() += 1;
+                self.ignore(&api_version, &kind);
                 Ok(())
             }
         }
+    }
+
+    fn ignore(&mut self, api_version: &str, kind: &str) {
+        let what = match api_version {
+            "v1" => kind.to_owned(),
+            _ => format!("{kind} ({api_version})"),
+        };
+        *self.ignored.entry(what).or_default() += 1;
     }
 
     fn open_list<'r>(
@@ -198,10 +207,10 @@ impl<'a> Reader<'a> {
     /// An item of a v1 List says itself what it is.
     fn read_item(&mut self, item: &RawValue) -> Result<(), FileError> {
         let meta: wire::TypeMeta = part(item)?;
-        match (meta.api_version.as_deref(), meta.kind) {
-            (Some("batch/v1"), Some(kind)) if kind == "Job" => self.read_job(item),
-            (Some(_), Some(kind)) => {
-                *self.ignored.entry(kind).or_default() += 1;
+        match (meta.api_version.as_deref(), meta.kind.as_deref()) {
+            (Some("batch/v1"), Some("Job")) => self.read_job(item),
+            (Some(api_version), Some(kind)) => {
+                self.ignore(api_version, kind);
                 Ok(())
             }
             _ => Err(FileError::NotAnObject),
@@ -263,6 +272,8 @@ fn part<'a, T: Deserialize<'a>>(text: &'a RawValue) -> Result<T, FileError> {
     })
 }
 
+/// The parser shows the lines around the fault as well; the first says where it is.
 fn one_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }

@@ -26,7 +26,9 @@
 //! `job`, `group`, `retention`, `plan`, `outcome` and `selector` are pure: no kube, no tokio, no clap, no I/O, no clock.
 
 pub mod approval;
+pub mod backup;
 pub mod cli;
+pub mod clock;
 pub mod cluster;
 pub mod duration;
 pub mod error;

@@ -37,7 +37,7 @@ pub struct Snapshot {
     pub labels: Vec<LabelKey>,
     /// The resourceVersion of the list, empty where a file has none.
     pub resource_version: String,
-    /// When the reading began, by this machine's clock.
+    /// When the reading began, by this machine's clock, in whole seconds as the server stamps Jobs.
     pub taken_at: Timestamp,
     /// The Jobs, in any order.
     pub jobs: Vec<Job>,

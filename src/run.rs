@@ -1,11 +1,11 @@
 //! The story: connect → list → plan → show → confirm → purge → report.
 
-use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::{
     approval::Approved,
     cli::{Cli, DryRun},
+    clock,
     cluster::{
         Cluster,
         delete::{DeleteOptions, Effect},
@@ -60,7 +60,7 @@ pub fn run_file(cli: &Cli, path: &str, ui: &Ui) -> Result<Exit, Error> {
             },
             labels: cli.which.labels.clone(),
             resource_version: contents.resource_version,
-            taken_at: now(),
+            taken_at: clock::now(),
             jobs: contents.jobs,
         },
         &cli.kept.policy(),
@@ -73,7 +73,11 @@ pub fn run_file(cli: &Cli, path: &str, ui: &Ui) -> Result<Exit, Error> {
     if cli.action.dry_run == DryRun::Server {
         ui.warning("no cluster is contacted with --filename: the plan is not tried on a server");
     }
-    show::warnings(&plan, &format!("in {shown}"), ui);
+    let place = match selector.is_empty() {
+        true => format!("in {shown}"),
+        false => format!("in {shown} matching {selector}"),
+    };
+    show::warnings(&plan, &place, ui);
     show::print(cli, View::Plan(&plan))?;
     Ok(Exit::Success)
 }
@@ -169,9 +173,13 @@ impl<'a> Session<'a> {
 
     /// Where Jobs are looked for, as a person would say it.
     fn place(&self) -> String {
-        match &self.query.scope {
+        let place = match &self.query.scope {
             Scope::AllNamespaces => "in any namespace".to_owned(),
             Scope::Namespace(namespace) => format!("in namespace {namespace}"),
+        };
+        match self.query.selector.is_empty() {
+            true => place,
+            false => format!("{place} matching {}", self.query.selector),
         }
     }
 
@@ -309,10 +317,4 @@ fn exit_of(stop: Stop) -> Exit {
         Stop::Interrupt => Exit::Interrupted,
         Stop::Terminate => Exit::Terminated,
     }
-}
-
-/// This moment in whole seconds, as the server stamps Jobs.
-fn now() -> Timestamp {
-    let now = Timestamp::now();
-    Timestamp::from_second(now.as_second()).unwrap_or(now)
 }

@@ -7,7 +7,7 @@ use crate::{
     cluster::{delete::Effect, list},
     error::{Error, Exit, io_words},
     outcome::Outcome,
-    output::{Headers, View, document, name, summary, table, words},
+    output::{Headers, View, json, name, summary, table, words, yaml},
     plan::{Plan, Warning},
     purge::{self, EndedEarly, Report},
     ui::{Ui, Verbosity},
@@ -160,8 +160,8 @@ pub fn print(cli: &Cli, view: View) -> Result<(), Error> {
         Format::Table => table::write(out, view, table::Columns::Normal, style),
         Format::Wide => table::write(out, view, table::Columns::Wide, style),
         Format::Summary => summary::write(out, view, style),
-        Format::Json => document::write_json(out, view),
-        Format::Yaml => document::write_yaml(out, view),
+        Format::Json => json::write(out, view),
+        Format::Yaml => yaml::write(out, view),
         Format::Name => name::write(out, view),
     })
 }

@@ -306,7 +306,10 @@ impl TerminalModes {
                 saved,
             );
         }
-        if io::stderr().is_terminal() {
+        if matches!(
+            Ability::of(io::stderr().is_terminal()),
+            Ability::Plain | Ability::Colour
+        ) {
             let _ = Term::stderr().show_cursor();
         }
     }

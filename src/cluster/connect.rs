@@ -21,6 +21,17 @@ impl Cluster {
     pub async fn connect(flags: &ConnectionFlags) -> Result<Cluster, Error> {
         let target = Target::find(flags)?;
         let server = target.server().to_owned();
+        if !server.is_empty()
+            && !server
+                .parse::<http::Uri>()
+                .is_ok_and(|uri| uri.host().is_some())
+        {
+            return Err(Error::new(
+                Exit::Failure,
+                format!("the server address {server:?} is not a URL"),
+            )
+            .hint("write it as https://HOST:PORT"));
+        }
         let context = target.context_name.clone();
         let mut config =
             Config::from_custom_kubeconfig(target.into_kubeconfig(), &KubeConfigOptions::default())

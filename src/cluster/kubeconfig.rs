@@ -38,6 +38,24 @@ impl Target {
     pub(super) fn find(flags: &ConnectionFlags) -> Result<Target, Error> {
         let mut target = find_target(flags)?;
         apply_flags(&mut target, flags);
+        let (cluster, user) = (&target.cluster, &target.user);
+        if cluster.certificate_authority_data.is_none() {
+            check_pem(
+                "certificate authority",
+                cluster.certificate_authority.as_deref(),
+                "CERTIFICATE-----",
+            )?;
+        }
+        if user.client_certificate_data.is_none() {
+            check_pem(
+                "client certificate",
+                user.client_certificate.as_deref(),
+                "CERTIFICATE-----",
+            )?;
+        }
+        if user.client_key_data.is_none() {
+            check_pem("client key", user.client_key.as_deref(), "PRIVATE KEY-----")?;
+        }
         Ok(target)
     }
 
@@ -77,6 +95,17 @@ impl Target {
             ..Kubeconfig::default()
         }
     }
+}
+
+/// kube takes a file without anything in it for none at all, so it is looked into here.
+fn check_pem(what: &str, path: Option<&str>, mark: &str) -> Result<(), Error> {
+    let Some(path) = path else { return Ok(()) };
+    let wrong = match fs::read(path) {
+        Ok(text) if String::from_utf8_lossy(&text).contains(mark) => return Ok(()),
+        Ok(_) => format!("the {what} {path} holds nothing of the kind in PEM form"),
+        Err(error) => format!("cannot read the {what} {path}: {}", io_words(&error)),
+    };
+    Err(Error::new(Exit::Failure, wrong).hint("check the flag or the kubeconfig that names it"))
 }
 
 /// Read the kubeconfig and pick the context, cluster and user that the flags or the current context name.

@@ -3,7 +3,6 @@
 use std::{collections::HashSet, time::Duration};
 
 use http::{Request, StatusCode, header};
-use jiff::Timestamp;
 use kube::client::Body;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -14,6 +13,7 @@ use super::{
 };
 use crate::{
     approval::Reread,
+    clock,
     error::{Error, Exit},
     intake::{Identity, Intake},
     job::Job,
@@ -123,7 +123,7 @@ impl Cluster {
         query: &Query,
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<Snapshot, Trouble> {
-        let taken_at = Timestamp::now();
+        let taken_at = clock::now();
         let mut intake = Intake::new(&query.labels, Identity::Required);
         let mut jobs: Vec<Job> = Vec::new();
         let mut resource_version: Option<String> = None;

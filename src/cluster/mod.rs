@@ -1,5 +1,6 @@
 //! The cluster: who and where it is, and the two things that are asked of it, `list` and `delete` on Jobs.
 
+pub mod access;
 pub mod connect;
 pub mod delete;
 pub mod flags;

@@ -1,10 +1,6 @@
-//! `-o json` and `-o yaml`: one document, whose fields are part of the contract with scripts.
+//! The one document that `-o json` and `-o yaml` print. Its fields are part of the contract with scripts.
 
-use std::{
-    borrow::Cow,
-    collections::BTreeMap,
-    io::{self, Write},
-};
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 
@@ -13,24 +9,26 @@ use crate::{
     outcome::Outcome,
     plan::{Plan, PlannedGroup, Source},
     selector::LabelKey,
-    text::is_unsafe,
 };
 
 /// The version of the document's form.
 const API_VERSION: &str = "jobclean/v1";
 
+/// How the text of a document is prepared for the form that it is written in.
+pub(super) type Prepare = for<'a> fn(&'a str) -> Cow<'a, str>;
+
 /// A Plan or a Report.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Document<'a> {
+pub(super) struct Document<'a> {
     api_version: &'static str,
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     cluster: Option<Cluster<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<&'a str>,
+    file: Option<Cow<'a, str>>,
     labels: Vec<&'a str>,
-    resource_version: &'a str,
+    resource_version: Cow<'a, str>,
     taken_at: String,
     summary: Summary,
     warnings: Vec<String>,
@@ -39,8 +37,8 @@ struct Document<'a> {
 
 #[derive(Serialize)]
 struct Cluster<'a> {
-    context: &'a str,
-    server: &'a str,
+    context: Cow<'a, str>,
+    server: Cow<'a, str>,
 }
 
 #[derive(Serialize)]
@@ -54,23 +52,26 @@ struct Summary {
 }
 
 /// The groups, made as they are written: a document of 100,000 Jobs is never held as a whole.
-struct Groups<'a>(View<'a>);
+struct Groups<'a> {
+    view: View<'a>,
+    prepare: Prepare,
+}
 
 #[derive(Serialize)]
 struct Group<'a> {
-    namespace: &'a str,
-    labels: BTreeMap<&'a str, &'a str>,
+    namespace: Cow<'a, str>,
+    labels: BTreeMap<&'a str, Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    family: Option<&'a str>,
+    family: Option<Cow<'a, str>>,
     jobs: Vec<Job<'a>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Job<'a> {
-    name: &'a str,
-    uid: &'a str,
-    resource_version: &'a str,
+    name: Cow<'a, str>,
+    uid: Cow<'a, str>,
+    resource_version: Cow<'a, str>,
     created: String,
     status: &'static str,
     verdict: &'static str,
@@ -84,49 +85,58 @@ struct Job<'a> {
 
 impl Serialize for Groups<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let plan = self.0.plan();
+        let plan = self.view.plan();
         let mut groups = serializer.serialize_seq(Some(plan.groups.len()))?;
-        for (group, rows) in self.0.groups() {
-            groups.serialize_element(&Group::new(&plan.labels, group, rows))?;
+        for (group, rows) in self.view.groups() {
+            groups.serialize_element(&Group::new(&plan.labels, group, rows, self.prepare))?;
         }
         groups.end()
     }
 }
 
 impl<'a> Group<'a> {
-    fn new(labels: &'a [LabelKey], group: &'a PlannedGroup, rows: Vec<Row<'a>>) -> Group<'a> {
+    fn new(
+        labels: &'a [LabelKey],
+        group: &'a PlannedGroup,
+        rows: Vec<Row<'a>>,
+        prepare: Prepare,
+    ) -> Group<'a> {
         Group {
-            namespace: &group.key.namespace,
+            namespace: prepare(&group.key.namespace),
             labels: labels
                 .iter()
                 .map(LabelKey::as_str)
-                .zip(group.key.values.iter().map(AsRef::as_ref))
+                .zip(group.key.values.iter().map(|value| prepare(value)))
                 .collect(),
-            family: group.family.as_deref(),
-            jobs: rows.into_iter().map(Job::new).collect(),
+            family: group.family.as_deref().map(prepare),
+            jobs: rows.into_iter().map(|row| Job::new(row, prepare)).collect(),
         }
     }
 }
 
 impl<'a> Job<'a> {
-    fn new(row: Row<'a>) -> Job<'a> {
+    fn new(row: Row<'a>, prepare: Prepare) -> Job<'a> {
         let job = &row.planned.job;
         Job {
-            name: &job.name,
-            uid: &job.uid,
-            resource_version: &job.resource_version,
+            name: prepare(&job.name),
+            uid: prepare(&job.uid),
+            resource_version: prepare(&job.resource_version),
             created: job.created.to_string(),
             status: job.status(),
             verdict: row.planned.verdict.as_str(),
             reasons: row.planned.verdict.reasons(),
             rank: row.rank,
             outcome: row.outcome.map(Outcome::as_str),
-            message: row.outcome.and_then(Outcome::message),
+            message: row
+                .outcome
+                .and_then(Outcome::message)
+                .map(|message| prepare(&message).into_owned().into()),
         }
     }
 }
 
-fn document(view: View) -> Document {
+/// The document of a plan or report.
+pub(super) fn document(view: View<'_>, prepare: Prepare) -> Document<'_> {
     let plan: &Plan = view.plan();
     let summary = plan.summary();
     let (kind, outcomes) = match view {
@@ -134,8 +144,14 @@ fn document(view: View) -> Document {
         View::Report(report) => ("Report", Some(report.counts().iter().collect())),
     };
     let (cluster, file) = match &plan.source {
-        Source::Cluster { context, server } => (Some(Cluster { context, server }), None),
-        Source::File { path } => (None, Some(path.as_str())),
+        Source::Cluster { context, server } => (
+            Some(Cluster {
+                context: prepare(context),
+                server: prepare(server),
+            }),
+            None,
+        ),
+        Source::File { path } => (None, Some(prepare(path))),
     };
     Document {
         api_version: API_VERSION,
@@ -143,7 +159,7 @@ fn document(view: View) -> Document {
         cluster,
         file,
         labels: plan.labels.iter().map(LabelKey::as_str).collect(),
-        resource_version: &plan.resource_version,
+        resource_version: prepare(&plan.resource_version),
         taken_at: plan.taken_at.to_string(),
         summary: Summary {
             groups: summary.groups,
@@ -155,92 +171,8 @@ fn document(view: View) -> Document {
         warnings: plan
             .warnings
             .iter()
-            .map(|warning| words::warning(plan, warning))
+            .map(|warning| prepare(&words::warning(plan, warning)).into_owned())
             .collect(),
-        groups: Groups(view),
-    }
-}
-
-/// Write the document as JSON.
-///
-/// # Errors
-/// If the writer fails.
-pub fn write_json(out: &mut dyn Write, view: View) -> io::Result<()> {
-    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, TerminalSafe::default());
-    document(view).serialize(&mut serializer)?;
-    writeln!(out)
-}
-
-/// Write the document as YAML.
-///
-/// # Errors
-/// If the writer fails.
-pub fn write_yaml(out: &mut dyn Write, view: View) -> io::Result<()> {
-    serde_saphyr::to_io_writer(&mut &mut *out, &document(view)).map_err(io::Error::other)
-}
-
-/// Indented JSON that also escapes the characters that could steer a terminal, beyond those that JSON itself demands.
-#[derive(Default)]
-struct TerminalSafe(serde_json::ser::PrettyFormatter<'static>);
-
-impl serde_json::ser::Formatter for TerminalSafe {
-    fn write_string_fragment<W: ?Sized + Write>(
-        &mut self,
-        writer: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        let mut rest = fragment;
-        while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_unsafe(*c)) {
-            writer.write_all(&rest.as_bytes()[..at])?;
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(writer, "\\u{unit:04x}")?;
-            }
-            rest = &rest[at + c.len_utf8()..];
-        }
-        writer.write_all(rest.as_bytes())
-    }
-
-    fn begin_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.begin_array(writer)
-    }
-
-    fn end_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_array(writer)
-    }
-
-    fn begin_array_value<W: ?Sized + Write>(
-        &mut self,
-        writer: &mut W,
-        first: bool,
-    ) -> io::Result<()> {
-        self.0.begin_array_value(writer, first)
-    }
-
-    fn end_array_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_array_value(writer)
-    }
-
-    fn begin_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.begin_object(writer)
-    }
-
-    fn end_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_object(writer)
-    }
-
-    fn begin_object_key<W: ?Sized + Write>(
-        &mut self,
-        writer: &mut W,
-        first: bool,
-    ) -> io::Result<()> {
-        self.0.begin_object_key(writer, first)
-    }
-
-    fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.begin_object_value(writer)
-    }
-
-    fn end_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_object_value(writer)
+        groups: Groups { view, prepare },
     }
 }

@@ -1,11 +1,13 @@
 //! What stdout carries: the plan or the report, in the form asked for. Everything here writes to a writer it is given.
 
 pub mod age;
-pub mod document;
+mod document;
+pub mod json;
 pub mod name;
 pub mod summary;
 pub mod table;
 pub mod words;
+pub mod yaml;
 
 use crate::{
     outcome::Outcome,

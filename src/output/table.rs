@@ -10,7 +10,7 @@ use std::{
 
 use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width};
 use jiff::{SignedDuration, Timestamp};
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::{Colour, Headers, Row, Style, View, age, words};
 use crate::{outcome::Outcome, plan::PlannedGroup, retention::Verdict, text::harmless};
@@ -156,12 +156,40 @@ fn write_group_line(
         None => String::new(),
     };
     let purge = group.purge_count();
-    let line = format!("{}  {labels}{family}", harmless(&group.key.namespace));
+    let name = format!("{}  {labels}{family}", harmless(&group.key.namespace));
     let counts = format!("{} SKIP, {purge} PURGE", group.jobs.len() - purge);
-    match style.colour {
-        Colour::On => writeln!(out, "\u{1b}[1m{line}\u{1b}[0m  {counts}"),
-        Colour::Off => writeln!(out, "{line}  {counts}"),
+    let width = style.width.map_or(usize::MAX, usize::from);
+    let lines = broken(&name, width);
+    for (index, line) in lines.iter().enumerate() {
+        match style.colour {
+            Colour::On => write!(out, "\u{1b}[1m{line}\u{1b}[0m")?,
+            Colour::Off => write!(out, "{line}")?,
+        }
+        if index + 1 < lines.len() {
+            writeln!(out)?;
+        }
     }
+    let fits = lines.last().map_or(0, |line| line.width()) + 2 + counts.width() <= width;
+    writeln!(out, "{}{counts}", if fits { "  " } else { "\n    " })
+}
+
+/// Break a line into pieces that fit, those after the first set in by four.
+fn broken(line: &str, width: usize) -> Vec<String> {
+    const SET_IN: usize = 4;
+    let mut lines = Vec::new();
+    let mut current = String::new();
+    let mut used = 0;
+    for c in line.chars() {
+        let needed = c.width().unwrap_or(0);
+        if used + needed > width.max(SET_IN + 2) {
+            lines.push(std::mem::replace(&mut current, " ".repeat(SET_IN)));
+            used = SET_IN;
+        }
+        current.push(c);
+        used += needed;
+    }
+    lines.push(current);
+    lines
 }
 
 fn write_lines(out: &mut dyn Write, table: Table) -> io::Result<()> {
