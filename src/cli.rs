@@ -1,6 +1,6 @@
 //! What a user can say. Values check themselves, so that a typo is a usage error before anything happens.
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::PossibleValue};
 
@@ -11,6 +11,7 @@ use crate::{
     },
     duration::HumanDuration,
     group::MixedGroups,
+    limit::MaxPurge,
     retention::{Policy, Treatment},
     selector::{LabelKey, Selector},
 };
@@ -25,7 +26,7 @@ Always kept: Jobs that are terminating, and Jobs that are protected (the annotat
 or argocd.argoproj.io/sync-options holds Delete=false or Prune=false).
 
 Exit codes: 0 done, nothing to do, or dry run without failures; 1 an error before any delete; 2 usage; 3 some deletes \
-failed or were not tried; 4 declined at the question; 130 interrupted (SIGINT), 143 (SIGTERM)";
+failed or were not tried; 4 declined at the question; 5 held by --max-purge; 130 interrupted (SIGINT), 143 (SIGTERM)";
 
 /// Keep the newest Job of every cleanup group and delete the rest
 ///
@@ -148,6 +149,12 @@ pub struct Action {
     /// What becomes of the Jobs' Pods
     #[arg(long, value_name = "HOW", default_value = "foreground")]
     pub cascade: Cascade,
+    /// Delete nothing if the plan would purge more than N Jobs, or P% of the Jobs listed
+    #[arg(long, value_name = "N|P%")]
+    pub max_purge: Option<MaxPurge>,
+    /// Write each Job's manifest into this folder before its delete; without a backup it is not deleted
+    #[arg(long, value_name = "DIR", conflicts_with = "filename")]
+    pub backup: Option<PathBuf>,
     /// Have at most N deletes in flight, 1 to 256
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,
@@ -279,6 +286,13 @@ impl Cli {
         {
             return Some(
                 "--certificate-authority and --insecure-skip-tls-verify cannot be used together"
+                    .to_owned(),
+            );
+        }
+        if self.connection.insecure_skip_tls_verify && self.action.yes {
+            return Some(
+                "--insecure-skip-tls-verify and --yes cannot be used together: whoever answers there would \
+                 decide unseen what is deleted"
                     .to_owned(),
             );
         }

@@ -15,6 +15,8 @@ pub enum Exit {
     Incomplete,
     /// The question was answered with no.
     Declined,
+    /// The plan would purge more than allowed.
+    Held,
     /// SIGINT.
     Interrupted,
     /// SIGTERM.
@@ -30,6 +32,7 @@ impl Exit {
             Exit::Usage => 2,
             Exit::Incomplete => 3,
             Exit::Declined => 4,
+            Exit::Held => 5,
             Exit::Interrupted => 130,
             Exit::Terminated => 143,
         }

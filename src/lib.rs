@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`cli`] | what a user can say |
 //! | [`run`] | the story |
+//! | [`session`] | its steps against one cluster |
 //! | [`show`] | what a run shows on its way |
 //! | [`job`] | a Job: only what a verdict needs; its state and name family |
 //! | [`group`] | what makes Jobs a group |
@@ -36,6 +37,7 @@ pub mod file;
 pub mod group;
 pub mod intake;
 pub mod job;
+pub mod limit;
 pub mod outcome;
 pub mod output;
 pub mod plan;
@@ -44,6 +46,7 @@ pub mod retention;
 pub mod retry;
 pub mod run;
 pub mod selector;
+pub mod session;
 pub mod show;
 pub mod signals;
 pub mod text;

@@ -53,7 +53,9 @@ pub enum Attempt {
     /// It is not, or no longer, the version that was planned.
     Conflict,
     /// This is what it is now.
-    Reread(Reread),
+    Reread(Box<Reread>),
+    /// Its manifest is safe on disk, in this version of it.
+    BackedUp(Box<Job>),
     /// Nobody knows yet; the same request may be sent again.
     Again {
         /// Whether the server asked for fewer requests.

@@ -8,16 +8,13 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
     Cluster,
-    delete::{Attempt, Pressure},
     request::{Answer, Failure},
 };
 use crate::{
-    approval::Reread,
     clock,
     error::{Error, Exit},
     intake::{Identity, Intake},
     job::Job,
-    outcome::Outcome,
     plan::{Snapshot, Source},
     retry::{Backoff, Tries},
     selector::{LabelKey, Selector},
@@ -66,7 +63,7 @@ pub enum Event<'a> {
 }
 
 /// Protobuf costs the API server half the time of JSON; JSON is for servers that do not speak it.
-const ACCEPT: &str = "application/vnd.kubernetes.protobuf, application/json";
+pub(super) const ACCEPT: &str = "application/vnd.kubernetes.protobuf, application/json";
 /// How often a list is begun before it is given up.
 const MAX_STARTS: usize = 4;
 
@@ -218,50 +215,6 @@ impl Cluster {
         }
     }
 
-    /// Read one Job again, with the right to list alone.
-    pub async fn reread(&self, job: &Job, query: &Query) -> Attempt {
-        let uri = format!(
-            "{}?fieldSelector={}",
-            jobs_path(Some(&job.namespace)),
-            escape(&format!("metadata.name={}", job.name))
-        );
-        let answer = match self.call(get(uri)).await {
-            Ok(answer) if answer.status == StatusCode::OK => answer,
-            Ok(answer) if answer.is_transient() => return Attempt::again(&answer),
-            Ok(answer) => {
-                let words = format!(
-                    "it has changed and cannot be read again: {}",
-                    answer.words()
-                );
-                return Attempt::Settled(Outcome::Failed(words));
-            }
-            Err(failure) => return failure.into(),
-        };
-        let unreadable = |why: String| Attempt::Again {
-            pressure: Pressure::None,
-            retry_after: None,
-            why: format!("the answer cannot be read: {why}"),
-        };
-        let found = match decode(&answer) {
-            Ok(list) => list.items.into_iter().next(),
-            Err(error) => return unreadable(error.to_string()),
-        };
-        let Some(found) = found else {
-            return Attempt::Reread(Reread::Absent);
-        };
-        let labels = found.metadata.as_ref().map(|meta| &meta.labels);
-        let selected = query.selector.matches(|key| {
-            labels
-                .and_then(|labels| labels.get(key))
-                .map(String::as_str)
-        });
-        match Intake::new(&query.labels, Identity::Required).take(found) {
-            Ok(Some(job)) if selected => Attempt::Reread(Reread::Found(job)),
-            Ok(_) => Attempt::Reread(Reread::NotSelected),
-            Err(error) => unreadable(error.to_string()),
-        }
-    }
-
     /// What it means that the server does not give the list.
     fn refusal(&self, answer: &Answer, query: &Query) -> Error {
         let words = answer.words();
@@ -322,7 +275,7 @@ impl Query {
         if let Some(token) = token {
             uri += &format!("&continue={}", escape(token));
         }
-        get(uri)
+        get(uri, ACCEPT)
     }
 }
 
@@ -338,14 +291,14 @@ pub(super) fn escape(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-fn get(uri: String) -> Request<Body> {
+pub(super) fn get(uri: String, accept: &str) -> Request<Body> {
     Request::get(uri)
-        .header(header::ACCEPT, ACCEPT)
+        .header(header::ACCEPT, accept)
         .body(Body::empty())
         .expect("escaped text makes a valid URI")
 }
 
-fn decode(answer: &Answer) -> Result<wire::JobList, wire::DecodeError> {
+pub(super) fn decode(answer: &Answer) -> Result<wire::JobList, wire::DecodeError> {
     let content_type = answer
         .headers
         .get(header::CONTENT_TYPE)

@@ -7,6 +7,7 @@ pub mod flags;
 mod kubeconfig;
 pub mod list;
 pub mod request;
+mod reread;
 mod trouble;
 
 use std::time::Duration;

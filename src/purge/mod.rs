@@ -13,12 +13,13 @@ use tokio::sync::watch;
 use self::{breaker::Breaker, window::Window};
 use crate::{
     approval::{Approved, Reread, Target},
+    backup::BackupDir,
     cluster::{
         Cluster,
         delete::{Attempt, DeleteOptions, Pressure},
         list::Query,
     },
-    error::Exit,
+    error::{Exit, io_words},
     job::{Deletion, Job},
     outcome::{Change, Outcome, OutcomeCounts},
     plan::Plan,
@@ -106,8 +107,19 @@ pub struct Orders {
     pub options: DeleteOptions,
     /// The most requests in flight.
     pub concurrency: usize,
+    /// Where a Job's manifest is written before its delete leaves, if anywhere.
+    pub backup: Option<BackupDir>,
     /// What was listed, so that a Job that is read again is held against it.
     pub query: Query,
+}
+
+impl Orders {
+    fn first_step(&self) -> Step {
+        match self.backup {
+            Some(_) => Step::BackUp,
+            None => Step::Delete,
+        }
+    }
 }
 
 /// So many conflicts on one Job, each after a fresh reading of it, and it is left alone.
@@ -126,6 +138,8 @@ struct Pending {
 /// What is to be asked next about a Job.
 #[derive(Clone, Copy)]
 enum Step {
+    /// What it is now, whole, to be written down.
+    BackUp,
     /// To delete it.
     Delete,
     /// What it is now.
@@ -174,15 +188,15 @@ pub async fn purge(
                         outcomes[index] = Some(outcome.clone());
                         continue;
                     }
-                    Some((index, Target::Delete(job))) => (index, Pending::new(job, Step::Delete)),
+                    Some((index, Target::Delete(job))) => {
+                        (index, Pending::new(job, orders.first_step()))
+                    }
                     Some((index, Target::Reread(job))) => (index, Pending::new(job, Step::Reread)),
                 },
             };
+            let approved = &approved;
             in_flight.push(async move {
-                let attempt = match next.step {
-                    Step::Delete => cluster.delete(&next.job, orders.options).await,
-                    Step::Reread => cluster.reread(&next.job, &orders.query).await,
-                };
+                let attempt = next.attempt(cluster, orders, approved).await;
                 (index, next, attempt)
             });
         }
@@ -200,7 +214,7 @@ pub async fn purge(
                     }
                     _ => window.grow(),
                 }
-                match next.after(attempt, &approved) {
+                match next.after(attempt, &approved, orders) {
                     After::Settled(outcome) => {
                         breaker.settled(&outcome);
                         on_event(Event::Settled { job: &next.job, outcome: &outcome });
@@ -267,9 +281,35 @@ impl Pending {
         }
     }
 
-    fn after(&mut self, attempt: Attempt, approved: &Approved) -> After {
+    /// Ask what is to be asked next.
+    async fn attempt(&self, cluster: &Cluster, orders: &Orders, approved: &Approved) -> Attempt {
+        match (self.step, &orders.backup) {
+            (Step::Delete, _) | (Step::BackUp, None) => {
+                cluster.delete(&self.job, orders.options).await
+            }
+            (Step::Reread, _) => match cluster.reread(&self.job, &orders.query).await {
+                Ok(reread) => Attempt::Reread(Box::new(reread)),
+                Err(attempt) => attempt,
+            },
+            (Step::BackUp, Some(dir)) => match cluster.reread_whole(&self.job, &orders.query).await
+            {
+                Err(attempt) => attempt,
+                Ok((reread, manifest)) => match approved.rejudge(&self.job, reread.clone()) {
+                    Target::Delete(job) => back_up(dir.clone(), job, manifest).await,
+                    Target::Settled(_) | Target::Reread(_) => Attempt::Reread(Box::new(reread)),
+                },
+            },
+        }
+    }
+
+    fn after(&mut self, attempt: Attempt, approved: &Approved, orders: &Orders) -> After {
         match attempt {
             Attempt::Settled(outcome) => After::Settled(self.own(outcome, Outcome::Deleted)),
+            Attempt::BackedUp(job) => {
+                self.job = *job;
+                self.step = Step::Delete;
+                After::Now
+            }
             Attempt::Conflict => {
                 self.conflicts += 1;
                 self.step = Step::Reread;
@@ -279,16 +319,16 @@ impl Pending {
                 }
             }
             Attempt::Reread(reread) => {
-                let own = match &reread {
+                let own = match &*reread {
                     Reread::Found(job) if job.deletion == Deletion::Requested => {
                         Outcome::Terminating
                     }
                     _ => Outcome::Deleted,
                 };
-                match approved.rejudge(&self.job, reread) {
+                match approved.rejudge(&self.job, *reread) {
                     Target::Delete(job) => {
                         self.job = job;
-                        self.step = Step::Delete;
+                        self.step = orders.first_step();
                         After::Now
                     }
                     Target::Settled(outcome) => After::Settled(self.own(outcome, own)),
@@ -318,5 +358,23 @@ impl Pending {
             Outcome::Gone if self.unanswered.is_some() => own,
             outcome => outcome,
         }
+    }
+}
+
+/// Write a manifest down, off the threads that wait for the network.
+async fn back_up(dir: BackupDir, job: Job, manifest: serde_json::Value) -> Attempt {
+    let written = tokio::task::spawn_blocking(move || {
+        let written = dir.write(&job.namespace, &job.name, &job.uid, manifest);
+        (job, written)
+    });
+    match written.await {
+        Ok((job, Ok(()))) => Attempt::BackedUp(Box::new(job)),
+        Ok((_, Err(error))) => Attempt::Settled(Outcome::Failed(format!(
+            "it was not deleted, since it could not be backed up: {}",
+            io_words(&error)
+        ))),
+        Err(_) => Attempt::Settled(Outcome::Failed(
+            "it was not deleted, since its backup broke off".to_owned(),
+        )),
     }
 }

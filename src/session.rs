@@ -1,0 +1,276 @@
+//! One run against one cluster: the steps that [`crate::run`] tells the story with.
+
+use tokio::sync::watch;
+
+use crate::{
+    approval::Approved,
+    backup::BackupDir,
+    cli::Cli,
+    cluster::{
+        Cluster,
+        access::Access,
+        delete::{DeleteOptions, Effect},
+        list::{self, Query, Scope},
+    },
+    error::{Error, Exit},
+    output::words,
+    plan::Plan,
+    purge::{self, Orders, Report, Stop},
+    show,
+    text::harmless,
+    ui::{Answer, Ui, Verbosity},
+};
+
+/// One run against one cluster.
+pub struct Session<'a> {
+    cli: &'a Cli,
+    ui: &'a Ui,
+    stop: watch::Receiver<Option<Stop>>,
+    cluster: Cluster,
+    query: Query,
+}
+
+impl<'a> Session<'a> {
+    /// Connect, list and plan.
+    ///
+    /// # Errors
+    /// If any of it fails: there is no plan then.
+    pub async fn begin(
+        cli: &'a Cli,
+        ui: &'a Ui,
+        stop: watch::Receiver<Option<Stop>>,
+    ) -> Result<(Session<'a>, Plan), Error> {
+        let cluster = Cluster::connect(&cli.connection).await?;
+        if cli.connection.insecure_skip_tls_verify {
+            ui.warning("the server's certificate is not checked (--insecure-skip-tls-verify)");
+        }
+        let query = Query {
+            labels: cli.which.labels.clone(),
+            selector: cli.which.selector.clone().unwrap_or_default(),
+            scope: match (cli.which.all_namespaces, &cli.which.namespace) {
+                (true, _) => Scope::AllNamespaces,
+                (false, Some(namespace)) => Scope::Namespace(namespace.clone()),
+                (false, None) => Scope::Namespace(cluster.default_namespace.clone()),
+            },
+            chunk_size: cli.action.chunk_size,
+        };
+        let session = Session {
+            cli,
+            ui,
+            stop,
+            cluster,
+            query,
+        };
+        let plan = session.plan().await?;
+        show::warnings(&plan, &session.place(), ui);
+        if plan.groups.is_empty() {
+            let hint = match session.query.scope {
+                Scope::AllNamespaces => "hint: -L names another label",
+                Scope::Namespace(_) => "hint: -A looks in every namespace, -L names another label",
+            };
+            ui.note(Verbosity::Normal, hint);
+        }
+        Ok((session, plan))
+    }
+
+    /// Where Jobs are looked for, as a person would say it.
+    fn place(&self) -> String {
+        let place = match &self.query.scope {
+            Scope::AllNamespaces => "in any namespace".to_owned(),
+            Scope::Namespace(namespace) => format!("in namespace {namespace}"),
+        };
+        match self.query.selector.is_empty() {
+            true => place,
+            false => format!("{place} matching {}", self.query.selector),
+        }
+    }
+
+    /// List and judge.
+    async fn plan(&self) -> Result<Plan, Error> {
+        let labels = words::label_list(&self.query.labels);
+        let (server, place) = (&self.cluster.server, self.place());
+        self.ui.note(
+            Verbosity::Verbose,
+            &format!("listing Jobs {place} at {server} with the label {labels}"),
+        );
+        self.ui
+            .start_spinner("{spinner} {pos} Jobs read ({elapsed})");
+        let mut on_event = |event: list::Event| show::list_event(&event, self.ui);
+        let listed = self.cluster.list(&self.query, &mut on_event).await;
+        self.ui.finish();
+        self.show_server_warnings();
+        let snapshot = listed?;
+        self.ui.note(
+            Verbosity::Verbose,
+            &format!(
+                "{} read at resourceVersion {}",
+                words::count(snapshot.jobs.len(), "Job"),
+                snapshot.resource_version
+            ),
+        );
+        Ok(Plan::new(snapshot, &self.cli.kept.policy()))
+    }
+
+    /// Ask, and hold what was approved against what is there by then; `Err` if it was not approved.
+    ///
+    /// # Errors
+    /// If nobody can be asked, the deletes would be refused, or the new list fails.
+    pub async fn approve(&self, plan: Plan) -> Result<Result<Approved, Exit>, Error> {
+        let policy = self.cli.kept.policy();
+        if self.cli.action.yes || plan.summary().purge == 0 {
+            return Ok(Ok(Approved::as_planned(plan, policy)));
+        }
+        if !Ui::can_ask() {
+            return Err(Error::new(
+                Exit::Usage,
+                "nothing was deleted: there is no terminal to ask the question on",
+            )
+            .hint("add --yes to delete without asking, or --dry-run to change nothing"));
+        }
+        match unless_stopped(&self.stop, self.check_access(&plan)).await {
+            Ok(allowed) => allowed?,
+            Err(reason) => return Ok(Err(exit_of(reason))),
+        }
+        match unless_stopped(&self.stop, self.ui.confirm(&self.question(&plan))).await {
+            Ok(Answer::Yes) => {}
+            Ok(Answer::No) => {
+                self.ui.note(Verbosity::Normal, "Nothing was deleted.");
+                return Ok(Err(Exit::Declined));
+            }
+            Ok(Answer::Interrupted) => return Ok(Err(Exit::Interrupted)),
+            Err(reason) => return Ok(Err(exit_of(reason))),
+        }
+        // The question may have stood for an hour.
+        let fresh = match unless_stopped(&self.stop, self.plan()).await {
+            Ok(fresh) => fresh?,
+            Err(reason) => return Ok(Err(exit_of(reason))),
+        };
+        Ok(Ok(Approved::rechecked(plan, fresh, policy)))
+    }
+
+    /// Find out before anybody is asked whether the deletes would be allowed.
+    ///
+    /// Where the server does not answer that, the deletes themselves will tell.
+    async fn check_access(&self, plan: &Plan) -> Result<(), Error> {
+        let mut denied = match &self.query.scope {
+            Scope::Namespace(namespace) => self.cluster.may_delete(Some(namespace)).await,
+            Scope::AllNamespaces => self.cluster.may_delete(None).await,
+        };
+        if let (Scope::AllNamespaces, Access::Denied(_)) = (&self.query.scope, &denied) {
+            // Rights in the namespaces that matter are enough; one of them is enough to go on.
+            let mut namespaces: Vec<&str> =
+                plan.purges().map(|job| job.namespace.as_ref()).collect();
+            namespaces.dedup();
+            for namespace in namespaces {
+                denied = self.cluster.may_delete(Some(namespace)).await;
+                if !matches!(denied, Access::Denied(_)) {
+                    break;
+                }
+            }
+        }
+        match denied {
+            Access::Allowed | Access::Unknown => Ok(()),
+            Access::Denied(reason) => {
+                let why = match reason.as_str() {
+                    "" => String::new(),
+                    reason => format!(": {reason}"),
+                };
+                Err(Error::new(
+                    Exit::Failure,
+                    format!(
+                        "nothing was deleted: you may not delete Jobs {}{why}",
+                        self.place()
+                    ),
+                )
+                .hint("you need the verb delete on jobs.batch; --dry-run=client only plans"))
+            }
+        }
+    }
+
+    fn question(&self, plan: &Plan) -> String {
+        let summary = plan.summary();
+        let server = harmless(&self.cluster.server);
+        let place = match self.cluster.context.as_str() {
+            "" => server.into_owned(),
+            context => format!("{} ({server})", harmless(context)),
+        };
+        format!(
+            "Purge {} in {} from {place}?",
+            words::count(summary.purge, "Job"),
+            words::count(summary.groups_to_purge, "group"),
+        )
+    }
+
+    /// Delete what was approved, or try to.
+    pub async fn carry_out(
+        &self,
+        approved: Approved,
+        effect: Effect,
+        backup: Option<BackupDir>,
+    ) -> Report {
+        let verb = match effect {
+            Effect::Delete => "purged",
+            Effect::DryRun => "tried",
+        };
+        self.ui.start_bar(
+            approved.targets().len(),
+            &format!("{{bar:30}} {{pos}}/{{len}} {verb}, {{per_sec}}, {{eta}} left"),
+        );
+        let orders = Orders {
+            options: DeleteOptions {
+                cascade: self.cli.action.cascade,
+                effect,
+            },
+            concurrency: usize::from(self.cli.action.concurrency),
+            backup,
+            query: self.query.clone(),
+        };
+        let mut on_event = |event: purge::Event| show::purge_event(&event, self.ui);
+        let report = purge::purge(
+            approved,
+            &self.cluster,
+            &orders,
+            self.stop.clone(),
+            &mut on_event,
+        )
+        .await;
+        self.ui.finish();
+        self.show_server_warnings();
+        report
+    }
+
+    fn show_server_warnings(&self) {
+        for warning in self.cluster.warnings.take() {
+            self.ui.warning(&warning);
+        }
+    }
+}
+
+/// Do something, unless the run is asked to stop meanwhile.
+pub async fn unless_stopped<T>(
+    stop: &watch::Receiver<Option<Stop>>,
+    work: impl Future<Output = T>,
+) -> Result<T, Stop> {
+    let mut stop = stop.clone();
+    tokio::select! {
+        done = work => Ok(done),
+        reason = stopped(&mut stop) => Err(reason),
+    }
+}
+
+/// Wait until the run is asked to stop.
+async fn stopped(stop: &mut watch::Receiver<Option<Stop>>) -> Stop {
+    match stop.wait_for(Option::is_some).await.map(|reason| *reason) {
+        Ok(Some(reason)) => reason,
+        // Nobody is left who could ask.
+        _ => std::future::pending().await,
+    }
+}
+
+/// What the process exits with when it was asked to stop before the first delete.
+pub fn exit_of(stop: Stop) -> Exit {
+    match stop {
+        Stop::Interrupt => Exit::Interrupted,
+        Stop::Terminate => Exit::Terminated,
+    }
+}
