@@ -152,6 +152,15 @@ pub struct Action {
     /// Delete nothing if the plan would purge more than N Jobs, or P% of the Jobs listed
     #[arg(long, value_name = "N|P%")]
     pub max_purge: Option<MaxPurge>,
+    /// Write the plan into this file and stop, so that --plan carries it out later
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["yes", "filename", "plan", "backup"])]
+    pub save_plan: Option<PathBuf>,
+    /// Carry out the plan in this file, on the cluster that it was made for, and nothing else
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "namespace", "all_namespaces", "selector", "filename", "keep", "keep_succeeded", "keep_failed", "keep_within",
+        "include_active", "include_owned", "mixed_groups",
+    ])]
+    pub plan: Option<PathBuf>,
     /// Write each Job's manifest into this folder before its delete; without a backup it is not deleted
     #[arg(long, value_name = "DIR", conflicts_with = "filename")]
     pub backup: Option<PathBuf>,
@@ -272,8 +281,17 @@ impl Kept {
 }
 
 impl Cli {
-    /// What contradicts itself in a way that clap cannot see; a fragment for a usage error.
-    pub fn contradiction(&self) -> Option<String> {
+    /// What contradicts itself in a way that clap cannot see; a fragment for a usage error. Whether the label was given
+    /// as a flag is not to be seen in its value.
+    pub fn contradiction(&self, label_given: bool) -> Option<String> {
+        if self.action.plan.is_some() && label_given {
+            return Some(
+                "--plan and --label cannot be used together: the plan has its label".to_owned(),
+            );
+        }
+        if self.action.save_plan.is_some() && self.action.dry_run == DryRun::Server {
+            return Some("--save-plan only plans: --dry-run=server goes with --plan".to_owned());
+        }
         let mut seen = Vec::new();
         for label in &self.which.labels {
             if seen.contains(&label) {
@@ -289,9 +307,10 @@ impl Cli {
                     .to_owned(),
             );
         }
-        if self.connection.insecure_skip_tls_verify && self.action.yes {
+        if self.connection.insecure_skip_tls_verify && self.action.yes && self.action.plan.is_none()
+        {
             return Some(
-                "--insecure-skip-tls-verify and --yes cannot be used together: whoever answers there would \
+                "--insecure-skip-tls-verify and --yes cannot be used together without --plan: whoever answers there would \
                  decide unseen what is deleted"
                     .to_owned(),
             );

@@ -77,14 +77,18 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// An I/O error without Rust's "(os error 2)".
+/// An I/O error as a fragment.
 pub fn io_words(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    lowercase_first(text.split(" (os error").next().unwrap_or_default())
+    without_os_code(&error.to_string())
+}
+
+/// A message as a fragment, without Rust's "(os error 2)".
+pub fn without_os_code(message: &str) -> String {
+    lowercase_first(message.split(" (os error").next().unwrap_or_default())
 }
 
 /// A sentence as a fragment.
-pub fn lowercase_first(text: &str) -> String {
+fn lowercase_first(text: &str) -> String {
     let mut chars = text.chars();
     chars
         .next()

@@ -15,6 +15,9 @@
 //! | [`outcome`] | what became of a Job that was to be purged |
 //! | [`wire`], [`intake`] | what Kubernetes sends, in protobuf or JSON, and how it becomes a Job |
 //! | [`file`](mod@file) | Jobs from a file |
+//! | [`saved`] | a plan in a file, to be carried out later |
+//! | [`backup`] | a Job's manifest on disk before its delete |
+//! | [`approval`] | what of a plan may be carried out |
 //! | [`selector`] | label keys and selectors, as the API server reads them |
 //! | [`cluster`] | kubeconfig and flags to a client; pages to a snapshot; one DELETE to an outcome |
 //! | [`purge`] | carries a plan out: bounded, adaptive, cancellable |
@@ -45,6 +48,7 @@ pub mod purge;
 pub mod retention;
 pub mod retry;
 pub mod run;
+pub mod saved;
 pub mod selector;
 pub mod session;
 pub mod show;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, error::ErrorKind};
+use clap::{CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
 use kubectl_jobclean::{
     cli::{Cli, Command},
     error::{Error, Exit},
@@ -11,8 +11,11 @@ use kubectl_jobclean::{
 };
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    if let Some(contradiction) = cli.contradiction() {
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    // Its default from the environment is no contradiction.
+    let label_given = matches.value_source("labels") == Some(ValueSource::CommandLine);
+    if let Some(contradiction) = cli.contradiction(label_given) {
         Cli::command()
             .error(ErrorKind::ArgumentConflict, contradiction)
             .exit();

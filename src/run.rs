@@ -5,7 +5,6 @@ use std::path::Path;
 use tokio::sync::watch;
 
 use crate::{
-    approval::Approved,
     backup::BackupDir,
     cli::{Cli, DryRun},
     clock,
@@ -127,6 +126,11 @@ pub async fn run_cluster(
         show::print(cli, View::Plan(&plan))?;
         return Err(held(&plan, limit));
     }
+    if let Some(path) = &cli.action.save_plan {
+        show::print(cli, View::Plan(&plan))?;
+        session.save(plan, path).await?;
+        return Ok(Exit::Success);
+    }
     let backup = match (&cli.action.backup, cli.action.dry_run) {
         (Some(path), DryRun::None) => Some(backup_dir(path)?),
         _ => None,
@@ -137,10 +141,10 @@ pub async fn run_cluster(
             return Ok(Exit::Success);
         }
         // Each Job is shown once, with what the server said to its delete.
-        DryRun::Server => (
-            Approved::as_planned(plan, cli.kept.policy()),
-            Effect::DryRun,
-        ),
+        DryRun::Server => match session.recheck(plan, false).await? {
+            Ok(approved) => (approved, Effect::DryRun),
+            Err(exit) => return Ok(exit),
+        },
         DryRun::None => {
             show::before_purge(cli, &plan, ui)?;
             match session.approve(plan).await? {

@@ -1,5 +1,7 @@
 //! One run against one cluster: the steps that [`crate::run`] tells the story with.
 
+use std::path::Path;
+
 use tokio::sync::watch;
 
 use crate::{
@@ -12,10 +14,12 @@ use crate::{
         delete::{DeleteOptions, Effect},
         list::{self, Query, Scope},
     },
-    error::{Error, Exit},
+    error::{Error, Exit, io_words},
     output::words,
-    plan::Plan,
+    plan::{Plan, Source},
     purge::{self, Orders, Report, Stop},
+    retention::Policy,
+    saved::{Identity, SavedPlan},
     show,
     text::harmless,
     ui::{Answer, Ui, Verbosity},
@@ -28,6 +32,7 @@ pub struct Session<'a> {
     stop: watch::Receiver<Option<Stop>>,
     cluster: Cluster,
     query: Query,
+    policy: Policy,
 }
 
 impl<'a> Session<'a> {
@@ -44,24 +49,28 @@ impl<'a> Session<'a> {
         if cli.connection.insecure_skip_tls_verify {
             ui.warning("the server's certificate is not checked (--insecure-skip-tls-verify)");
         }
-        let query = Query {
-            labels: cli.which.labels.clone(),
-            selector: cli.which.selector.clone().unwrap_or_default(),
-            scope: match (cli.which.all_namespaces, &cli.which.namespace) {
-                (true, _) => Scope::AllNamespaces,
-                (false, Some(namespace)) => Scope::Namespace(namespace.clone()),
-                (false, None) => Scope::Namespace(cluster.default_namespace.clone()),
-            },
-            chunk_size: cli.action.chunk_size,
+        let saved = match &cli.action.plan {
+            None => None,
+            Some(path) => Some(load(path, cli, &cluster).await?),
         };
         let session = Session {
+            query: match &saved {
+                Some(saved) => saved.query.clone(),
+                None => query(cli, &cluster),
+            },
+            policy: match &saved {
+                Some(saved) => saved.policy.clone(),
+                None => cli.kept.policy(),
+            },
             cli,
             ui,
             stop,
             cluster,
-            query,
         };
-        let plan = session.plan().await?;
+        let plan = match saved {
+            Some(saved) => saved.plan,
+            None => session.plan().await?,
+        };
         show::warnings(&plan, &session.place(), ui);
         if plan.groups.is_empty() {
             let hint = match session.query.scope {
@@ -71,6 +80,37 @@ impl<'a> Session<'a> {
             ui.note(Verbosity::Normal, hint);
         }
         Ok((session, plan))
+    }
+
+    /// Write a plan into a file, with what tells this cluster from another.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub async fn save(&self, plan: Plan, path: &Path) -> Result<(), Error> {
+        let saved = SavedPlan {
+            plan,
+            query: self.query.clone(),
+            policy: self.policy.clone(),
+            identity: identity(&self.cluster).await,
+        };
+        saved.save(path).map_err(|error| {
+            Error::new(
+                Exit::Failure,
+                format!(
+                    "cannot save the plan as {}: {}",
+                    path.display(),
+                    io_words(&error)
+                ),
+            )
+        })?;
+        self.ui.note(
+            Verbosity::Normal,
+            &format!(
+                "saved; kubectl jobclean --plan {} carries it out",
+                path.display()
+            ),
+        );
+        Ok(())
     }
 
     /// Where Jobs are looked for, as a person would say it.
@@ -108,7 +148,7 @@ impl<'a> Session<'a> {
                 snapshot.resource_version
             ),
         );
-        Ok(Plan::new(snapshot, &self.cli.kept.policy()))
+        Ok(Plan::new(snapshot, &self.policy))
     }
 
     /// Ask, and hold what was approved against what is there by then; `Err` if it was not approved.
@@ -116,36 +156,50 @@ impl<'a> Session<'a> {
     /// # Errors
     /// If nobody can be asked, the deletes would be refused, or the new list fails.
     pub async fn approve(&self, plan: Plan) -> Result<Result<Approved, Exit>, Error> {
-        let policy = self.cli.kept.policy();
-        if self.cli.action.yes || plan.summary().purge == 0 {
-            return Ok(Ok(Approved::as_planned(plan, policy)));
-        }
-        if !Ui::can_ask() {
+        let ask = !self.cli.action.yes && plan.summary().purge > 0;
+        if ask && !Ui::can_ask() {
             return Err(Error::new(
                 Exit::Usage,
                 "nothing was deleted: there is no terminal to ask the question on",
             )
             .hint("add --yes to delete without asking, or --dry-run to change nothing"));
         }
-        match unless_stopped(&self.stop, self.check_access(&plan)).await {
-            Ok(allowed) => allowed?,
-            Err(reason) => return Ok(Err(exit_of(reason))),
-        }
-        match unless_stopped(&self.stop, self.ui.confirm(&self.question(&plan))).await {
-            Ok(Answer::Yes) => {}
-            Ok(Answer::No) => {
-                self.ui.note(Verbosity::Normal, "Nothing was deleted.");
-                return Ok(Err(Exit::Declined));
+        if ask {
+            match unless_stopped(&self.stop, self.check_access(&plan)).await {
+                Ok(allowed) => allowed?,
+                Err(reason) => return Ok(Err(exit_of(reason))),
             }
-            Ok(Answer::Interrupted) => return Ok(Err(Exit::Interrupted)),
-            Err(reason) => return Ok(Err(exit_of(reason))),
+            match unless_stopped(&self.stop, self.ui.confirm(&self.question(&plan))).await {
+                Ok(Answer::Yes) => {}
+                Ok(Answer::No) => {
+                    self.ui.note(Verbosity::Normal, "Nothing was deleted.");
+                    return Ok(Err(Exit::Declined));
+                }
+                Ok(Answer::Interrupted) => return Ok(Err(Exit::Interrupted)),
+                Err(reason) => return Ok(Err(exit_of(reason))),
+            }
         }
         // The question may have stood for an hour.
-        let fresh = match unless_stopped(&self.stop, self.plan()).await {
-            Ok(fresh) => fresh?,
-            Err(reason) => return Ok(Err(exit_of(reason))),
-        };
-        Ok(Ok(Approved::rechecked(plan, fresh, policy)))
+        self.recheck(plan, ask).await
+    }
+
+    /// Hold a plan against what is there now, if it is not of this very moment; `Err` if the run was asked to stop.
+    ///
+    /// # Errors
+    /// If the new list fails.
+    pub async fn recheck(
+        &self,
+        plan: Plan,
+        has_aged: bool,
+    ) -> Result<Result<Approved, Exit>, Error> {
+        let policy = self.policy.clone();
+        if plan.summary().purge == 0 || !(has_aged || self.cli.action.plan.is_some()) {
+            return Ok(Ok(Approved::as_planned(plan, policy)));
+        }
+        match unless_stopped(&self.stop, self.plan()).await {
+            Ok(fresh) => Ok(Ok(Approved::rechecked(plan, fresh?, policy))),
+            Err(reason) => Ok(Err(exit_of(reason))),
+        }
     }
 
     /// Find out before anybody is asked whether the deletes would be allowed.
@@ -243,6 +297,58 @@ impl<'a> Session<'a> {
         for warning in self.cluster.warnings.take() {
             self.ui.warning(&warning);
         }
+    }
+}
+
+/// What the flags ask to be listed.
+fn query(cli: &Cli, cluster: &Cluster) -> Query {
+    Query {
+        labels: cli.which.labels.clone(),
+        selector: cli.which.selector.clone().unwrap_or_default(),
+        scope: match (cli.which.all_namespaces, &cli.which.namespace) {
+            (true, _) => Scope::AllNamespaces,
+            (false, Some(namespace)) => Scope::Namespace(namespace.clone()),
+            (false, None) => Scope::Namespace(cluster.default_namespace.clone()),
+        },
+        chunk_size: cli.action.chunk_size,
+    }
+}
+
+/// Read a saved plan, and make sure that this is the cluster that it was made for.
+async fn load(path: &Path, cli: &Cli, cluster: &Cluster) -> Result<SavedPlan, Error> {
+    let saved = SavedPlan::load(path, cli.action.chunk_size).map_err(|error| {
+        Error::new(
+            Exit::Failure,
+            format!("cannot carry out {}: {error}", path.display()),
+        )
+        .hint("save the plan anew with --save-plan")
+    })?;
+    let Source::Cluster { context, server } = &saved.plan.source else {
+        return Err(Error::new(
+            Exit::Failure,
+            "a plan from a file cannot be carried out",
+        ));
+    };
+    if *server != cluster.server || !saved.identity.may_equal(&identity(cluster).await) {
+        return Err(Error::new(
+            Exit::Failure,
+            format!(
+                "cannot carry out {}: it was made for {context} ({server}), and this is {} ({}) or another cluster \
+                 behind the same address",
+                path.display(),
+                cluster.context,
+                cluster.server
+            ),
+        )
+        .hint("name the context that it was made for with --context"));
+    }
+    Ok(saved)
+}
+
+async fn identity(cluster: &Cluster) -> Identity {
+    Identity {
+        ca_sha256: cluster.ca_sha256.clone(),
+        uid: cluster.uid().await,
     }
 }
 

@@ -21,11 +21,7 @@ impl Cluster {
     pub async fn connect(flags: &ConnectionFlags) -> Result<Cluster, Error> {
         let target = Target::find(flags)?;
         let server = target.server().to_owned();
-        if !server.is_empty()
-            && !server
-                .parse::<http::Uri>()
-                .is_ok_and(|uri| uri.host().is_some())
-        {
+        if !target.has_valid_server() {
             return Err(Error::new(
                 Exit::Failure,
                 format!("the server address {server:?} is not a URL"),
@@ -43,6 +39,7 @@ impl Cluster {
             HeaderName::from_static("user-agent"),
             HeaderValue::from_str(&user_agent()).expect("version and platform are plain text"),
         ));
+        let ca_sha256 = config.root_cert.as_deref().map(fingerprint);
         let default_namespace = config.default_namespace.clone();
         let client = Client::try_from(config).map_err(|error| match error {
             kube::Error::Auth(auth) => Error::new(Exit::Failure, auth_words(&auth))
@@ -61,6 +58,7 @@ impl Cluster {
             context,
             server,
             default_namespace,
+            ca_sha256,
             request_timeout: flags.request_timeout.unwrap_or_default().0,
             warnings: super::request::Warnings::default(),
         })
@@ -82,4 +80,18 @@ pub fn user_agent() -> String {
         "kubectl-jobclean/{} ({os}/{arch})",
         env!("CARGO_PKG_VERSION")
     )
+}
+
+/// The SHA-256 of some certificates, in hex.
+fn fingerprint(certificates: &[Vec<u8>]) -> String {
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    for certificate in certificates {
+        context.update(certificate);
+    }
+    let digest = context.finish();
+    digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

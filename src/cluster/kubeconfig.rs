@@ -68,6 +68,15 @@ impl Target {
             .trim_end_matches('/')
     }
 
+    /// Whether that address is a URL with a scheme and a host. That there is none at all is kube's to say.
+    pub(super) fn has_valid_server(&self) -> bool {
+        self.cluster.server.as_ref().is_none_or(|server| {
+            server
+                .parse::<http::Uri>()
+                .is_ok_and(|uri| uri.scheme().is_some() && uri.host().is_some())
+        })
+    }
+
     /// The same as a kubeconfig with one context, which is what kube reads.
     pub(super) fn into_kubeconfig(self) -> Kubeconfig {
         const NAME: &str = "target";

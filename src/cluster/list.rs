@@ -67,6 +67,9 @@ pub(super) const ACCEPT: &str = "application/vnd.kubernetes.protobuf, applicatio
 /// How often a list is begun before it is given up.
 const MAX_STARTS: usize = 4;
 
+/// So many pages in a row without a Job are still believed to lead on to one.
+const MAX_EMPTY_PAGES: u32 = 8;
+
 /// Why a page cannot be used.
 enum Trouble {
     /// The snapshot is gone or was never one: begin anew.
@@ -123,6 +126,8 @@ impl Cluster {
         let taken_at = clock::now();
         let mut intake = Intake::new(&query.labels, Identity::Required);
         let mut jobs: Vec<Job> = Vec::new();
+        let mut uids: HashSet<Box<str>> = HashSet::new();
+        let mut empty_pages = 0;
         let mut resource_version: Option<String> = None;
         let mut token: Option<String> = None;
         loop {
@@ -138,6 +143,11 @@ impl Cluster {
                     ));
                 }
             }
+            empty_pages = if page.items.is_empty() {
+                empty_pages + 1
+            } else {
+                0
+            };
             for job in page.items {
                 let job = intake.take(job).map_err(|error| {
                     Error::new(
@@ -145,17 +155,23 @@ impl Cluster {
                         format!("cannot list Jobs: the server sent {error}"),
                     )
                 })?;
-                jobs.extend(job);
+                let Some(job) = job else { continue };
+                if !uids.insert(job.uid.clone()) {
+                    return Err(Trouble::StartOver("a Job is in it twice".to_owned()));
+                }
+                jobs.push(job);
             }
             on_event(Event::Read(jobs.len()));
-            token = meta.continue_token.filter(|token| !token.is_empty());
-            if token.is_none() {
+            let next = meta.continue_token.filter(|token| !token.is_empty());
+            if next.is_none() {
                 break;
             }
-        }
-        let mut uids = HashSet::with_capacity(jobs.len());
-        if !jobs.iter().all(|job| uids.insert(&job.uid)) {
-            return Err(Trouble::StartOver("a Job is in it twice".to_owned()));
+            if next == token || empty_pages > MAX_EMPTY_PAGES {
+                return Err(Trouble::StartOver(
+                    "its pages do not come to an end".to_owned(),
+                ));
+            }
+            token = next;
         }
         Ok(Snapshot {
             source: Source::Cluster {

@@ -24,6 +24,8 @@ pub struct Cluster {
     pub server: String,
     /// The namespace that applies where none is asked for.
     pub default_namespace: String,
+    /// The SHA-256 of the certificate authority that the server is trusted by, in hex; none for the system's own.
+    pub ca_sha256: Option<String>,
     /// The longest that one request may take, its answer's body included.
     request_timeout: Option<Duration>,
     /// What the server wants people to know, each text once.

@@ -8,7 +8,7 @@ use kube::{
 };
 
 use super::request::Failure;
-use crate::error::{Error, Exit, io_words, lowercase_first};
+use crate::error::{Error, Exit, io_words, without_os_code};
 
 /// Find the cause in a chain of errors that mostly says "error sending request".
 pub(super) fn failure(error: &(dyn StdError + 'static)) -> Failure {
@@ -30,7 +30,7 @@ pub(super) fn failure(error: &(dyn StdError + 'static)) -> Failure {
         }
         match cause.source() {
             Some(source) => cause = source,
-            None => return Failure::Connection(lowercase_first(&cause.to_string())),
+            None => return Failure::Connection(without_os_code(&cause.to_string())),
         }
     }
 }

@@ -8,11 +8,12 @@ use super::{Row, View, words};
 use crate::{
     outcome::Outcome,
     plan::{Plan, PlannedGroup, Source},
+    saved::Extras,
     selector::LabelKey,
 };
 
 /// The version of the document's form.
-const API_VERSION: &str = "jobclean/v1";
+pub const API_VERSION: &str = "jobclean/v1";
 
 /// How the text of a document is prepared for the form that it is written in.
 pub(super) type Prepare = for<'a> fn(&'a str) -> Cow<'a, str>;
@@ -33,6 +34,18 @@ pub(super) struct Document<'a> {
     summary: Summary,
     warnings: Vec<String>,
     groups: Groups<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    saved: Option<&'a Extras>,
+}
+
+impl<'a> Document<'a> {
+    /// With what carrying it out later needs.
+    pub(super) fn saved_with(self, extras: &'a Extras) -> Document<'a> {
+        Document {
+            saved: Some(extras),
+            ..self
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -174,5 +187,6 @@ pub(super) fn document(view: View<'_>, prepare: Prepare) -> Document<'_> {
             .map(|warning| prepare(&words::warning(plan, warning)).into_owned())
             .collect(),
         groups: Groups { view, prepare },
+        saved: None,
     }
 }

@@ -7,16 +7,34 @@ use std::{
 
 use serde::Serialize;
 
-use super::{View, document::document};
-use crate::text::is_unsafe;
+use super::{
+    View,
+    document::{Document, document},
+};
+use crate::{saved::Extras, text::is_unsafe};
 
 /// Write the document as JSON.
 ///
 /// # Errors
 /// If the writer fails.
 pub fn write(out: &mut dyn Write, view: View) -> io::Result<()> {
+    write_document(out, &document(view, |text| Cow::Borrowed(text)))
+}
+
+/// Write the document as JSON with what carrying it out later needs.
+///
+/// # Errors
+/// If the writer fails.
+pub fn write_saved(out: &mut dyn Write, view: View, extras: &Extras) -> io::Result<()> {
+    write_document(
+        out,
+        &document(view, |text| Cow::Borrowed(text)).saved_with(extras),
+    )
+}
+
+fn write_document(out: &mut dyn Write, document: &Document) -> io::Result<()> {
     let mut serializer = serde_json::Serializer::with_formatter(&mut *out, TerminalSafe::default());
-    document(view, |text| Cow::Borrowed(text)).serialize(&mut serializer)?;
+    document.serialize(&mut serializer)?;
     writeln!(out)
 }
 

@@ -98,8 +98,10 @@ impl Column {
 
 /// Two spaces in front, so that the lines that name groups stand out, and two between columns.
 const GAP: u16 = 2;
-/// No column is made narrower than this to fit a terminal.
-const NARROWEST: u16 = 10;
+/// Names and reasons are not made narrower than this to fit a terminal, unless nothing else helps.
+const NARROW: u16 = 10;
+/// No column is ever made narrower than this.
+const NARROWEST: u16 = 3;
 
 struct Layout {
     columns: Vec<(Column, u16)>,
@@ -273,27 +275,29 @@ impl Layout {
     }
 }
 
-/// Take from the widest flexible column until the line fits, or none can give more.
+/// Take from the widest columns until the line fits: first from those that may well be broken, then from any.
 fn narrow(columns: &mut [(Column, u16)], terminal: u16) {
-    loop {
-        let line: u32 = columns
-            .iter()
-            .map(|(_, width)| u32::from(width + GAP))
-            .sum();
-        let Some(excess) = line
-            .checked_sub(u32::from(terminal))
-            .filter(|excess| *excess > 0)
-        else {
-            return;
-        };
-        let widest = columns
-            .iter_mut()
-            .filter(|(column, width)| column.is_flexible() && *width > NARROWEST)
-            .max_by_key(|(_, width)| *width);
-        let Some((_, width)) = widest else { return };
-        // Not below half in one step, so that several wide columns share the loss.
-        let step = (*width / 8).max(1).min(*width - NARROWEST);
-        *width -= step.min(u16::try_from(excess).unwrap_or(u16::MAX));
+    for (any, narrowest) in [(false, NARROW), (true, NARROWEST)] {
+        loop {
+            let line: u32 = columns
+                .iter()
+                .map(|(_, width)| u32::from(width + GAP))
+                .sum();
+            let Some(excess) = line
+                .checked_sub(u32::from(terminal))
+                .filter(|excess| *excess > 0)
+            else {
+                return;
+            };
+            let widest = columns
+                .iter_mut()
+                .filter(|(column, width)| (any || column.is_flexible()) && *width > narrowest)
+                .max_by_key(|(_, width)| *width);
+            let Some((_, width)) = widest else { break };
+            // A little at a time, so that several wide columns share the loss.
+            let step = (*width / 8).max(1).min(*width - narrowest);
+            *width -= step.min(u16::try_from(excess).unwrap_or(u16::MAX));
+        }
     }
 }
 
