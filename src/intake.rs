@@ -86,7 +86,7 @@ impl Intake {
         if self.identity == Identity::Required && (uid.is_empty() || resource_version.is_empty()) {
             return Err(IntakeError::NoIdentity(who()));
         }
-        let time = |time: Option<wire::Time>| match time.map(|time| time.seconds.unwrap_or(0)) {
+        let time = |time: Option<wire::Time>| match seconds(time) {
             None => Ok(None),
             Some(seconds) => Timestamp::from_second(seconds)
                 .map(Some)
@@ -97,9 +97,12 @@ impl Intake {
             created: time(meta.creation_timestamp)?
                 .ok_or_else(|| IntakeError::NoCreation(who()))?,
             started: time(status.start_time)?,
-            finished: time(status.completion_time.or(condition_time))?,
+            finished: match time(status.completion_time)? {
+                Some(completed) => Some(completed),
+                None => time(condition_time)?,
+            },
             state,
-            deletion: match meta.deletion_timestamp {
+            deletion: match seconds(meta.deletion_timestamp) {
                 Some(_) => Deletion::Requested,
                 None => Deletion::None,
             },
@@ -151,6 +154,11 @@ impl Intake {
         self.strings.insert(Arc::clone(&shared));
         shared
     }
+}
+
+/// A time that is not set is a message without seconds.
+fn seconds(time: Option<wire::Time>) -> Option<i64> {
+    time.and_then(|time| time.seconds)
 }
 
 /// The state in kubectl's order of precedence, and when it was reached if it is a final one.

@@ -126,6 +126,7 @@ pub fn family(name: &str) -> &str {
     let mut rest = name;
     loop {
         match rest.rsplit_once('-') {
+            Some(("", tail)) if is_generated(tail) => return name,
             Some((head, tail)) if is_generated(tail) => rest = head,
             None if is_generated(rest) => return name,
             _ => return rest,

@@ -21,7 +21,7 @@ pub struct Policy {
     pub keep_succeeded: usize,
     /// The newest Failed ones of every group that stay as well.
     pub keep_failed: usize,
-    /// Anything created less than this ago stays.
+    /// Anything created at most this long ago stays.
     pub keep_within: Option<Duration>,
     /// What becomes of Jobs that are not finished.
     pub active: Treatment,

@@ -167,6 +167,8 @@ pub struct Status {
 }
 
 /// `metav1.Time`: seconds since the epoch in protobuf, RFC 3339 text in JSON.
+///
+/// A time that is not set is a message without seconds in protobuf, and `null` in JSON.
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
 pub struct Time {
     /// Seconds since 1970-01-01T00:00:00Z.
@@ -202,6 +204,9 @@ pub enum DecodeError {
     /// It holds another kind of object.
     #[error("it holds a {0}, not a JobList")]
     Kind(String),
+    /// It ends before its object begins.
+    #[error("it ends before its object begins")]
+    NoObject,
     /// Its protobuf is broken or cut short.
     #[error("its protobuf is damaged: {0}")]
     Protobuf(#[from] prost::DecodeError),
@@ -217,7 +222,8 @@ const MAGIC: &[u8] = b"k8s\0";
 pub fn decode_protobuf(body: &bytes::Bytes) -> Result<JobList, DecodeError> {
     let unknown = open_envelope(body)?;
     expect_job_list(unknown.type_meta.and_then(|meta| meta.kind))?;
-    Ok(JobList::decode(unknown.raw.unwrap_or_default())?)
+    // A list has at least its metadata. A body that ends before it was cut short, and is not a list of nothing.
+    Ok(JobList::decode(unknown.raw.ok_or(DecodeError::NoObject)?)?)
 }
 
 /// Read a Status in either encoding; `None` if something else than the API server answered.

@@ -56,10 +56,9 @@ impl Answer {
         (is_text && !line.is_empty() && line.len() <= 200).then_some(line)
     }
 
-    /// How long the server asks to wait. Only whole seconds are used by Kubernetes; a date is ignored.
+    /// How long the server asks to wait.
     pub fn retry_after(&self) -> Option<Duration> {
-        let value = self.headers.get(header::RETRY_AFTER)?.to_str().ok()?;
-        value.trim().parse().ok().map(Duration::from_secs)
+        parse_retry_after(self.headers.get(header::RETRY_AFTER)?.to_str().ok()?)
     }
 
     /// Whether the server only asks to come again later.
@@ -78,6 +77,11 @@ impl Answer {
                     | StatusCode::GATEWAY_TIMEOUT
             )
     }
+}
+
+/// Read a Retry-After header. Kubernetes uses whole seconds only; a date is ignored.
+pub fn parse_retry_after(value: &str) -> Option<Duration> {
+    value.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// The texts of `Warning:` headers, each once.

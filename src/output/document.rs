@@ -4,11 +4,10 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 
-use super::{Row, View, words};
+use super::{Row, View, extras::Extras, words};
 use crate::{
     outcome::Outcome,
     plan::{Plan, PlannedGroup, Source},
-    saved::Extras,
     selector::LabelKey,
 };
 

@@ -10,8 +10,9 @@ use serde::Serialize;
 use super::{
     View,
     document::{Document, document},
+    extras::Extras,
 };
-use crate::{saved::Extras, text::is_unsafe};
+use crate::text::is_unsafe;
 
 /// Write the document as JSON.
 ///

@@ -2,6 +2,7 @@
 
 pub mod age;
 pub mod document;
+pub mod extras;
 pub mod json;
 pub mod name;
 pub mod summary;

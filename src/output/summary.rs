@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use comfy_table::{Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width};
 
-use super::{Colour, Headers, Style, View, table, words};
+use super::{Colour, Headers, Style, View, age, table, words};
 use crate::text::harmless;
 
 /// Write the plan or report.
@@ -43,7 +43,7 @@ pub fn write(out: &mut dyn Write, view: View, style: Style) -> io::Result<()> {
         }
         let age = |job: Option<&crate::plan::PlannedJob>| {
             Cell::new(job.map_or_else(String::new, |planned| {
-                table::ago(plan.taken_at, planned.job.created)
+                age::human(plan.taken_at.duration_since(planned.job.created))
             }))
         };
         rows.add_row(vec![
@@ -71,9 +71,9 @@ fn fit(rows: &mut Table, width: Option<u16>) {
     const GROUP: usize = 1;
     const GAP: u16 = 2;
     let widths = rows.column_max_content_widths();
-    let line: u16 = widths
-        .iter()
-        .fold(0, |sum, width| sum.saturating_add(width + GAP));
+    let line: u16 = widths.iter().fold(0, |sum, width| {
+        sum.saturating_add(width.saturating_add(GAP))
+    });
     for index in 0..widths.len() {
         if let Some(column) = rows.column_mut(index) {
             column.set_padding((0, GAP));
@@ -86,6 +86,8 @@ fn fit(rows: &mut Table, width: Option<u16>) {
         && line > terminal
     {
         let group = widths[GROUP].saturating_sub(line - terminal).max(10);
-        column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(group + GAP)));
+        column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(
+            group.saturating_add(GAP),
+        )));
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::{Colour, Headers, Row, Style, View, age, words};
@@ -99,7 +99,7 @@ impl Column {
 /// Two spaces in front, so that the lines that name groups stand out, and two between columns.
 const GAP: u16 = 2;
 /// Names and reasons are not made narrower than this to fit a terminal, unless nothing else helps.
-const NARROW: u16 = 10;
+const NARROW: u16 = 12;
 /// No column is ever made narrower than this.
 const NARROWEST: u16 = 3;
 
@@ -250,7 +250,9 @@ impl Layout {
             if let Some(column) = table.column_mut(index) {
                 column
                     .set_padding((GAP, 0))
-                    .set_constraint(ColumnConstraint::Absolute(Width::Fixed(width + GAP)));
+                    .set_constraint(ColumnConstraint::Absolute(Width::Fixed(
+                        width.saturating_add(GAP),
+                    )));
             }
         }
         table
@@ -281,7 +283,7 @@ fn narrow(columns: &mut [(Column, u16)], terminal: u16) {
         loop {
             let line: u32 = columns
                 .iter()
-                .map(|(_, width)| u32::from(width + GAP))
+                .map(|(_, width)| u32::from(width.saturating_add(GAP)))
                 .sum();
             let Some(excess) = line
                 .checked_sub(u32::from(terminal))
@@ -299,12 +301,4 @@ fn narrow(columns: &mut [(Column, u16)], terminal: u16) {
             *width -= step.min(u16::try_from(excess).unwrap_or(u16::MAX));
         }
     }
-}
-
-/// How long ago, for other tables.
-pub(super) fn ago(now: Timestamp, then: Timestamp) -> String {
-    age::human(SignedDuration::max(
-        now.duration_since(then),
-        SignedDuration::ZERO,
-    ))
 }

@@ -1,215 +1,28 @@
-//! A plan in a file, to be carried out later: written whole or not at all, and believed only if it makes sense.
+//! The form of a saved plan, and what has to hold of one that makes sense.
 
 use std::{
     collections::{BTreeMap, HashSet},
-    fmt, fs,
-    io::{self, Write},
-    num::NonZeroUsize,
-    path::Path,
     sync::Arc,
-    time::Duration,
 };
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use super::{LoadError, SavedPlan, nonsense};
 use crate::{
-    backup::sync_dir,
     cluster::list::{Query, Scope},
-    group::{GroupKey, MixedGroups},
+    group::GroupKey,
     job::{Deletion, Job, State},
-    output::{View, document},
+    output::extras::Extras,
     plan::{Plan, PlannedGroup, PlannedJob, Source},
-    retention::{KeepReason, KeepReasons, Policy, SUPERSEDED, Treatment, Verdict},
+    retention::{KeepReason, KeepReasons, SUPERSEDED, Verdict},
     selector::{LabelKey, Selector},
 };
-
-/// A plan with all that carrying it out needs.
-#[derive(Debug, Clone)]
-pub struct SavedPlan {
-    /// What was shown when it was saved.
-    pub plan: Plan,
-    /// What was listed for it.
-    pub query: Query,
-    /// What was to be kept.
-    pub policy: Policy,
-    /// Which cluster it is for.
-    pub identity: Identity,
-}
-
-/// What tells one cluster from another.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Identity {
-    /// The SHA-256 of the certificate authority that its server is trusted by, in hex; none for the system's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ca_sha256: Option<String>,
-    /// The uid of its namespace `kube-system`; none where that may not be read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uid: Option<String>,
-}
-
-impl Identity {
-    /// Whether both can be of one cluster. What one of them does not know does not count.
-    pub fn may_equal(&self, other: &Identity) -> bool {
-        let uids_differ = matches!((&self.uid, &other.uid), (Some(a), Some(b)) if a != b);
-        self.ca_sha256 == other.ca_sha256 && !uids_differ
-    }
-}
-
-/// What a saved plan has beyond the document of a plan.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Extras {
-    identity: Identity,
-    /// None for every namespace.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    namespace: Option<String>,
-    selector: String,
-    policy: PolicyDocument,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct PolicyDocument {
-    keep: NonZeroUsize,
-    keep_succeeded: usize,
-    keep_failed: usize,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    keep_within_seconds: Option<u64>,
-    include_active: bool,
-    include_owned: bool,
-    mixed_groups: MixedGroupsWord,
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum MixedGroupsWord {
-    Hold,
-    Split,
-    Merge,
-}
-
-/// Why a file is no plan that can be carried out: a lowercase fragment.
-#[derive(Debug)]
-pub enum LoadError {
-    /// It cannot be read.
-    Read(io::Error),
-    /// It is of a version that this program does not know.
-    Version(String),
-    /// It is not a plan, or was edited into nonsense.
-    Nonsense(String),
-}
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LoadError::Read(error) => f.write_str(&crate::error::io_words(error)),
-            LoadError::Version(version) => write!(
-                f,
-                "its version is {version:?}, and this program knows {KNOWN:?} only"
-            ),
-            LoadError::Nonsense(why) => f.write_str(why),
-        }
-    }
-}
-
-impl std::error::Error for LoadError {}
-
-/// The version of the documents that are believed.
-const KNOWN: &str = document::API_VERSION;
-
-impl SavedPlan {
-    /// Write it for this user alone, whole or not at all.
-    ///
-    /// # Errors
-    /// If it cannot be written; what was there before is then untouched.
-    pub fn save(&self, path: &Path) -> io::Result<()> {
-        let dir = match path.parent() {
-            Some(dir) if !dir.as_os_str().is_empty() => dir,
-            _ => Path::new("."),
-        };
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        let mut buffered = io::BufWriter::new(&mut file);
-        crate::output::json::write_saved(&mut buffered, View::Plan(&self.plan), &self.extras())?;
-        buffered.flush()?;
-        drop(buffered);
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        sync_dir(dir)
-    }
-
-    fn extras(&self) -> Extras {
-        Extras {
-            identity: self.identity.clone(),
-            namespace: match &self.query.scope {
-                Scope::AllNamespaces => None,
-                Scope::Namespace(namespace) => Some(namespace.clone()),
-            },
-            selector: self.query.selector.to_string(),
-            policy: PolicyDocument {
-                keep: self.policy.keep,
-                keep_succeeded: self.policy.keep_succeeded,
-                keep_failed: self.policy.keep_failed,
-                keep_within_seconds: self.policy.keep_within.map(|within| within.as_secs()),
-                include_active: self.policy.active == Treatment::Judge,
-                include_owned: self.policy.owned == Treatment::Judge,
-                mixed_groups: match self.policy.mixed_groups {
-                    MixedGroups::Hold => MixedGroupsWord::Hold,
-                    MixedGroups::Split => MixedGroupsWord::Split,
-                    MixedGroups::Merge => MixedGroupsWord::Merge,
-                },
-            },
-        }
-    }
-
-    /// Read one, and make sure that it makes sense.
-    ///
-    /// # Errors
-    /// If it cannot be read, or is not what [`SavedPlan::save`] writes.
-    pub fn load(path: &Path, chunk_size: u32) -> Result<SavedPlan, LoadError> {
-        let text = fs::read(path).map_err(LoadError::Read)?;
-        SavedPlan::parse(&text, chunk_size)
-    }
-
-    /// As [`SavedPlan::load`], from the text.
-    ///
-    /// # Errors
-    /// As [`SavedPlan::load`].
-    pub fn parse(text: &[u8], chunk_size: u32) -> Result<SavedPlan, LoadError> {
-        let head: Head =
-            serde_json::from_slice(text).map_err(|_| nonsense("it is not a JSON document"))?;
-        match (head.api_version.as_deref(), head.kind.as_deref()) {
-            (Some(KNOWN), Some("Plan")) => {}
-            (Some(KNOWN), kind) => {
-                return Err(nonsense(format!(
-                    "it is a {}, not a Plan",
-                    kind.unwrap_or("document of no kind")
-                )));
-            }
-            (version, _) => return Err(LoadError::Version(version.unwrap_or_default().to_owned())),
-        }
-        let document: Document = serde_json::from_slice(text)
-            .map_err(|error| nonsense(format!("it is not a saved plan: {error}")))?;
-        document.check(chunk_size)
-    }
-}
-
-fn nonsense(why: impl Into<String>) -> LoadError {
-    LoadError::Nonsense(why.into())
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Head {
-    api_version: Option<String>,
-    kind: Option<String>,
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[allow(dead_code)] // Fields that are only there to be known.
-struct Document {
+pub(super) struct Document {
     api_version: String,
     kind: String,
     cluster: ClusterDocument,
@@ -262,7 +75,7 @@ struct JobDocument {
 }
 
 impl Document {
-    fn check(self, chunk_size: u32) -> Result<SavedPlan, LoadError> {
+    pub(super) fn check(self, chunk_size: u32) -> Result<SavedPlan, LoadError> {
         let labels: Vec<LabelKey> = self
             .labels
             .iter()
@@ -298,14 +111,6 @@ impl Document {
                 "its groups are out of order, or one is there twice",
             ));
         }
-        let policy = self.saved.policy;
-        let treatment = |include| {
-            if include {
-                Treatment::Judge
-            } else {
-                Treatment::Keep
-            }
-        };
         let saved = SavedPlan {
             query: Query {
                 labels: labels.clone(),
@@ -316,19 +121,7 @@ impl Document {
                 },
                 chunk_size,
             },
-            policy: Policy {
-                keep: policy.keep,
-                keep_succeeded: policy.keep_succeeded,
-                keep_failed: policy.keep_failed,
-                keep_within: policy.keep_within_seconds.map(Duration::from_secs),
-                active: treatment(policy.include_active),
-                owned: treatment(policy.include_owned),
-                mixed_groups: match policy.mixed_groups {
-                    MixedGroupsWord::Hold => MixedGroups::Hold,
-                    MixedGroupsWord::Split => MixedGroups::Split,
-                    MixedGroupsWord::Merge => MixedGroups::Merge,
-                },
-            },
+            policy: self.saved.policy.into(),
             identity: self.saved.identity,
             plan: Plan {
                 source: Source::Cluster {
