@@ -17,7 +17,7 @@ use crate::{
     purge::Stop,
     session::{Session, exit_of, unless_stopped},
     show,
-    ui::Ui,
+    ui::{Ui, Verbosity},
 };
 
 /// Print the version, as `kubectl jobclean version` does.
@@ -72,11 +72,21 @@ pub fn run_file(cli: &Cli, path: &str, ui: &Ui) -> Result<Exit, Error> {
     if cli.action.dry_run == DryRun::Server {
         ui.warning("no cluster is contacted with --filename: the plan is not tried on a server");
     }
-    let place = match selector.is_empty() {
-        true => format!("in {shown}"),
-        false => format!("in {shown} matching {selector}"),
-    };
+    let mut place = format!("in {shown}");
+    if let Some(namespace) = wanted.namespace {
+        place = format!("in namespace {namespace} {place}");
+    }
+    if !selector.is_empty() {
+        place += &format!(" matching {selector}");
+    }
     show::warnings(&plan, &place, ui);
+    if plan.groups.is_empty() {
+        let hint = match wanted.namespace {
+            Some(_) => "hint: -A looks in every namespace, -L names another label",
+            None => "hint: -L names another label",
+        };
+        ui.note(Verbosity::Normal, hint);
+    }
     show::print(cli, View::Plan(&plan))?;
     match cli
         .action

@@ -239,7 +239,7 @@ impl Ui {
         // Writing to a String cannot fail.
         let _ = SimpleTheme.format_confirm_prompt(&mut prompt, question, Some(false));
         let mut term = Term::stderr();
-        let shown = write!(term, "{prompt} ").and_then(|()| term.flush());
+        let shown = write!(term, "{prompt}").and_then(|()| term.flush());
         let (send, receive) = tokio::sync::oneshot::channel();
         let reader = term.clone();
         std::thread::spawn(move || send.send(read_answer(&reader)));

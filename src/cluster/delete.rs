@@ -106,7 +106,7 @@ pub enum Pressure {
 /// Enough of the answer to a DELETE: a Status if the Job is gone, the Job if it waits for finalizers.
 #[derive(Deserialize)]
 struct Deleted {
-    kind: Option<String>,
+    kind: String,
 }
 
 impl Cluster {
@@ -126,11 +126,16 @@ fn settle(answer: &Answer, effect: Effect) -> Attempt {
         status if status.is_success() => {
             match (effect, serde_json::from_slice::<Deleted>(&answer.body)) {
                 (Effect::DryRun, _) => Outcome::WouldDelete,
-                (Effect::Delete, Ok(deleted)) if deleted.kind.as_deref() == Some("Status") => {
-                    Outcome::Deleted
-                }
+                (Effect::Delete, Ok(deleted)) if deleted.kind == "Status" => Outcome::Deleted,
                 // Accepted, but by its answer not gone yet.
-                (Effect::Delete, _) => Outcome::Terminating,
+                (Effect::Delete, Ok(_)) => Outcome::Terminating,
+                (Effect::Delete, Err(_)) => {
+                    return Attempt::Again {
+                        pressure: Pressure::None,
+                        retry_after: None,
+                        why: "the answer cannot be read".to_owned(),
+                    };
+                }
             }
         }
         StatusCode::NOT_FOUND if answer.reason() == "NotFound" => Outcome::Gone,

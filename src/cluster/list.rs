@@ -4,7 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use http::{Request, StatusCode, header};
 use kube::client::Body;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
     Cluster,
@@ -303,8 +303,15 @@ pub(super) fn jobs_path(namespace: Option<&str>) -> String {
     }
 }
 
+/// Everything but what a URI never needs to escape.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 pub(super) fn escape(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+    utf8_percent_encode(text, ESCAPED).to_string()
 }
 
 pub(super) fn get(uri: String, accept: &str) -> Request<Body> {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::EndedEarly;
-use crate::{cluster::delete::Pressure, outcome::Outcome};
+use crate::{cluster::delete::Pressure, job::Job, outcome::Outcome};
 
 /// So many refusals with the same words in a row, and no success between, will not be followed by a success.
 const SAME_REFUSAL_LIMIT: u32 = 20;
@@ -22,11 +22,11 @@ pub(super) struct Breaker {
 }
 
 impl Breaker {
-    pub(super) fn settled(&mut self, outcome: &Outcome) {
+    pub(super) fn settled(&mut self, job: &Job, outcome: &Outcome) {
         match outcome {
             Outcome::Failed(words) => {
                 // Refusals name the Job, so that no two are the same to the letter.
-                let same = without_quoted(words);
+                let same = words.replace(&*job.name, "…");
                 self.refusals = if same == self.last_refusal {
                     self.refusals + 1
                 } else {
@@ -64,14 +64,4 @@ impl Breaker {
             None
         }
     }
-}
-
-/// A message without what stands in quotes, which is where Kubernetes puts names.
-fn without_quoted(message: &str) -> String {
-    message
-        .split('"')
-        .enumerate()
-        .map(|(index, part)| if index % 2 == 0 { part } else { "…" })
-        .collect::<Vec<_>>()
-        .join("\"")
 }

@@ -216,7 +216,7 @@ pub async fn purge(
                 }
                 match next.after(attempt, &approved, orders) {
                     After::Settled(outcome) => {
-                        breaker.settled(&outcome);
+                        breaker.settled(&next.job, &outcome);
                         on_event(Event::Settled { job: &next.job, outcome: &outcome });
                         outcomes[index] = Some(outcome);
                     }
