@@ -1,0 +1,331 @@
+//! Plans from files, without a cluster.
+
+use crate::support::document::text;
+use crate::support::http::Stub;
+use crate::support::kubeconfig::{Files, arg};
+use crate::support::tool::run_fed;
+use crate::support::{LABEL, Run, Space, jobs_of, plane, run, tool, verdicts};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Command;
+
+fn command(file: &str, args: &[&str]) -> Command {
+    let mut command = tool();
+    command.args(["-L", LABEL, "-f", file]).args(args);
+    command
+}
+
+fn from_file(file: &Path, args: &[&str]) -> Run {
+    run(command(arg(file), args))
+}
+
+#[track_caller]
+fn plan(file: &Path, args: &[&str]) -> Vec<String> {
+    verdicts(
+        &from_file(file, &[args, &["-o", "json"]].concat())
+            .exits(0)
+            .json(),
+    )
+}
+
+/// A Job as kubectl prints it.
+fn job(name: &str, day: u32) -> Value {
+    json!({
+        "apiVersion": "batch/v1", "kind": "Job",
+        "metadata": {
+            "name": name, "namespace": "team", "uid": format!("uid-{name}"), "resourceVersion": "7",
+            "creationTimestamp": format!("2026-01-{day:02}T00:00:00Z"),
+            "labels": {LABEL: "g", "env": "prod"},
+        },
+        "spec": {"template": {}},
+        "status": {"conditions": [{"type": "Complete", "status": "True"}]},
+    })
+}
+
+fn without_kind(mut job: Value) -> Value {
+    let fields = job.as_object_mut().unwrap();
+    fields.remove("apiVersion");
+    fields.remove("kind");
+    job
+}
+
+const BOTH: [&str; 2] = ["sync-2 SKIP newest", "sync-1 PURGE superseded"];
+
+#[test]
+fn every_shape_is_read() {
+    let files = Files::new();
+    let (one, two) = (job("sync-1", 1), job("sync-2", 2));
+    let list = |version: &str, kind: &str, items: Value| json!({"apiVersion": version, "kind": kind, "metadata": {"resourceVersion": "9"}, "items": items});
+    let in_list = json!([without_kind(one.clone()), without_kind(two.clone())]);
+    let shapes = [
+        list("v1", "List", json!([one, two])).to_string(),
+        format!("{:#}", list("v1", "List", json!([one, two]))),
+        list("batch/v1", "JobList", in_list).to_string(),
+        list("batch/v1", "JobList", json!([one, two])).to_string(),
+        format!("---\n{one}\n---\n{two}\n"),
+        format!("{one}\n---\n---\n# nothing here\n---\n{two}\n---\n"),
+        format!("{}\n---\n{two}\n", list("v1", "List", json!([one]))),
+        format!("\u{feff}{}", list("v1", "List", json!([one, two]))),
+    ];
+    for (number, shape) in shapes.iter().enumerate() {
+        let file = files.write(&format!("shape-{number}"), shape);
+        assert_eq!(plan(&file, &[]), BOTH, "{shape}");
+    }
+    let single = files.write("single", &one.to_string());
+    assert_eq!(plan(&single, &[]), ["sync-1 SKIP newest"]);
+}
+
+const YAML: &str = "\
+apiVersion: v1
+kind: List
+metadata: {}
+items:
+- apiVersion: batch/v1
+  kind: Job
+  metadata:
+    name: sync-1
+    namespace: team
+    uid: '1'
+    resourceVersion: \"7\"
+    creationTimestamp: \"2026-01-01T00:00:00Z\"
+    labels: &labels
+      test.example/group: g
+  spec:
+    template:
+      spec:
+        containers:
+        - name: run
+          command: ['sh', -c, |-
+            echo one
+            echo two]
+";
+
+#[test]
+fn yaml_as_people_write_it_is_read() {
+    let files = Files::new();
+    let text = YAML
+        .replace("command: ['sh', -c, |-\n            echo one\n            echo two]", "args:\n          - |-\n            echo one\n            --- not a document\n          - *labels")
+        .replace("          - *labels\n", "");
+    let second = text
+        .replace("sync-1", "sync-2")
+        .replace("2026-01-01T", "2026-01-02T")
+        .replace("'1'", "'2'");
+    let file = files.write("jobs.yaml", &format!("# Jobs\n{text}---\n{second}...\n"));
+    // No status: neither is finished.
+    assert_eq!(
+        plan(&file, &[]),
+        ["sync-2 SKIP active,newest", "sync-1 SKIP active"]
+    );
+    assert_eq!(plan(&file, &["--include-active"]), BOTH);
+}
+
+#[test]
+fn stdin_is_a_file() {
+    let list =
+        json!({"apiVersion": "v1", "kind": "List", "items": [job("sync-1", 1), job("sync-2", 2)]});
+    let run = run_fed(command("-", &["-o", "json"]), &list.to_string()).exits(0);
+    assert_eq!(verdicts(&run.json()), BOTH);
+    run_fed(command("-", &[]), "").exits(1);
+}
+
+#[test]
+fn what_else_a_file_holds_is_said() {
+    let files = Files::new();
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}});
+    let cron = json!({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "a"}});
+    let list = |items: Value| json!({"apiVersion": "v1", "kind": "List", "items": items});
+    let other = json!({"apiVersion": "example.com/v1", "kind": "Job", "metadata": {"name": "a"}});
+    for (text, words) in [
+        (pod.to_string(), "Pod"),
+        (cron.to_string(), "CronJob"),
+        (
+            json!({"apiVersion": "v1", "kind": "PodList", "items": []}).to_string(),
+            "PodList",
+        ),
+        (list(json!([pod, cron])).to_string(), "CronJob"),
+        (other.to_string(), "example.com/v1"),
+        (
+            json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "message": "no"})
+                .to_string(),
+            "Status",
+        ),
+    ] {
+        let file = files.write("wrong", &text);
+        from_file(&file, &[]).fails_clearly(&[arg(&file), words]);
+    }
+}
+
+/// As from `kubectl get jobs,pods -o json`: the Jobs are planned, and what was left out is named.
+#[test]
+fn jobs_among_other_things_are_planned() {
+    let files = Files::new();
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}});
+    let items = json!([job("sync-1", 1), pod, job("sync-2", 2)]);
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+    let documents = format!("---\n{}\n---\n{pod}\n---\n{}\n", items[0], items[2]);
+    for text in [list.to_string(), documents] {
+        let file = files.write("mixed", &text);
+        assert_eq!(plan(&file, &[]), BOTH);
+        from_file(&file, &[])
+            .exits(0)
+            .complains(&["warning: ", "Pod"]);
+    }
+}
+
+#[test]
+fn what_is_no_manifest_is_an_error() {
+    let files = Files::new();
+    let mut garbled = job("sync-1", 1);
+    garbled["metadata"]["creationTimestamp"] = "yesterday".into();
+    let mut nameless = job("sync-1", 1);
+    nameless["metadata"]["name"] = Value::Null;
+    let texts = [
+        "",
+        "just words\n",
+        "[1, 2]",
+        "{\"kind\": \"Job\"",
+        "{}",
+        &garbled.to_string(),
+        &nameless.to_string(),
+    ];
+    for text in texts {
+        let file = files.write("broken", text);
+        from_file(&file, &[]).fails_clearly(&[arg(&file)]);
+    }
+    let missing = files.path("missing");
+    from_file(&missing, &[]).fails_clearly(&[arg(&missing)]);
+    from_file(files.path("missing").parent().unwrap(), &[]).exits(1);
+}
+
+#[test]
+fn no_cluster_is_contacted() {
+    let files = Files::new();
+    let file = files.write("jobs", &job("sync-1", 1).to_string());
+    let stub = Stub::silent();
+    let kubeconfig = files.simple("config", &json!({"server": stub.url}), &json!({}));
+    let mut asking = command(arg(&file), &["-o", "json", "-s", &stub.url]);
+    asking.env("KUBECONFIG", &kubeconfig);
+    let document = run(asking).exits(0).json();
+    assert_eq!(document["kind"], "Plan");
+    assert_eq!(document.get("cluster"), None, "{document:#}");
+    // A kubeconfig that cannot be read is no matter either.
+    let mut broken = command(arg(&file), &[]);
+    broken.env("KUBECONFIG", files.write("broken", "["));
+    run(broken).exits(0);
+    assert!(stub.asked().is_empty());
+}
+
+#[test]
+fn statuses_are_read_off_the_conditions_that_hold() {
+    let files = Files::new();
+    let with = |name: &str, day: u32, conditions: Value| {
+        let mut job = job(name, day);
+        job["status"]["conditions"] = conditions;
+        job
+    };
+    let condition = |kind: &str, status: &str| json!({"type": kind, "status": status});
+    let mut going = with("sync-1", 1, json!([]));
+    going["metadata"]["deletionTimestamp"] = "2026-02-01T00:00:00Z".into();
+    let items = json!([
+        going,
+        with("sync-2", 2, json!([condition("Complete", "False")])),
+        with("sync-3", 3, json!([condition("Failed", "Unknown")])),
+        with("sync-4", 4, json!([condition("FailureTarget", "True")])),
+        with(
+            "sync-5",
+            5,
+            json!([condition("SuccessCriteriaMet", "True")])
+        ),
+        with("sync-6", 6, json!([condition("Suspended", "True")])),
+        with(
+            "sync-7",
+            7,
+            json!([
+                condition("FailureTarget", "True"),
+                condition("Failed", "True")
+            ])
+        ),
+        with(
+            "sync-8",
+            8,
+            json!([
+                condition("SuccessCriteriaMet", "True"),
+                condition("Complete", "True")
+            ])
+        ),
+    ]);
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+    let file = files.write("statuses", &list.to_string());
+    let document = from_file(&file, &["-o", "json"]).exits(0).json();
+    let told: Vec<String> = jobs_of(&document)
+        .into_iter()
+        .zip(verdicts(&document))
+        .map(|(job, verdict)| format!("{verdict} {}", text(job, "status")))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "sync-8 SKIP newest Complete",
+            "sync-7 PURGE superseded Failed",
+            "sync-6 SKIP active Suspended",
+            "sync-5 SKIP active Running",
+            "sync-4 SKIP active FailureTarget",
+            "sync-3 SKIP active Running",
+            "sync-2 SKIP active Running",
+            "sync-1 SKIP active,terminating Terminating",
+        ]
+    );
+}
+
+/// The file may well hold Jobs with the label, only not there.
+#[test]
+fn nothing_found_says_in_which_namespace() {
+    let files = Files::new();
+    let file = files.write("jobs", &job("sync-1", 1).to_string());
+    assert_eq!(plan(&file, &["-n", "team"]), ["sync-1 SKIP newest"]);
+    from_file(&file, &["-n", "elsewhere"])
+        .exits(0)
+        .complains(&["elsewhere", LABEL]);
+}
+
+/// No flag makes a file into a purge.
+#[test]
+fn a_file_is_never_a_purge() {
+    let files = Files::new();
+    let space = Space::with(&[("sync-1", 2), ("sync-2", 1)]);
+    let list = plane().get_raw(&space.path()).unwrap();
+    let file = files.write("jobs", &list);
+    space.run(&["-f", arg(&file), "--yes"]).exits(2);
+    space.run(&["-f", arg(&file)]).exits(0).shows(&["sync-1"]);
+    space.holds(&["sync-1", "sync-2"]);
+}
+
+#[test]
+fn a_file_of_strange_text_reaches_no_terminal_raw() {
+    let files = Files::new();
+    let mut strange = job("sync-1", 1);
+    strange["metadata"]["name"] = "a\u{1b}[31mred\u{7}\u{202e}\u{85}\u{9b}b\nc\td".into();
+    strange["metadata"]["labels"][LABEL] = "g\u{1b}]0;title\u{7}\u{2066}".into();
+    strange["metadata"]["namespace"] = "n\rn\u{200f}".into();
+    let mut other = strange.clone();
+    other["metadata"]["name"] = "b\u{1b}[2J".into();
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": [strange, other]});
+    let file = files.write("strange", &list.to_string());
+    for output in ["table", "wide", "summary", "name", "json", "yaml"] {
+        let run = from_file(&file, &["-o", output, "--mixed-groups=merge"]).exits(0);
+        let raw = |text: &str| {
+            text.chars().any(|char| {
+                (char.is_control() && char != '\n')
+                    || matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            })
+        };
+        assert!(!raw(&run.out), "{output}: {:?}", run.out);
+        assert!(!raw(&run.err), "{output}: {:?}", run.err);
+        // A new line in a name must not make a row of its own.
+        assert!(
+            !run.out.lines().any(|line| line.starts_with('c')),
+            "{output}: {:?}",
+            run.out
+        );
+    }
+}

@@ -1,0 +1,127 @@
+//! A plan from a file is the plan of the cluster that the file came from.
+
+use std::path::Path;
+
+use controlplane::State;
+use serde_json::Value;
+
+use crate::support::kubeconfig::{Files, arg};
+use crate::support::plane::{hours_ago, job_in};
+use crate::support::{Space, plane, run, tool};
+
+/// Jobs of several namespaces under one key of their own.
+fn scattered(key: &str) -> [Space; 2] {
+    let spaces = [Space::new(), Space::new()];
+    for space in &spaces {
+        let job = |group: &str, name: &str, age| {
+            job_in(&space.name, key, group, name, age)
+                .label("env", if age % 2 == 0 { "even" } else { "odd" })
+                .label("number", age.to_string())
+        };
+        space.seed(&[
+            job("g", "sync-1", 9),
+            job("g", "sync-2", 8).state(State::Failed),
+            job("g", "sync-3", 7),
+            job("g", "sync-4", 7),
+            job("h", "sync-5", 6).state(State::Suspended),
+            job("h", "sync-6", 5),
+            job("h", "sync-7", 4).annotation("jobclean/keep", "true"),
+            job("", "one-thing", 3),
+            job("", "other-thing", 2),
+            job("i", "sync-8", 8)
+                .deleted(hours_ago(1))
+                .finalizer("test.example/hold"),
+            job("i", "sync-9", 9),
+        ]);
+    }
+    spaces
+}
+
+fn both_ways(key: &str, file: &Path, args: &[&str]) -> (Value, Value) {
+    let ask = |source: &[&str]| {
+        let mut command = tool();
+        command
+            .args(["-L", key, "-o", "json"])
+            .args(source)
+            .args(args);
+        run(command).exits(0).json()
+    };
+    let kubeconfig = arg(plane().kubeconfig());
+    let cluster = ask(&["--kubeconfig", kubeconfig, "--dry-run=client", "-A"]);
+    let from_file = ask(&["-f", arg(file)]);
+    (cluster, from_file)
+}
+
+#[test]
+fn kubectls_output_gives_the_clusters_plan() {
+    let (key, files) = ("test.example/file-plan", Files::new());
+    let spaces = scattered(key);
+    for format in ["json", "yaml"] {
+        let got = plane()
+            .kubectl_run(["get", "jobs", "-A", "-l", key, "-o", format])
+            .unwrap();
+        let file = files.write(format, &got);
+        for args in [
+            &[][..],
+            &["--keep=2"],
+            &["--mixed-groups=split", "--include-active"],
+            &["--keep-succeeded=1", "--keep-failed=1"],
+        ] {
+            let (cluster, from_file) = both_ways(key, &file, args);
+            assert_eq!(cluster["groups"], from_file["groups"], "{format} {args:?}");
+            assert_eq!(cluster["summary"], from_file["summary"]);
+            assert_eq!(cluster["summary"]["jobs"], 22);
+        }
+    }
+    // Namespace and name are looked at as in a cluster.
+    let file = files.path("json");
+    let one = run({
+        let mut command = tool();
+        command.args([
+            "-L",
+            key,
+            "-o",
+            "json",
+            "-f",
+            arg(&file),
+            "-n",
+            &spaces[0].name,
+        ]);
+        command
+    })
+    .exits(0)
+    .json();
+    assert_eq!(one["summary"]["jobs"], 11, "{one:#}");
+}
+
+#[test]
+fn a_selector_selects_alike() {
+    let (key, files) = ("test.example/file-selector", Files::new());
+    scattered(key);
+    let got = plane()
+        .kubectl_run(["get", "jobs", "-A", "-l", key, "-o", "json"])
+        .unwrap();
+    let file = files.write("jobs", &got);
+    for selector in [
+        "env=even",
+        "env==odd",
+        "env!=even",
+        "env",
+        "!env",
+        "absent!=x",
+        "!absent",
+        "absent",
+        "env in (even,odd)",
+        "env notin (even)",
+        "absent notin (even)",
+        "number>6",
+        "number<6",
+        "env>1",
+        "absent<1",
+        "env=odd,number in (7,9), !absent",
+        "env=",
+    ] {
+        let (cluster, from_file) = both_ways(key, &file, &["-l", selector]);
+        assert_eq!(cluster["groups"], from_file["groups"], "{selector}");
+    }
+}

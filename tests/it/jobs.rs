@@ -1,0 +1,262 @@
+//! Jobs, snapshots and policies to test with: built by hand, or drawn so that the interesting cases come often.
+
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use kubectl_jobclean::{
+    group::MixedGroups,
+    job::{Controller, Deletion, Job, Protection, State},
+    outcome::{Change, Outcome},
+    plan::{Plan, Snapshot, Source},
+    retention::{KeepReason, KeepReasons, Policy, Treatment},
+    selector::LabelKey,
+};
+use proptest::{collection::vec, prelude::*, sample::select};
+
+/// The first cleanup label of every snapshot here.
+pub const LABEL: &str = "example.com/group";
+/// The second, where there are two.
+pub const SECOND_LABEL: &str = "example.com/step";
+
+/// So many minutes after the time from which the tests count.
+pub fn minute(minutes: i64) -> Timestamp {
+    let start = Timestamp::from_second(1_700_000_000).expect("a time within the calendar");
+    start + SignedDuration::from_mins(minutes)
+}
+
+/// A cleanup label.
+pub fn label(key: &str) -> LabelKey {
+    key.parse().expect("a good label key")
+}
+
+/// A Job that completed, that nobody holds or owns, and whose uid is made from its name.
+pub fn job(namespace: &str, values: &[&str], name: &str, created: Timestamp) -> Job {
+    Job {
+        namespace: namespace.into(),
+        name: name.into(),
+        uid: format!("uid-{name}").into(),
+        resource_version: "7".into(),
+        label_values: values.iter().map(|value| Arc::from(*value)).collect(),
+        created,
+        started: Some(created),
+        finished: Some(created + SignedDuration::from_secs(42)),
+        state: State::Complete,
+        deletion: Deletion::None,
+        protection: None,
+        controller: None,
+    }
+}
+
+/// The owner of a CronJob's Jobs.
+pub fn cron_job(name: &str) -> Option<Arc<Controller>> {
+    Some(Arc::new(Controller {
+        kind: "CronJob".into(),
+        name: name.into(),
+    }))
+}
+
+/// These Jobs, read from a cluster.
+pub fn snapshot(labels: &[&str], taken_at: Timestamp, jobs: Vec<Job>) -> Snapshot {
+    Snapshot {
+        source: Source::Cluster {
+            context: "prod".to_owned(),
+            server: "https://10.0.0.1:6443".to_owned(),
+        },
+        labels: labels.iter().map(|key| label(key)).collect(),
+        resource_version: "4711".to_owned(),
+        taken_at,
+        jobs,
+    }
+}
+
+/// The policy that is the original cleaner's rule, together with `keep` 1.
+pub fn everything_included() -> Policy {
+    Policy {
+        active: Treatment::Judge,
+        owned: Treatment::Judge,
+        mixed_groups: MixedGroups::Merge,
+        ..Policy::default()
+    }
+}
+
+const FAMILIES: [&str; 3] = ["app", "db-migrate", "2024-01-31"];
+const ENDINGS: [&str; 6] = ["", "-1a2b3c", "-x7k2p", "-v2", "-12345", "-tests"];
+
+fn any_job() -> impl Strategy<Value = Job> {
+    let place = (
+        select(vec!["a", "b"]),
+        select(vec!["", "x", "y"]),
+        select(vec!["", "z"]),
+        select(&FAMILIES[..]),
+        select(&ENDINGS[..]),
+    );
+    let state = prop_oneof![
+        4 => Just(State::Complete),
+        3 => Just(State::Failed),
+        1 => Just(State::Suspended),
+        1 => Just(State::FailureTarget),
+        1 => Just(State::Running),
+    ];
+    let deletion = prop_oneof![4 => Just(Deletion::None), 1 => Just(Deletion::Requested)];
+    let protection = prop_oneof![
+        6 => Just(None),
+        1 => Just(Some(Protection::KeepMark)),
+        1 => Just(Some(Protection::ArgoSyncOptions)),
+    ];
+    let controller = prop_oneof![6 => Just(None), 1 => Just(cron_job("nightly"))];
+    // Few minutes, so that ties are common; the last two are in the future of every snapshot.
+    (place, 0_i64..9, state, deletion, protection, controller).prop_map(
+        |((namespace, one, two, family, ending), at, state, deletion, protection, controller)| {
+            Job {
+                state,
+                deletion,
+                protection,
+                controller,
+                ..job(
+                    namespace,
+                    &[one, two],
+                    &format!("{family}{ending}"),
+                    minute(at),
+                )
+            }
+        },
+    )
+}
+
+/// When every drawn snapshot was taken.
+pub fn taken_at() -> Timestamp {
+    minute(6)
+}
+
+/// A snapshot of up to two dozen Jobs in few groups, by one label or two, of one family a group or of several.
+///
+/// No two have the same uid. Names may repeat, so that the uid has to settle ties.
+pub fn any_snapshot() -> impl Strategy<Value = Snapshot> {
+    let one_family = any::<bool>();
+    let labels = select(vec![vec![LABEL], vec![LABEL, SECOND_LABEL]]);
+    (vec(any_job(), 0..24), one_family, labels)
+        .prop_flat_map(|(jobs, one_family, labels)| {
+            let numbers: Vec<usize> = (0..jobs.len()).collect();
+            (
+                Just(jobs),
+                Just(one_family),
+                Just(labels),
+                Just(numbers).prop_shuffle(),
+            )
+        })
+        .prop_map(|(mut jobs, one_family, labels, numbers)| {
+            for (job, number) in jobs.iter_mut().zip(numbers) {
+                job.uid = format!("{number:02}").into();
+                job.label_values = job.label_values[..labels.len()].into();
+                if one_family {
+                    let family = FAMILIES
+                        .iter()
+                        .find(|family| job.name.starts_with(**family));
+                    job.name = job
+                        .name
+                        .replacen(family.expect("a family"), "app", 1)
+                        .into();
+                }
+            }
+            snapshot(&labels, taken_at(), jobs)
+        })
+}
+
+/// A snapshot whose Jobs are neither terminating nor protected, by one label: all that the original cleaner knew.
+pub fn any_original_snapshot() -> impl Strategy<Value = Snapshot> {
+    any_snapshot().prop_map(|mut snapshot| {
+        snapshot.labels.truncate(1);
+        for job in &mut snapshot.jobs {
+            job.deletion = Deletion::None;
+            job.protection = None;
+            job.label_values = job.label_values[..1].into();
+        }
+        snapshot
+    })
+}
+
+/// Any policy, its numbers small enough to matter in small groups.
+pub fn any_policy() -> impl Strategy<Value = Policy> {
+    let treatment = || select(vec![Treatment::Keep, Treatment::Judge]);
+    let within = prop_oneof![
+        4 => Just(None),
+        4 => (0_u64..5).prop_map(|minutes| Some(Duration::from_secs(60 * minutes))),
+        1 => Just(Some(Duration::MAX)),
+    ];
+    let mixed = select(vec![
+        MixedGroups::Hold,
+        MixedGroups::Split,
+        MixedGroups::Merge,
+    ]);
+    let numbers = (1_usize..4, 0_usize..3, 0_usize..3);
+    (numbers, within, treatment(), treatment(), mixed).prop_map(
+        |((keep, keep_succeeded, keep_failed), keep_within, active, owned, mixed_groups)| Policy {
+            keep: NonZeroUsize::new(keep).expect("not zero"),
+            keep_succeeded,
+            keep_failed,
+            keep_within,
+            active,
+            owned,
+            mixed_groups,
+        },
+    )
+}
+
+/// Any plan at all.
+pub fn any_plan() -> impl Strategy<Value = Plan> {
+    (any_snapshot(), any_policy()).prop_map(|(snapshot, policy)| Plan::new(snapshot, &policy))
+}
+
+fn any_change() -> impl Strategy<Value = Change> {
+    let now_kept = KeepReasons::new([KeepReason::Newest, KeepReason::Active]);
+    select(vec![
+        Change::Replaced,
+        Change::Relabelled,
+        Change::NowKept(now_kept.expect("two reasons")),
+        Change::KeeperGone,
+        Change::Restless,
+    ])
+}
+
+/// Any outcome, with what a server might say.
+pub fn any_outcome() -> impl Strategy<Value = Outcome> {
+    prop_oneof![
+        Just(Outcome::Deleted),
+        Just(Outcome::Terminating),
+        Just(Outcome::WouldDelete),
+        Just(Outcome::Gone),
+        any_change().prop_map(Outcome::Changed),
+        hostile_text().prop_map(Outcome::Failed),
+        Just(Outcome::NotAttempted),
+    ]
+}
+
+/// Characters that a terminal, JSON, YAML or a table might stumble over.
+const HOSTILE: [char; 30] = [
+    '\0', '\u{7}', '\u{8}', '\t', '\n', '\r', '\u{1b}', '\u{7f}', '\u{85}', '\u{9b}', '\u{61c}',
+    '\u{200b}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{202e}', '\u{2028}', '\u{2029}', '\u{2066}',
+    '\u{2069}', '\u{feff}', '"', '\'', '\\', ':', '#', '-', ' ', '💥', '日',
+];
+
+/// Text that looks like the escapes of JSON and YAML, or like what might stand for one on its way out.
+const LOOKS_ESCAPED: [&str; 6] = [
+    "\\uFFFF",
+    "\\u202e",
+    "\\\\",
+    "\u{ffff}",
+    "\u{ffff}202e",
+    "---\n",
+];
+
+/// Text that nobody would choose, empty at times.
+pub fn hostile_text() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        6 => select(&HOSTILE[..]).prop_map(String::from),
+        6 => proptest::char::range('a', 'z').prop_map(String::from),
+        2 => any::<char>().prop_map(String::from),
+        1 => select(&LOOKS_ESCAPED[..]).prop_map(str::to_owned),
+        // Long enough to be folded.
+        1 => "[a-z ]{80,100}",
+    ];
+    vec(part, 0..12).prop_map(|parts| parts.concat())
+}

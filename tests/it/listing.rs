@@ -1,0 +1,396 @@
+//! A list that breaks on the way: the whole of it in the end, or nothing is planned and nothing deleted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use serde_json::{Value, json};
+
+use crate::support::proxy::{Kind, Proxy, Reply, Request};
+use crate::support::upstream::Upstream;
+use crate::support::{Run, Space, outcomes, plane, run, verdicts};
+
+/// What becomes of a page.
+type Fault = fn(&Request, &Upstream) -> Reply;
+
+const ARGS: [&str; 4] = ["--cascade=background", "--request-timeout=1s", "-o", "json"];
+
+const PLAN: [&str; 7] = [
+    "sync-7 SKIP newest",
+    "sync-6 PURGE superseded",
+    "sync-5 PURGE superseded",
+    "sync-4 PURGE superseded",
+    "sync-3 PURGE superseded",
+    "sync-2 PURGE superseded",
+    "sync-1 PURGE superseded",
+];
+
+/// No fault is worth more requests than this.
+const MOST_REQUESTS: usize = 50;
+
+fn seven() -> Space {
+    let jobs: Vec<(String, i64)> = (1..=7).map(|n| (format!("sync-{n}"), 10 - n)).collect();
+    let jobs: Vec<_> = jobs
+        .iter()
+        .map(|(name, age)| (name.as_str(), *age))
+        .collect();
+    Space::with(&jobs)
+}
+
+/// Purges through a proxy that does this to pages of the list, which hold `size` Jobs each. The newest stand on the last
+/// ones: who loses a page takes an old Job for the newest.
+fn purge_in_pages(
+    space: &Space,
+    size: usize,
+    args: &[&str],
+    rule: impl Fn(&Request, &Upstream) -> Reply + Send + Sync + 'static,
+) -> (Proxy, Run) {
+    let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {
+        match request.kind {
+            // A tool that asks without end fails below rather than by the clock.
+            Kind::List if request.nth > MOST_REQUESTS => Reply::reset(),
+            Kind::List => rule(request, up),
+            _ => up.pass(request),
+        }
+    });
+    let size = format!("--chunk-size={size}");
+    let args = [&ARGS[..], &[&size], args].concat();
+    let run = run(proxy.tool(&space.name, &args));
+    let lists = proxy.count(Kind::List);
+    assert!(lists <= MOST_REQUESTS, "{lists} requests\n{}", run.story());
+    (proxy, run)
+}
+
+fn purge(
+    space: &Space,
+    args: &[&str],
+    rule: impl Fn(&Request, &Upstream) -> Reply + Send + Sync + 'static,
+) -> (Proxy, Run) {
+    purge_in_pages(space, 2, args, rule)
+}
+
+/// Fails unless all of it was planned and done.
+#[track_caller]
+fn is_whole(space: &Space, proxy: &Proxy, run: Run) {
+    let report = run.exits(0).json();
+    assert_eq!(verdicts(&report), PLAN);
+    assert!(
+        outcomes(&report)
+            .iter()
+            .all(|line| line.ends_with(" deleted")),
+        "{report:#}"
+    );
+    assert_eq!(proxy.count(Kind::Delete), 6);
+    space.holds(&["sync-7"]);
+}
+
+/// Fails unless nothing was planned and nothing was done.
+#[track_caller]
+fn is_nothing(space: &Space, proxy: &Proxy, run: Run) {
+    let run = run.exits(1).complains(&["error: "]);
+    assert_eq!(run.out, "", "a plan from part of a list\n{}", run.story());
+    assert_eq!(proxy.count(Kind::Delete), 0);
+    assert_eq!(space.names().len(), 7);
+}
+
+/// A page of the list that goes wrong once: the first (`1`) or the one after it (`2`).
+#[track_caller]
+fn once(page: usize, fault: Fault) -> Proxy {
+    let space = seven();
+    let (proxy, run) = purge(&space, &["--yes"], move |request, up| {
+        match request.continues() == (page == 2) && request.nth == page {
+            true => fault(request, up),
+            false => up.pass(request),
+        }
+    });
+    is_whole(&space, &proxy, run);
+    proxy
+}
+
+#[test]
+fn a_page_cut_in_its_body() {
+    once(1, cut);
+    once(2, cut);
+}
+
+fn cut(request: &Request, up: &Upstream) -> Reply {
+    let page = up.pass(request);
+    let half = page.body.len() / 2;
+    page.cut(half)
+}
+
+/// No length is announced, and the body ends early: to HTTP this is a good answer.
+#[test]
+fn a_page_that_ends_early_wherever_that_is() {
+    let space = seven();
+    let whole = Arc::new(AtomicUsize::new(0));
+    // The first page of the list, cut to so many of 24 parts.
+    let plan = |parts: usize| {
+        let length = Arc::clone(&whole);
+        let (proxy, run) = purge_in_pages(&space, 0, &["--dry-run=client"], move |request, up| {
+            let page = up.pass(request);
+            length.store(page.body.len(), Ordering::SeqCst);
+            let bytes = page.body.len() * parts / 24;
+            match request.nth {
+                1 => page.ends_at(bytes),
+                _ => page,
+            }
+        });
+        assert_eq!(verdicts(&run.exits(0).json()), PLAN, "{parts}");
+        assert_eq!(
+            proxy.count(Kind::List),
+            if parts < 24 { 2 } else { 1 },
+            "{parts}"
+        );
+    };
+    thread::scope(|scope| {
+        for first in 0..5 {
+            let plan = &plan;
+            scope.spawn(move || (first..=24).step_by(5).for_each(plan));
+        }
+    });
+    assert!(whole.load(Ordering::SeqCst) > 24 * 20);
+}
+
+fn ends_early(request: &Request, up: &Upstream) -> Reply {
+    let page = up.pass(request);
+    let most = page.body.len() - 1;
+    page.ends_at(most)
+}
+
+#[test]
+fn a_page_that_does_not_decode() {
+    once(1, garbled);
+    once(2, garbled);
+    once(2, foreign);
+}
+
+fn garbled(request: &Request, up: &Upstream) -> Reply {
+    let mut page = up.pass(request);
+    page.body[20..].reverse();
+    page
+}
+
+/// An answer of something else, as a captive portal gives it.
+fn foreign(_: &Request, _: &Upstream) -> Reply {
+    let kind = ("content-type".to_owned(), "text/html".to_owned());
+    Reply::new(200, vec![kind], b"<html>log in first</html>".to_vec())
+}
+
+#[test]
+fn a_page_whose_connection_is_reset() {
+    once(1, reset);
+    once(2, reset);
+}
+
+fn reset(request: &Request, up: &Upstream) -> Reply {
+    drop(up.pass(request));
+    Reply::reset()
+}
+
+#[test]
+fn a_page_that_stalls() {
+    let proxy = once(2, stalls);
+    assert!(proxy.count(Kind::List) >= 5);
+}
+
+fn stalls(request: &Request, up: &Upstream) -> Reply {
+    let page = up.pass(request);
+    let half = page.body.len() / 2;
+    page.stalls(half)
+}
+
+#[test]
+fn pages_of_differing_versions() {
+    let proxy = once(2, other_version);
+    let seen = proxy.seen_of(Kind::List);
+    assert!(!seen[2].request.continues(), "it begins anew");
+}
+
+fn json_page(request: &Request, up: &Upstream) -> Reply {
+    up.pass(&request.with_header("accept", "application/json"))
+}
+
+fn other_version(request: &Request, up: &Upstream) -> Reply {
+    json_page(request, up).alter(|page| page["metadata"]["resourceVersion"] = "7".into())
+}
+
+#[test]
+fn a_job_that_is_listed_twice() {
+    let proxy = once(2, twice);
+    assert_eq!(
+        proxy
+            .seen_of(Kind::List)
+            .iter()
+            .filter(|seen| !seen.request.continues())
+            .count(),
+        2
+    );
+}
+
+fn twice(request: &Request, up: &Upstream) -> Reply {
+    json_page(request, up).alter(|page| {
+        let items = page["items"].as_array_mut().unwrap();
+        items.push(items[0].clone());
+    })
+}
+
+#[test]
+fn an_expired_continue_token_is_not_used_again() {
+    let proxy = once(2, expired);
+    let seen = proxy.seen_of(Kind::List);
+    assert!(!seen[2].request.continues(), "it begins anew");
+    assert!(
+        !seen
+            .iter()
+            .any(|seen| seen.request.target.contains("mixes"))
+    );
+}
+
+/// A real one offers a token that goes on with another snapshot.
+fn expired(_: &Request, _: &Upstream) -> Reply {
+    Reply::refusal(410, "Expired", "the continue token is too old")
+        .alter(|status| status["metadata"]["continue"] = "mixes".into())
+}
+
+/// Nothing is on the page, but more is to come.
+#[test]
+fn an_empty_page_goes_on() {
+    let proxy = once(2, empty);
+    let seen = proxy.seen_of(Kind::List);
+    assert_eq!(seen.len(), 5, "four pages and the empty one");
+    assert!(seen[1..].iter().all(|seen| seen.request.continues()));
+}
+
+/// The token that a request came with.
+fn token_of(request: &Request) -> String {
+    let mut query = request.target.split(['?', '&']);
+    let token = query.find_map(|part| part.strip_prefix("continue="));
+    let token = percent_encoding::percent_decode_str(token.unwrap());
+    token.decode_utf8().unwrap().into_owned()
+}
+
+/// No token comes twice: this one is longer each time, and means the same.
+fn empty(request: &Request, up: &Upstream) -> Reply {
+    let token = BASE64.decode(token_of(request)).unwrap();
+    let token = BASE64.encode([&token[..], b" "].concat());
+    json_page(request, up).alter(|page| {
+        page["items"] = json!([]);
+        page["metadata"]["continue"] = token.into();
+    })
+}
+
+/// The same page again and again, as a broken cache would serve it.
+fn goes_round(request: &Request, up: &Upstream) -> Reply {
+    json_page(request, up).alter(|page| page["metadata"]["continue"] = token_of(request).into())
+}
+
+/// All of these at once, since most of the time goes into waiting.
+#[test]
+fn what_never_works_ends_with_nothing_deleted() {
+    let faults: [(&str, Fault); 11] = [
+        ("cut", cut),
+        ("ends early", ends_early),
+        ("garbled", garbled),
+        ("foreign", foreign),
+        ("reset", reset),
+        ("stalls", stalls),
+        ("other version", other_version),
+        ("twice", twice),
+        ("expired", expired),
+        ("empty", empty),
+        ("goes round", goes_round),
+    ];
+    let failed = thread::scope(|scope| {
+        let runs: Vec<_> = faults
+            .iter()
+            .map(|(name, fault)| {
+                let fault = *fault;
+                let run = scope.spawn(move || {
+                    let space = seven();
+                    let (proxy, run) = purge(&space, &["--yes"], move |request, up| match request
+                        .continues()
+                    {
+                        true => fault(request, up),
+                        false => up.pass(request),
+                    });
+                    is_nothing(&space, &proxy, run);
+                });
+                (name, run)
+            })
+            .collect();
+        runs.into_iter()
+            .filter_map(|(name, run)| run.join().is_err().then_some(*name))
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(
+        failed, [""; 0],
+        "these do not end well; each says why above"
+    );
+}
+
+/// Who does not speak protobuf answers in JSON.
+#[test]
+fn json_is_understood_as_well() {
+    let space = seven();
+    let (proxy, run) = purge(&space, &["--yes"], json_page);
+    is_whole(&space, &proxy, run);
+    for seen in proxy.seen_of(Kind::List) {
+        let (_, accept) = seen
+            .request
+            .headers
+            .iter()
+            .find(|(name, _)| name == "accept")
+            .unwrap();
+        assert!(
+            accept.starts_with("application/vnd.kubernetes.protobuf"),
+            "{accept}"
+        );
+        assert!(accept.contains("application/json"), "{accept}");
+    }
+}
+
+/// A fresh read, and the same question on each page.
+#[test]
+fn pages_are_of_one_question() {
+    let space = seven();
+    let (proxy, run) = purge(&space, &["--yes", "-l", "app!=x"], |request, up| {
+        up.pass(request)
+    });
+    is_whole(&space, &proxy, run);
+    let without_token = |target: &str| {
+        let parts = target
+            .split('&')
+            .filter(|part| !part.starts_with("continue="));
+        parts.collect::<Vec<_>>().join("&")
+    };
+    let seen = proxy.seen_of(Kind::List);
+    assert_eq!(seen.len(), 4);
+    let first = without_token(&seen[0].request.target);
+    for seen in &seen {
+        assert_eq!(without_token(&seen.request.target), first);
+        assert!(
+            !seen.request.target.contains("resourceVersion"),
+            "{}",
+            seen.request.target
+        );
+    }
+}
+
+#[test]
+fn a_job_without_what_a_verdict_needs_fails_the_list() {
+    for (field, value) in [
+        ("uid", Value::Null),
+        ("creationTimestamp", Value::Null),
+        ("resourceVersion", Value::Null),
+    ] {
+        let space = seven();
+        let (proxy, run) = purge(&space, &["--yes"], move |request, up| {
+            let page = json_page(request, up);
+            page.alter(|page| page["items"][0]["metadata"][field] = value.clone())
+        });
+        is_nothing(&space, &proxy, run);
+    }
+}

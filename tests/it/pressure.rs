@@ -1,0 +1,176 @@
+//! A server that wants fewer requests gets fewer, and one that refuses for good is not asked for ever.
+
+use serde_json::{Value, json};
+
+use crate::support::account::{account, count};
+use crate::support::private::{namespace_of, private, squeeze};
+use crate::support::proxy::{Kind, Proxy, Seen};
+use crate::support::running::{Gate, Running};
+use crate::support::{Run, Space, Upstream, outcomes, plane, run, until};
+
+const ARGS: [&str; 4] = ["--yes", "--cascade=background", "-o", "json"];
+
+fn most_in_flight(deletes: &[Seen]) -> usize {
+    let in_flight = deletes.iter().map(|seen| seen.request.in_flight);
+    in_flight.max().unwrap()
+}
+
+/// The server's own priority and fairness answers 429, since this user may have one request at a time.
+#[test]
+fn a_real_servers_429_makes_it_slower_and_loses_nothing() {
+    const LIMIT: usize = 16;
+    let plane = private();
+    let user = "squeezed";
+    squeeze(&plane, user);
+    let namespace = namespace_of(&plane, 61);
+    let gate = Gate::new();
+    let turnstile = gate.turnstile();
+    let proxy = Proxy::new(Upstream::new(&plane, user, &[]), move |request, up| {
+        if request.kind == Kind::Delete && request.nth <= LIMIT {
+            turnstile.pass();
+        }
+        up.pass(request)
+    });
+    let concurrency = format!("--concurrency={LIMIT}");
+    let args = [&ARGS[..], &[&concurrency]].concat();
+    let running = Running::start(proxy.tool(&namespace, &args));
+    until("as many as may are in flight", || {
+        proxy.count(Kind::Delete) == LIMIT
+    });
+    gate.open();
+    let report = running.finish().exits(0).json();
+    assert_eq!(count(&report, "deleted"), 60);
+    account(&report, &Upstream::admin(&plane).jobs(&namespace));
+
+    let deletes = proxy.seen_of(Kind::Delete);
+    assert!(
+        deletes.iter().any(|seen| seen.status == 429),
+        "the server did not push back"
+    );
+    assert_eq!(most_in_flight(&deletes), LIMIT);
+    // Halved at least once, it cannot be back at the limit: that takes more successes than there are Jobs.
+    let later = &deletes[deletes.len() / 2..];
+    assert!(
+        most_in_flight(later) <= LIMIT * 3 / 4,
+        "{}",
+        most_in_flight(later)
+    );
+}
+
+fn hundred() -> Space {
+    let space = Space::new();
+    let jobs: Vec<_> = (0..101)
+        .map(|number| space.job("g", &format!("sync-{number:03}"), number))
+        .collect();
+    space.seed(&jobs);
+    space
+}
+
+/// Fails unless it gave up soon, told why, and left everything that it did not try.
+#[track_caller]
+fn stopped_early(space: &Space, proxy: &Proxy, run: Run, why: &str) {
+    let run = run.exits(3).complains(&[why, "early"]);
+    let report = run.json();
+    assert_eq!(space.names().len(), 101);
+    account(&report, &Upstream::admin(plane()).jobs(&space.name));
+    let (failed, untried) = (count(&report, "failed"), count(&report, "not-attempted"));
+    assert_eq!(failed + untried, 100);
+    assert_eq!(failed, proxy.count(Kind::Delete) as u64);
+    assert!((10..=60).contains(&failed), "{failed}");
+}
+
+/// The user has lost the right since he was asked about it.
+#[test]
+fn the_same_403_again_and_again_stops_early() {
+    let space = hundred();
+    space.kubeconfig_for("reader", &["list"]);
+    let reader = Upstream::new(plane(), &format!("reader-{}", space.name), &[]);
+    let proxy = Proxy::new(
+        Upstream::admin(plane()),
+        move |request, admin| match request.kind {
+            Kind::Delete => reader.pass(request),
+            _ => admin.pass(request),
+        },
+    );
+    let run = run(proxy.tool(&space.name, &ARGS));
+    stopped_early(&space, &proxy, run, "forbidden");
+}
+
+/// Makes the server itself deny deletes of Jobs in a namespace, with a message that this CEL expression gives.
+fn deny_deletes(space: &Space, message: &str) {
+    let name = format!("deny-{}", space.name);
+    let policy = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "matchConstraints": {"resourceRules": [{
+                "apiGroups": ["batch"], "apiVersions": ["v1"], "operations": ["DELETE"], "resources": ["jobs"],
+            }]},
+            "validations": [{"expression": "false", "messageExpression": message}],
+        },
+    });
+    let binding = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": name},
+        "spec": {
+            "policyName": name, "validationActions": ["Deny"],
+            "matchResources": {"namespaceSelector": {"matchLabels": {
+                "kubernetes.io/metadata.name": space.name,
+            }}},
+        },
+    });
+    plane()
+        .kubectl_apply(&format!("{policy}\n---\n{binding}\n"))
+        .unwrap();
+    let admin = Upstream::admin(plane());
+    until("the policy is in force", || {
+        let target = format!("{}/sync-000?dryRun=All", space.path());
+        let (status, answer) = admin.ask("DELETE", &target, None);
+        let message = answer["message"].as_str().unwrap_or_default();
+        status != 200 && message.contains("no deletes today")
+    });
+}
+
+fn denied(message: &str) {
+    let space = hundred();
+    deny_deletes(&space, message);
+    let proxy = Proxy::new(Upstream::admin(plane()), |request, up| up.pass(request));
+    let run = run(proxy.tool(&space.name, &ARGS));
+    stopped_early(&space, &proxy, run, "no deletes today");
+}
+
+#[test]
+fn the_same_denial_by_admission_stops_early() {
+    denied("'no deletes today'");
+}
+
+/// As policy engines say it, with the object's name and without quotes.
+#[test]
+fn a_denial_that_names_each_job_is_the_same_denial() {
+    denied("'Job/' + request.namespace + '/' + request.name + ' was blocked: no deletes today'");
+}
+
+/// Half of the Jobs cannot go: that is no reason to leave the other half.
+#[test]
+fn refusals_between_successes_stop_nothing() {
+    let space = hundred();
+    space.kubeconfig_for("reader", &["list"]);
+    let reader = Upstream::new(plane(), &format!("reader-{}", space.name), &[]);
+    let proxy = Proxy::new(Upstream::admin(plane()), move |request, admin| {
+        let is_odd = request.name().ends_with(['1', '3', '5', '7', '9']);
+        match request.kind {
+            Kind::Delete if is_odd => reader.pass(request),
+            _ => admin.pass(request),
+        }
+    });
+    // So few at a time that refusals cannot gather until 20 of them stand in a row.
+    let args = [&ARGS[..], &["--concurrency=4"]].concat();
+    let report: Value = run(proxy.tool(&space.name, &args)).exits(3).json();
+    account(&report, &proxy.upstream().jobs(&space.name));
+    assert_eq!(
+        (count(&report, "failed"), count(&report, "deleted")),
+        (50, 50)
+    );
+    assert_eq!(outcomes(&report).len(), 100);
+    assert_eq!(space.names().len(), 51);
+}

@@ -1,0 +1,174 @@
+//! Signals in the middle of a purge of a real cluster: nothing that is in flight is lost, and nothing new begins.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::support::account::{account, count};
+use crate::support::proxy::{Kind, Proxy, Reply, Request};
+use crate::support::running::{Gate, Running};
+use crate::support::{Space, Terminal, Upstream, plane, until};
+
+const ARGS: [&str; 5] = [
+    "--yes",
+    "--cascade=background",
+    "--concurrency=4",
+    "-o",
+    "json",
+];
+const SOON: Duration = Duration::from_secs(20);
+
+fn twenty() -> Space {
+    let space = Space::new();
+    let jobs: Vec<_> = (0..21)
+        .map(|number| space.job("g", &format!("sync-{number:02}"), number))
+        .collect();
+    space.seed(&jobs);
+    space
+}
+
+/// A purge of 20 Jobs of which four are gone and four are on their way, held back by the gate.
+fn midway(
+    space: &Space,
+    held: impl Fn(&Request, &Upstream) -> Reply + Send + Sync + 'static,
+) -> (Proxy, Gate, Running) {
+    let gate = Gate::new();
+    let turnstile = gate.turnstile();
+    let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {
+        if request.kind == Kind::Delete && request.nth > 4 {
+            turnstile.pass();
+            return held(request, up);
+        }
+        up.pass(request)
+    });
+    let running = Running::start(proxy.tool(&space.name, &ARGS));
+    until("four are on their way", || proxy.count(Kind::Delete) == 8);
+    (proxy, gate, running)
+}
+
+#[test]
+fn the_first_signal_lets_finish_what_is_in_flight() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143)] {
+        let space = twenty();
+        let (proxy, gate, running) = midway(&space, |request, up| up.pass(request));
+        running.signal(signal);
+        until("it has understood", || running.said().contains("stopping"));
+        gate.open();
+        let report = running.finish_within(SOON).exits(code).json();
+        account(&report, &proxy.upstream().jobs(&space.name));
+        assert_eq!(
+            (count(&report, "deleted"), count(&report, "not-attempted")),
+            (8, 12)
+        );
+        assert_eq!(
+            proxy.count(Kind::Delete),
+            8,
+            "a delete began after {signal:?}"
+        );
+    }
+}
+
+#[test]
+fn the_second_signal_leaves_at_once() {
+    for (first, second, code) in [
+        (Signal::INT, Signal::INT, 130),
+        (Signal::TERM, Signal::TERM, 143),
+        (Signal::HUP, Signal::TERM, 143),
+    ] {
+        let space = twenty();
+        let (proxy, gate, mut running) = midway(&space, |request, up| up.pass(request));
+        running.signal(first);
+        until("it has understood", || running.said().contains("stopping"));
+        assert!(!running.has_ended(), "what is in flight still may finish");
+        running.signal(second);
+        running.finish_within(SOON).exits(code);
+        assert_eq!(proxy.count(Kind::Delete), 8);
+        drop(gate);
+        assert!(space.names().contains("sync-00"));
+    }
+}
+
+/// The answer of one in flight is lost: whether it is gone, nobody knows, and nothing else is said.
+#[test]
+fn what_is_not_known_is_not_claimed() {
+    let space = twenty();
+    let (proxy, gate, running) = midway(&space, |request, up| {
+        let real = up.pass(request);
+        match request.nth {
+            5 | 6 => Reply::reset(),
+            _ => real,
+        }
+    });
+    running.signal(Signal::INT);
+    until("it has understood", || running.said().contains("stopping"));
+    gate.open();
+    let report = running.finish_within(SOON).exits(130).json();
+    account(&report, &proxy.upstream().jobs(&space.name));
+    assert_eq!(count(&report, "deleted"), 6);
+    assert_eq!(count(&report, "failed"), 2);
+    assert_eq!(count(&report, "not-attempted"), 12);
+}
+
+/// While it waits because the server pushed back, there is nothing to wait for any more.
+#[test]
+fn a_signal_ends_a_wait() {
+    let space = twenty();
+    let proxy = Proxy::new(Upstream::admin(plane()), |request, up| match request.kind {
+        Kind::Delete => Reply::refusal(429, "TooManyRequests", "later").header("retry-after", 25),
+        _ => up.pass(request),
+    });
+    let running = Running::start(proxy.tool(&space.name, &[&ARGS[..], &["-v"]].concat()));
+    until("it waits", || running.said().contains("waiting "));
+    running.signal(Signal::INT);
+    let ended = running.finish_within(Duration::from_secs(15)).exits(130);
+    account(&ended.json(), &proxy.upstream().jobs(&space.name));
+    assert_eq!(count(&ended.json(), "deleted"), 0);
+    assert_eq!(space.names().len(), 21);
+}
+
+#[test]
+fn a_signal_while_it_lists_deletes_nothing() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143)] {
+        let (space, gate) = (twenty(), Gate::new());
+        let turnstile = gate.turnstile();
+        let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {
+            if request.kind == Kind::List {
+                turnstile.pass();
+            }
+            up.pass(request)
+        });
+        let running = Running::start(proxy.tool(&space.name, &ARGS));
+        until("it lists", || proxy.count(Kind::List) == 1);
+        running.signal(signal);
+        let ended = running.finish_within(SOON).exits(code);
+        assert_eq!(ended.out, "");
+        assert_eq!(proxy.count(Kind::Delete), 0);
+        assert_eq!(space.names().len(), 21);
+    }
+}
+
+/// Ctrl-C reaches it through the terminal, which gets its cursor back.
+#[test]
+fn the_terminal_is_as_it_was() {
+    let (space, gate) = (twenty(), Gate::new());
+    let turnstile = gate.turnstile();
+    let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {
+        if request.kind == Kind::Delete && request.nth > 4 {
+            turnstile.pass();
+        }
+        up.pass(request)
+    });
+    let args = ["--yes", "--cascade=background", "--concurrency=4"];
+    let mut terminal = Terminal::start(&proxy.tool(&space.name, &args), 120);
+    until("four are on their way", || proxy.count(Kind::Delete) == 8);
+    terminal.send("\u{3}");
+    terminal.wait_for("stopping");
+    gate.open();
+    let left = terminal.finish().exits(130);
+    assert!(
+        left.text.contains("8 deleted") && left.text.contains("12 not-attempted"),
+        "{}",
+        left.text
+    );
+    assert_eq!(space.names().len(), 13);
+}

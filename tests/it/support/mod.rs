@@ -1,0 +1,37 @@
+//! What the tests share.
+
+pub mod account;
+pub mod audit;
+pub mod document;
+pub mod http;
+pub mod kubeconfig;
+pub mod plane;
+pub mod private;
+pub mod proxy;
+pub mod random;
+pub mod running;
+pub mod terminal;
+pub mod tool;
+pub mod upstream;
+
+pub use document::{jobs_of, outcomes, verdicts};
+pub use plane::{LABEL, Space, plane};
+pub use terminal::Terminal;
+pub use tool::{Run, run, tool};
+pub use upstream::Upstream;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Long enough for two busy cores; a test that waits longer has found something.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for a condition, and fails when it does not come.
+#[track_caller]
+pub fn until(what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,375 @@
+//! A proxy on loopback between the tool and a real API server, which does to each request what a test says.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::upstream::{Upstream, read_body, read_headers};
+use super::{LABEL, tool};
+
+/// What a request is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A page of the list of Jobs.
+    List,
+    /// One Job, by a list of its name.
+    Reread,
+    /// The delete of one Job.
+    Delete,
+    /// Whatever else.
+    Other,
+}
+
+/// What was asked.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Such as `GET`.
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// What it is about.
+    pub kind: Kind,
+    /// Which of its kind it is, from 1.
+    pub nth: usize,
+    /// Which of the requests for just this it is, from 1.
+    pub again: usize,
+    /// How many of its kind were in flight when it came, itself included.
+    pub in_flight: usize,
+}
+
+impl Request {
+    /// Whether it goes on with a list.
+    pub fn continues(&self) -> bool {
+        self.target.contains("continue=")
+    }
+
+    /// The name at the end of its path.
+    pub fn name(&self) -> String {
+        let path = self.target.split('?').next().unwrap();
+        let name = path.rsplit('/').next().unwrap();
+        let name = percent_encoding::percent_decode_str(name);
+        name.decode_utf8_lossy().into_owned()
+    }
+
+    /// The same with another value of a header.
+    pub fn with_header(&self, name: &str, value: &str) -> Self {
+        let mut other = self.clone();
+        other.headers.retain(|(known, _)| known != name);
+        other.headers.push((name.to_owned(), value.to_owned()));
+        other
+    }
+
+    /// Its body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+/// How an answer is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Delivery {
+    Whole,
+    /// The connection ends after so many bytes of the body.
+    Cut(usize),
+    /// The same, and nothing told how many there would be.
+    Unannounced(usize),
+    /// So many bytes of the body come, and then nothing more, ever.
+    Stall(usize),
+    /// The connection is reset instead.
+    Reset,
+}
+
+/// What to answer.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    delivery: Delivery,
+}
+
+impl Reply {
+    /// A whole one.
+    pub fn new(status: u16, headers: Vec<(String, String)>, body: Vec<u8>) -> Self {
+        Self {
+            status,
+            headers,
+            body,
+            delivery: Delivery::Whole,
+        }
+    }
+
+    /// A failure in Kubernetes' form.
+    pub fn refusal(status: u16, reason: &str, message: &str) -> Self {
+        let body = json!({
+            "apiVersion": "v1", "kind": "Status", "metadata": {},
+            "status": "Failure", "reason": reason, "message": message, "code": status,
+        });
+        let kind = ("content-type".to_owned(), "application/json".to_owned());
+        Self::new(status, vec![kind], body.to_string().into_bytes())
+    }
+
+    /// With one more header.
+    pub fn header(mut self, name: &str, value: impl ToString) -> Self {
+        self.headers.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// None: the connection is reset.
+    pub fn reset() -> Self {
+        let mut none = Self::new(0, Vec::new(), Vec::new());
+        none.delivery = Delivery::Reset;
+        none
+    }
+
+    /// Cut after so many bytes of the body.
+    pub fn cut(mut self, bytes: usize) -> Self {
+        self.delivery = Delivery::Cut(bytes);
+        self
+    }
+
+    /// Ends after so many bytes of the body as if that were all: no length was announced.
+    pub fn ends_at(mut self, bytes: usize) -> Self {
+        self.delivery = Delivery::Unannounced(bytes);
+        self
+    }
+
+    /// Stalls after so many bytes of the body, until the other side leaves.
+    pub fn stalls(mut self, bytes: usize) -> Self {
+        self.delivery = Delivery::Stall(bytes);
+        self
+    }
+
+    /// Its body as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|why| panic!("{why}: {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    /// With a change of its JSON.
+    pub fn alter(mut self, change: impl FnOnce(&mut Value)) -> Self {
+        let mut json = self.json();
+        change(&mut json);
+        self.body = json.to_string().into_bytes();
+        self
+    }
+}
+
+/// What came and what was answered.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The request.
+    pub request: Request,
+    /// The status of the answer; 0 if there was none, or none yet.
+    pub status: u16,
+}
+
+type Rule = dyn Fn(&Request, &Upstream) -> Reply + Send + Sync;
+
+struct Shared {
+    rule: Box<Rule>,
+    upstream: Upstream,
+    seen: Mutex<Vec<Seen>>,
+    in_flight: [AtomicUsize; 4],
+    clients: Mutex<Vec<TcpStream>>,
+    closed: AtomicBool,
+}
+
+/// A proxy; with it end all its connections.
+pub struct Proxy {
+    /// `http://127.0.0.1:PORT`.
+    pub url: String,
+    shared: Arc<Shared>,
+}
+
+impl Proxy {
+    /// One that answers each request by this rule; requests come at the same time.
+    pub fn new(
+        upstream: Upstream,
+        rule: impl Fn(&Request, &Upstream) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let shared = Arc::new(Shared {
+            rule: Box::new(rule),
+            upstream,
+            seen: Mutex::default(),
+            in_flight: Default::default(),
+            clients: Mutex::default(),
+            closed: AtomicBool::new(false),
+        });
+        let serving = Arc::clone(&shared);
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                if serving.closed.load(Ordering::SeqCst) {
+                    return;
+                }
+                let serving = Arc::clone(&serving);
+                thread::spawn(move || serving.serve(client));
+            }
+        });
+        Self { url, shared }
+    }
+
+    /// The way to the server, for the test itself.
+    pub fn upstream(&self) -> &Upstream {
+        &self.shared.upstream
+    }
+
+    /// The tool by way of this proxy in a namespace, on [`LABEL`].
+    pub fn tool(&self, namespace: &str, args: &[&str]) -> Command {
+        let mut command = tool();
+        command
+            .args(["-s", &self.url, "-n", namespace, "-L", LABEL])
+            .args(args);
+        command
+    }
+
+    /// All that came so far.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.shared.seen.lock().unwrap().clone()
+    }
+
+    /// What came so far of a kind.
+    pub fn seen_of(&self, kind: Kind) -> Vec<Seen> {
+        let mut seen = self.seen();
+        seen.retain(|seen| seen.request.kind == kind);
+        seen
+    }
+
+    /// How many came so far of a kind.
+    pub fn count(&self, kind: Kind) -> usize {
+        self.seen_of(kind).len()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.shared.closed.store(true, Ordering::SeqCst);
+        for client in self.shared.clients.lock().unwrap().drain(..) {
+            let _ = client.shutdown(Shutdown::Both);
+        }
+        // Wakes the thread that accepts, so that it sees that it is over.
+        let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
+    }
+}
+
+impl Shared {
+    /// Answers what comes on one connection. That it ends is the other side's business.
+    fn serve(&self, client: TcpStream) {
+        let _ = client.set_nodelay(true);
+        self.clients
+            .lock()
+            .unwrap()
+            .push(client.try_clone().unwrap());
+        let mut reader = BufReader::new(client);
+        while let Ok(mut request) = self.receive(&mut reader) {
+            let place = self.note(&mut request);
+            let reply = (self.rule)(&request, &self.upstream);
+            self.in_flight[request.kind as usize].fetch_sub(1, Ordering::SeqCst);
+            if reply.delivery != Delivery::Reset {
+                self.seen.lock().unwrap()[place].status = reply.status;
+            }
+            if !matches!(deliver(&reply, reader.get_mut()), Ok(true)) {
+                break;
+            }
+        }
+        // The other copy of it would keep it open.
+        if !self.closed.load(Ordering::SeqCst) {
+            let own = reader.get_ref().peer_addr().ok();
+            let mut clients = self.clients.lock().unwrap();
+            clients.retain(|client| client.peer_addr().ok() != own);
+        }
+    }
+
+    fn receive(&self, from: &mut BufReader<TcpStream>) -> io::Result<Request> {
+        let mut first = String::new();
+        from.read_line(&mut first)?;
+        let mut words = first.split_whitespace().map(str::to_owned);
+        let (Some(method), Some(target)) = (words.next(), words.next()) else {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        };
+        let headers = read_headers(from)?;
+        let body = read_body(from, &headers)?;
+        let kind = match method.as_str() {
+            "GET" if target.contains("fieldSelector=") => Kind::Reread,
+            "GET" if target.split('?').next().unwrap().ends_with("/jobs") => Kind::List,
+            "DELETE" => Kind::Delete,
+            _ => Kind::Other,
+        };
+        Ok(Request {
+            method,
+            target,
+            headers,
+            body,
+            kind,
+            nth: 0,
+            again: 0,
+            in_flight: 0,
+        })
+    }
+
+    /// Takes note of a request, tells it its numbers, and returns where the note is.
+    fn note(&self, request: &mut Request) -> usize {
+        let mut seen = self.seen.lock().unwrap();
+        let earlier = |same: &dyn Fn(&Request) -> bool| {
+            1 + seen.iter().filter(|seen| same(&seen.request)).count()
+        };
+        request.nth = earlier(&|other| other.kind == request.kind);
+        request.again =
+            earlier(&|other| other.method == request.method && other.target == request.target);
+        request.in_flight =
+            1 + self.in_flight[request.kind as usize].fetch_add(1, Ordering::SeqCst);
+        seen.push(Seen {
+            request: request.clone(),
+            status: 0,
+        });
+        seen.len() - 1
+    }
+}
+
+/// Whether another request may come on the connection.
+fn deliver(reply: &Reply, client: &mut TcpStream) -> io::Result<bool> {
+    let (bytes, announced) = match reply.delivery {
+        Delivery::Whole => (reply.body.len(), true),
+        Delivery::Cut(bytes) | Delivery::Stall(bytes) => (bytes, true),
+        Delivery::Unannounced(bytes) => (bytes, false),
+        Delivery::Reset => {
+            // What is closed without lingering is reset.
+            rustix::net::sockopt::set_socket_linger(&*client, Some(Duration::ZERO))?;
+            return Ok(false);
+        }
+    };
+    let mut head = format!("HTTP/1.1 {} As It Is\r\n", reply.status);
+    let own = ["content-length", "transfer-encoding", "connection"];
+    for (name, value) in &reply.headers {
+        if !own.contains(&name.as_str()) {
+            head += &format!("{name}: {value}\r\n");
+        }
+    }
+    head += &match announced {
+        true => format!("content-length: {}\r\n\r\n", reply.body.len()),
+        false => "connection: close\r\n\r\n".to_owned(),
+    };
+    let sent = [head.as_bytes(), &reply.body[..bytes.min(reply.body.len())]].concat();
+    client.write_all(&sent)?;
+    if matches!(reply.delivery, Delivery::Stall(_)) {
+        // Until the other side leaves, or the test ends.
+        let _ = client.read(&mut [0]);
+    }
+    Ok(reply.delivery == Delivery::Whole)
+}

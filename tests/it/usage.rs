@@ -1,0 +1,224 @@
+//! A typo never turns into a deletion.
+
+use crate::support::tool::{Run, run_fed};
+use crate::support::{LABEL, Space, audit, plane, run, tool};
+
+/// Fails unless this is a usage error that reached no cluster.
+#[track_caller]
+fn is_refused(run: Run) -> Run {
+    let run = run.exits(2);
+    assert_eq!(run.out, "", "{}", run.story());
+    assert!(run.err.starts_with("error: "), "{}", run.story());
+    run
+}
+
+#[test]
+fn mistakes_delete_nothing() {
+    let space = Space::with(&[("sync-1", 2), ("sync-2", 1)]);
+    let mistakes: &[&[&str]] = &[
+        &["--keeps=2"],
+        &["--dryrun"],
+        &["--dry-run=clint"],
+        &["--dry-run="],
+        &["-x"],
+        &["sync-1"],
+        &["--keep=0"],
+        &["--keep=-1"],
+        &["--keep=one"],
+        &["--keep="],
+        &["--keep-succeeded=-1"],
+        &["--keep-failed=x"],
+        &["--keep-within=5"],
+        &["--keep-within="],
+        &["--keep-within=1w"],
+        &["--keep-within=-1h"],
+        &["--keep-within=1.5h"],
+        &["--keep-within=h"],
+        &["--keep-within=99999999999999999999d"],
+        &["--concurrency=0"],
+        &["--concurrency=257"],
+        &["--concurrency=-1"],
+        &["--chunk-size=-1"],
+        &["--chunk-size=x"],
+        &["--limit=x"],
+        &["--cascade=true"],
+        &["--cascade=Background"],
+        &["--cascade="],
+        &["--mixed-groups=keep"],
+        &["-o", "xml"],
+        &["-o", ""],
+        &["-L", ""],
+        &["--label="],
+        &["-L", "has space"],
+        &["-L", "a=b"],
+        &["-L", "/name"],
+        &["-L", "a/b/c"],
+        &["-n", ""],
+        &["-n", "Not_A_Namespace"],
+        &["-f", ""],
+        &["--request-timeout=soon"],
+        &["-q", "-v"],
+        &["--filename=-", "--yes"],
+        &["--yes=perhaps"],
+    ];
+    for mistake in mistakes {
+        is_refused(space.run(&[&["--yes"][..], mistake].concat()));
+    }
+    space.holds(&["sync-1", "sync-2"]);
+    assert!(audit::wait_for(&space.name, "delete", 0).is_empty());
+}
+
+/// An unset variable in a script must not widen what is looked at.
+#[test]
+fn an_empty_selector_or_namespace_is_no_namespace() {
+    let space = Space::with(&[("sync-1", 2), ("sync-2", 1)]);
+    let mut command = tool();
+    command
+        .arg("--kubeconfig")
+        .arg(plane().kubeconfig())
+        .args(["-L", LABEL, "-n", "", "--yes"]);
+    is_refused(run(command));
+    space.holds(&["sync-1", "sync-2"]);
+}
+
+#[test]
+fn the_same_label_twice_is_one_or_an_error_but_never_another_plan() {
+    let space = Space::with(&[("sync-1", 2), ("sync-2", 1)]);
+    let run = space.run(&["-L", LABEL, "--dry-run=client", "-o", "name"]);
+    match run.code {
+        Some(0) => assert_eq!(run.out, "job.batch/sync-1\n"),
+        code => assert_eq!(code, Some(2), "{}", run.story()),
+    }
+}
+
+/// What is not there yet; each goes from here when it comes.
+const LATER: &[&[&str]] = &[
+    &["-i"],
+    &["--interactive"],
+    &["--wait"],
+    &["--timeout", "5s"],
+    &["completion", "bash"],
+    &["rbac"],
+];
+
+#[test]
+fn what_comes_later_is_a_mistake_until_it_does() {
+    let space = Space::with(&[("sync-1", 2), ("sync-2", 1)]);
+    for args in LATER {
+        is_refused(space.run(&[args, &["--yes"][..]].concat()));
+    }
+    space.holds(&["sync-1", "sync-2"]);
+}
+
+#[test]
+fn without_a_terminal_and_without_yes_nothing_is_deleted() {
+    let space = Space::with(&[("sync-1", 2), ("sync-2", 1)]);
+    let run = space.run(&[]).exits(2).complains(&["--yes"]);
+    assert!(run.err.contains("error: "), "{}", run.story());
+    // Not even by someone who pipes the answer in.
+    run_fed(space.tool(&[]), "y\n")
+        .exits(2)
+        .complains(&["--yes"]);
+    run_fed(space.tool(&["-o", "json"]), "yes\n").exits(2);
+    space.run(&["--yes=false"]).exits(2);
+    space.holds(&["sync-1", "sync-2"]);
+    assert!(audit::wait_for(&space.name, "delete", 0).is_empty());
+}
+
+#[test]
+fn nothing_to_do_is_done() {
+    let space = Space::with(&[("sync-1", 1)]);
+    for args in [&[][..], &["--yes"], &["--dry-run"], &["-o", "json"]] {
+        space.run(args).exits(0);
+    }
+    let empty = Space::new();
+    for args in [&[][..], &["--yes"], &["--dry-run=server"]] {
+        empty.run(args).exits(0);
+    }
+    space.holds(&["sync-1"]);
+}
+
+#[test]
+fn help_shows_what_works_and_nothing_else() {
+    let mut command = tool();
+    command.arg("--help");
+    let run = run(command).exits(0);
+    assert_eq!(run.err, "");
+    let words: Vec<&str> = run
+        .out
+        .split(|char: char| !(char.is_alphanumeric() || char == '-'))
+        .collect();
+    for flag in [
+        "--label",
+        "-L",
+        "--namespace",
+        "-n",
+        "--all-namespaces",
+        "-A",
+        "--selector",
+        "-l",
+        "--filename",
+        "-f",
+        "--keep",
+        "--keep-succeeded",
+        "--keep-failed",
+        "--keep-within",
+        "--include-active",
+        "--include-owned",
+        "--mixed-groups",
+        "--yes",
+        "-y",
+        "--dry-run",
+        "--cascade",
+        "--concurrency",
+        "--chunk-size",
+        "--output",
+        "-o",
+        "--no-headers",
+        "-v",
+        "-q",
+        "--kubeconfig",
+        "--context",
+        "--cluster",
+        "--user",
+        "--token",
+        "--as",
+        "--as-uid",
+        "--as-group",
+        "--as-user-extra",
+        "-s",
+        "--server",
+        "--tls-server-name",
+        "--insecure-skip-tls-verify",
+        "--certificate-authority",
+        "--client-certificate",
+        "--client-key",
+        "--request-timeout",
+        "--disable-compression",
+        "version",
+    ] {
+        assert!(words.contains(&flag), "{flag} is not in the help");
+    }
+    for flag in LATER.iter().map(|args| args[0]) {
+        assert!(!words.contains(&flag), "{flag} is in the help");
+    }
+    // The rule of families is written where users find it, and so are the exit codes.
+    for words in [
+        "bcdfghjklmnpqrstvwxz2456789",
+        "argocd.argoproj.io/instance",
+        "JOBCLEAN_LABEL",
+        "130",
+        "kubectl jobclean",
+    ] {
+        assert!(run.out.contains(words), "{words} is not in the help");
+    }
+}
+
+#[test]
+fn the_version_is_told() {
+    for arg in ["version", "--version"] {
+        let mut command = tool();
+        command.arg(arg);
+        run(command).exits(0).shows(&[env!("CARGO_PKG_VERSION")]);
+    }
+}
