@@ -100,6 +100,8 @@ impl Column {
 const GAP: u16 = 2;
 /// Names and reasons are not made narrower than this to fit a terminal, unless nothing else helps.
 const NARROW: u16 = 12;
+/// The last that they give before other columns have to give as well.
+const NARROWER: u16 = 6;
 /// No column is ever made narrower than this.
 const NARROWEST: u16 = 3;
 
@@ -279,7 +281,7 @@ impl Layout {
 
 /// Take from the widest columns until the line fits: first from those that may well be broken, then from any.
 fn narrow(columns: &mut [(Column, u16)], terminal: u16) {
-    for (any, narrowest) in [(false, NARROW), (true, NARROWEST)] {
+    for (any, narrowest) in [(false, NARROW), (false, NARROWER), (true, NARROWEST)] {
         loop {
             let line: u32 = columns
                 .iter()
