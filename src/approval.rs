@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use crate::{
+    compact::Uid,
     group::{Group, GroupKey},
     job::{Deletion, Job},
     outcome::{Change, Outcome},
@@ -27,11 +28,22 @@ pub struct Approved {
 /// What is to be done about a Job that was to be purged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// Delete this version of it.
-    Delete(Job),
+    /// Delete it as it was planned.
+    AsPlanned,
+    /// Delete it in the version that it has now.
+    Newer(Box<Job>),
     /// Read it again, since it was not among the others any more: it may be gone, or relabelled.
-    Reread(Job),
+    Reread,
     /// Nothing: it is settled already.
+    Settled(Outcome),
+}
+
+/// What is to be done about a Job that has been read again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rejudged {
+    /// Delete it in this version.
+    Delete(Job),
+    /// Nothing: it is settled.
     Settled(Outcome),
 }
 
@@ -49,7 +61,7 @@ pub enum Reread {
 impl Approved {
     /// Approve a plan that has only just been made.
     pub fn as_planned(plan: Plan, policy: Policy) -> Approved {
-        let targets = plan.purges().cloned().map(Target::Delete).collect();
+        let targets = plan.purges().map(|_| Target::AsPlanned).collect();
         Approved {
             plan,
             policy,
@@ -106,24 +118,24 @@ impl Approved {
     }
 
     /// What is to be done about a Job that has changed since it was read, now that it has been read again.
-    pub fn rejudge(&self, job: &Job, reread: Reread) -> Target {
+    pub fn rejudge(&self, job: &Job, reread: Reread) -> Rejudged {
         let found = match reread {
-            Reread::Absent => return Target::Settled(Outcome::Gone),
-            Reread::NotSelected => return changed(Change::Relabelled),
+            Reread::Absent => return Rejudged::Settled(Outcome::Gone),
+            Reread::NotSelected => return left_alone(Change::Relabelled),
             Reread::Found(found) => found,
         };
         if found.uid != job.uid {
-            return changed(Change::Replaced);
+            return left_alone(Change::Replaced);
         }
         if found.deletion == Deletion::Requested {
-            return Target::Settled(Outcome::Gone);
+            return Rejudged::Settled(Outcome::Gone);
         }
         if found.label_values != job.label_values {
-            return changed(Change::Relabelled);
+            return left_alone(Change::Relabelled);
         }
         let basis = self.fresh.as_ref().unwrap_or(&self.plan);
         let Some(group) = group_of(basis, job) else {
-            return changed(Change::Relabelled);
+            return left_alone(Change::Relabelled);
         };
         // Its name and age cannot change, so its place in the group is the same.
         let jobs: Vec<Job> = group
@@ -142,34 +154,39 @@ impl Approved {
         };
         let verdict = place.map(|place| self.policy.judge(&group, basis.taken_at)[place]);
         match verdict {
-            Some(Verdict::Purge) => Target::Delete(found),
-            Some(Verdict::Skip(reasons)) => changed(Change::NowKept(reasons)),
-            None => changed(Change::Relabelled),
+            Some(Verdict::Purge) => Rejudged::Delete(found),
+            Some(Verdict::Skip(reasons)) => left_alone(Change::NowKept(reasons)),
+            None => left_alone(Change::Relabelled),
         }
     }
+}
+
+fn left_alone(change: Change) -> Rejudged {
+    Rejudged::Settled(Outcome::Changed(change))
 }
 
 fn changed(change: Change) -> Target {
     Target::Settled(Outcome::Changed(change))
 }
 
-fn stays(group: &PlannedGroup, uid: &str) -> bool {
+fn stays(group: &PlannedGroup, uid: &Uid) -> bool {
     group
         .jobs
         .iter()
-        .any(|planned| *planned.job.uid == *uid && planned.job.deletion == Deletion::None)
+        .any(|planned| planned.job.uid == *uid && planned.job.deletion == Deletion::None)
 }
 
 fn recheck(job: &Job, now: Option<&PlannedGroup>, keeper_gone: bool) -> Target {
     let same = now.and_then(|now| now.jobs.iter().find(|planned| planned.job.uid == job.uid));
     let Some(same) = same else {
-        return Target::Reread(job.clone());
+        return Target::Reread;
     };
     match same.verdict {
         _ if same.job.deletion == Deletion::Requested => Target::Settled(Outcome::Gone),
         Verdict::Skip(reasons) => changed(Change::NowKept(reasons)),
         Verdict::Purge if keeper_gone => changed(Change::KeeperGone),
-        Verdict::Purge => Target::Delete(same.job.clone()),
+        Verdict::Purge if same.job.resource_version == job.resource_version => Target::AsPlanned,
+        Verdict::Purge => Target::Newer(Box::new(same.job.clone())),
     }
 }
 

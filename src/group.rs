@@ -1,6 +1,6 @@
 //! Cleanup groups: the Jobs of one namespace that share the value of every cleanup label.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{cmp::Ordering, sync::Arc};
 
 use crate::job::Job;
 
@@ -37,25 +37,56 @@ pub struct Group {
 }
 
 /// Part Jobs into groups, ordered by namespace, then label values (then family); Jobs within a group newest first.
-pub fn group(jobs: Vec<Job>, mixed: MixedGroups) -> Vec<Group> {
-    let mut by_key: HashMap<(GroupKey, Option<Box<str>>), Vec<Job>> = HashMap::new();
-    for job in jobs {
+pub fn group(mut jobs: Vec<Job>, mixed: MixedGroups) -> Vec<Group> {
+    let family = |job: &Job| (mixed == MixedGroups::Split).then(|| Box::<str>::from(job.family()));
+    let same_group = |a: &Job, b: &Job| by_key(a, b).is_eq() && by_family(a, b, mixed).is_eq();
+    jobs.sort_unstable_by(|a, b| {
+        by_key(a, b)
+            .then_with(|| by_family(a, b, mixed))
+            .then_with(|| Job::newest_first(a, b))
+    });
+    // From the end, so that what has been parted off is given back on the way: there may be a million.
+    let mut groups = Vec::new();
+    while let Some(last) = jobs.last() {
         let key = GroupKey {
-            namespace: Arc::clone(&job.namespace),
-            values: Arc::clone(&job.label_values),
+            namespace: Arc::clone(&last.namespace),
+            values: Arc::clone(&last.label_values),
         };
-        let family = (mixed == MixedGroups::Split).then(|| job.family().into());
-        by_key.entry((key, family)).or_default().push(job);
+        let family = family(last);
+        let start = jobs
+            .iter()
+            .rposition(|job| !same_group(job, last))
+            .map_or(0, |at| at + 1);
+        groups.push(Group {
+            key,
+            family,
+            jobs: jobs.split_off(start),
+        });
+        if jobs.len() < jobs.capacity() / 2 {
+            jobs.shrink_to_fit();
+        }
     }
-    let mut groups: Vec<Group> = by_key
-        .into_iter()
-        .map(|((key, family), mut jobs)| {
-            jobs.sort_unstable_by(Job::newest_first);
-            Group { key, family, jobs }
-        })
-        .collect();
-    groups.sort_unstable_by(|a, b| a.key.cmp(&b.key).then_with(|| a.family.cmp(&b.family)));
+    groups.reverse();
     groups
+}
+
+/// Equal namespaces and values are mostly the same piece of memory.
+fn by_key(a: &Job, b: &Job) -> Ordering {
+    let namespaces = match Arc::ptr_eq(&a.namespace, &b.namespace) {
+        true => Ordering::Equal,
+        false => a.namespace.cmp(&b.namespace),
+    };
+    namespaces.then_with(|| match Arc::ptr_eq(&a.label_values, &b.label_values) {
+        true => Ordering::Equal,
+        false => a.label_values.cmp(&b.label_values),
+    })
+}
+
+fn by_family(a: &Job, b: &Job, mixed: MixedGroups) -> Ordering {
+    match mixed {
+        MixedGroups::Split => a.family().cmp(b.family()),
+        MixedGroups::Hold | MixedGroups::Merge => Ordering::Equal,
+    }
 }
 
 /// The different families among these Jobs, sorted.

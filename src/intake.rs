@@ -2,9 +2,8 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use jiff::Timestamp;
-
 use crate::{
+    compact::Stamp,
     job::{Controller, Deletion, Job, Protection, State},
     selector::LabelKey,
     wire,
@@ -88,9 +87,10 @@ impl Intake {
         }
         let time = |time: Option<wire::Time>| match seconds(time) {
             None => Ok(None),
-            Some(seconds) => Timestamp::from_second(seconds)
-                .map(Some)
-                .map_err(|_| IntakeError::TimeRange(who())),
+            Some(seconds) => match Stamp::from_second(seconds) {
+                None => Err(IntakeError::TimeRange(who())),
+                stamp => Ok(stamp),
+            },
         };
         let (state, condition_time) = state(&status);
         Ok(Some(Job {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use crate::compact::{Stamp, Uid, Version};
 
 /// One Job of the cluster, reduced to what a verdict and a safe delete need.
 ///
@@ -14,17 +14,17 @@ pub struct Job {
     /// Its name, unique within the namespace at any one time.
     pub name: Box<str>,
     /// The server's identity of this very object; empty when it was read from a file that has none.
-    pub uid: Box<str>,
+    pub uid: Uid,
     /// The version of the object that was read; opaque.
-    pub resource_version: Box<str>,
+    pub resource_version: Version,
     /// The value of every cleanup label, in the order in which the keys were asked for.
     pub label_values: Arc<[Arc<str>]>,
     /// `metadata.creationTimestamp`, whole seconds, by the server's clock.
-    pub created: Timestamp,
+    pub created: Stamp,
     /// `status.startTime`.
-    pub started: Option<Timestamp>,
+    pub started: Option<Stamp>,
     /// When it completed or failed.
-    pub finished: Option<Timestamp>,
+    pub finished: Option<Stamp>,
     /// What its conditions say.
     pub state: State,
     /// Whether `metadata.deletionTimestamp` is set, so that it is already on its way out.

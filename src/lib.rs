@@ -9,6 +9,7 @@
 //! | [`session`] | its steps against one cluster |
 //! | [`show`] | what a run shows on its way |
 //! | [`job`] | a Job: only what a verdict needs; its state and name family |
+//! | [`compact`] | small forms of what every Job has |
 //! | [`group`] | what makes Jobs a group |
 //! | [`retention`] | a policy judges one group: a verdict and its reasons for every Job |
 //! | [`plan`] | all groups judged and counted |
@@ -34,6 +35,7 @@ pub mod backup;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
+pub mod compact;
 pub mod duration;
 pub mod error;
 pub mod file;

@@ -234,7 +234,7 @@ impl PlannedGroup {
 }
 
 fn created_in_future(jobs: &[Job], now: Timestamp) -> Option<Warning> {
-    let mut ahead = jobs.iter().filter(|job| job.created > now);
+    let mut ahead = jobs.iter().filter(|job| job.created.timestamp() > now);
     // The smallest name, so that the order of the list does not show.
     let first = ahead.next()?;
     let (count, example) = ahead.fold((1, first), |(count, example), job| {

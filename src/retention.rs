@@ -232,7 +232,7 @@ impl Policy {
     /// A Job from the future, by this machine's clock, counts as recent.
     fn is_recent(&self, job: &Job, now: Timestamp) -> bool {
         self.keep_within.is_some_and(|within| {
-            let age = now.duration_since(job.created);
+            let age = now.duration_since(job.created.timestamp());
             SignedDuration::try_from(within).map_or(true, |within| age <= within)
         })
     }

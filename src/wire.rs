@@ -215,6 +215,8 @@ pub enum DecodeError {
     Json(#[from] serde_json::Error),
 }
 
+/// The Content-Type of protobuf bodies; parameters may follow.
+pub const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 /// The four bytes before every protobuf body.
 const MAGIC: &[u8] = b"k8s\0";
 
@@ -239,6 +241,68 @@ fn open_envelope(body: &bytes::Bytes) -> Result<Unknown, DecodeError> {
         return Err(DecodeError::Magic);
     }
     Ok(Unknown::decode(body.slice(MAGIC.len()..))?)
+}
+
+/// What the beginning of a body tells of the page after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Early {
+    /// More of the body may tell.
+    NotYet,
+    /// Nothing that can be relied on, or that there is none.
+    Never,
+    /// Its token.
+    Token(String),
+}
+
+/// Find the next page's token in the beginning of a protobuf body, where it stands before the items.
+pub fn early_token(content_type: &str, body: &[u8]) -> Early {
+    if !content_type.starts_with(PROTOBUF) {
+        return Early::Never;
+    }
+    let Some(mut rest) = body.strip_prefix(MAGIC) else {
+        return if MAGIC.starts_with(body) {
+            Early::NotYet
+        } else {
+            Early::Never
+        };
+    };
+    // Over the envelope's other fields into `raw`, whose end has not come yet.
+    loop {
+        match open_field(rest) {
+            None => return Early::NotYet,
+            Some((RAW, _, begun)) => {
+                rest = begun;
+                break;
+            }
+            Some((_, length, begun)) => match begun.get(length..) {
+                None => return Early::NotYet,
+                Some(after) => rest = after,
+            },
+        }
+    }
+    match open_field(rest) {
+        None => Early::NotYet,
+        Some((METADATA, length, begun)) => match begun.get(..length) {
+            None => Early::NotYet,
+            Some(metadata) => ListMeta::decode(metadata)
+                .ok()
+                .and_then(|meta| meta.continue_token)
+                .filter(|token| !token.is_empty())
+                .map_or(Early::Never, Early::Token),
+        },
+        Some(_) => Early::Never,
+    }
+}
+
+/// The key of the envelope's field `raw`, and of a list's `metadata`: the field's number, and that a length follows.
+const RAW: u64 = 2 << 3 | 2;
+const METADATA: u64 = 1 << 3 | 2;
+
+/// The key and length of a field, and what has come of its value and after it.
+fn open_field(mut rest: &[u8]) -> Option<(u64, usize, &[u8])> {
+    let key = prost::encoding::decode_varint(&mut rest).ok()?;
+    let length = prost::encoding::decode_varint(&mut rest).ok()?;
+    Some((key, usize::try_from(length).ok()?, rest))
 }
 
 /// Read a JSON body holding a JobList.

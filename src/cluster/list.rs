@@ -1,6 +1,11 @@
 //! All Jobs that carry the labels, as one snapshot: page after page of one resourceVersion, or nothing at all.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    hash::{BuildHasher, RandomState},
+    pin::pin,
+    time::Duration,
+};
 
 use http::{Request, StatusCode, header};
 use kube::client::Body;
@@ -8,7 +13,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
     Cluster,
-    request::{Answer, Failure},
+    page::{Pages, Wait},
+    request::Answer,
 };
 use crate::{
     clock,
@@ -16,7 +22,6 @@ use crate::{
     intake::{Identity, Intake},
     job::Job,
     plan::{Snapshot, Source},
-    retry::{Backoff, Tries},
     selector::{LabelKey, Selector},
     wire,
 };
@@ -71,7 +76,7 @@ const MAX_STARTS: usize = 4;
 const MAX_EMPTY_PAGES: u32 = 8;
 
 /// Why a page cannot be used.
-enum Trouble {
+pub(super) enum Trouble {
     /// The snapshot is gone or was never one: begin anew.
     StartOver(String),
     /// It is no use to try again.
@@ -126,13 +131,26 @@ impl Cluster {
         let taken_at = clock::now();
         let mut intake = Intake::new(&query.labels, Identity::Required);
         let mut jobs: Vec<Job> = Vec::new();
-        let mut uids: HashSet<Box<str>> = HashSet::new();
+        // Their hashes are enough: two that meet by chance only make the list start over.
+        let hasher = RandomState::new();
+        let mut uids: HashSet<u64> = HashSet::new();
         let mut empty_pages = 0;
         let mut resource_version: Option<String> = None;
+        let (pages, mut waits) = Pages::new(self, query);
         let mut token: Option<String> = None;
+        let mut incoming = pages.ask(None);
         loop {
-            let page = self.page(query, token.as_deref(), on_event).await?;
-            let meta = page.metadata.unwrap_or_default();
+            let mut page = {
+                let mut arrival = pin!(incoming.arrive());
+                loop {
+                    tokio::select! {
+                        page = &mut arrival => break page?,
+                        Some(Wait { delay, why }) = waits.recv() => on_event(Event::Waiting { delay, why: &why }),
+                    }
+                }
+            };
+            let list = std::mem::take(&mut page.list);
+            let meta = list.metadata.unwrap_or_default();
             let version = meta.resource_version.unwrap_or_default();
             match &resource_version {
                 None => resource_version = Some(version),
@@ -143,12 +161,12 @@ impl Cluster {
                     ));
                 }
             }
-            empty_pages = if page.items.is_empty() {
+            empty_pages = if list.items.is_empty() {
                 empty_pages + 1
             } else {
                 0
             };
-            for job in page.items {
+            for job in list.items {
                 let job = intake.take(job).map_err(|error| {
                     Error::new(
                         Exit::Failure,
@@ -156,22 +174,22 @@ impl Cluster {
                     )
                 })?;
                 let Some(job) = job else { continue };
-                if !uids.insert(job.uid.clone()) {
+                if !uids.insert(hasher.hash_one(&job.uid)) {
                     return Err(Trouble::StartOver("a Job is in it twice".to_owned()));
                 }
                 jobs.push(job);
             }
             on_event(Event::Read(jobs.len()));
-            let next = meta.continue_token.filter(|token| !token.is_empty());
-            if next.is_none() {
+            let Some(next) = meta.continue_token.filter(|token| !token.is_empty()) else {
                 break;
-            }
-            if next == token || empty_pages > MAX_EMPTY_PAGES {
+            };
+            if token.as_ref() == Some(&next) || empty_pages > MAX_EMPTY_PAGES {
                 return Err(Trouble::StartOver(
                     "its pages do not come to an end".to_owned(),
                 ));
             }
-            token = next;
+            incoming = pages.after(&mut page, &next);
+            token = Some(next);
         }
         Ok(Snapshot {
             source: Source::Cluster {
@@ -185,54 +203,8 @@ impl Cluster {
         })
     }
 
-    /// One page, asked for again while that may help.
-    async fn page(
-        &self,
-        query: &Query,
-        token: Option<&str>,
-        on_event: &mut dyn FnMut(Event<'_>),
-    ) -> Result<wire::JobList, Trouble> {
-        let mut backoff = Backoff::new(Tries::for_list());
-        loop {
-            let (why, retry_after, give_up) = match self.call(query.request(token)).await {
-                Ok(answer) if answer.status == StatusCode::OK => match decode(&answer) {
-                    Ok(page) => return Ok(page),
-                    Err(why) => {
-                        let error = Error::new(
-                            Exit::Failure,
-                            format!(
-                                "cannot list Jobs: the answer of {} cannot be read: {why}",
-                                self.server
-                            ),
-                        );
-                        (why.to_string(), None, error)
-                    }
-                },
-                Ok(answer) if answer.status == StatusCode::GONE && token.is_some() => {
-                    return Err(Trouble::StartOver(answer.words()));
-                }
-                Ok(answer) => {
-                    let error = self.refusal(&answer, query);
-                    if !answer.is_transient() {
-                        return Err(error.into());
-                    }
-                    (answer.words(), answer.retry_after(), error)
-                }
-                Err(failure @ Failure::Setup { .. }) => {
-                    return Err(failure.into_error(&self.server).into());
-                }
-                Err(failure) => (failure.words(), None, failure.into_error(&self.server)),
-            };
-            let Some(delay) = backoff.next_delay(retry_after) else {
-                return Err(give_up.into());
-            };
-            on_event(Event::Waiting { delay, why: &why });
-            tokio::time::sleep(delay).await;
-        }
-    }
-
     /// What it means that the server does not give the list.
-    fn refusal(&self, answer: &Answer, query: &Query) -> Error {
+    pub(super) fn refusal(&self, answer: &Answer, query: &Query) -> Error {
         let words = answer.words();
         match answer.status {
             StatusCode::UNAUTHORIZED => Error::new(
@@ -279,7 +251,7 @@ impl Query {
     }
 
     /// Never with a resourceVersion: the first page is a fresh and consistent read.
-    fn request(&self, token: Option<&str>) -> Request<Body> {
+    pub(super) fn request(&self, token: Option<&str>) -> Request<Body> {
         let mut uri = jobs_path(match &self.scope {
             Scope::AllNamespaces => None,
             Scope::Namespace(namespace) => Some(namespace),
@@ -321,15 +293,10 @@ pub(super) fn get(uri: String, accept: &str) -> Request<Body> {
         .expect("escaped text makes a valid URI")
 }
 
+/// Read a list in the encoding that the server chose.
 pub(super) fn decode(answer: &Answer) -> Result<wire::JobList, wire::DecodeError> {
-    let content_type = answer
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    if content_type.starts_with("application/vnd.kubernetes.protobuf") {
-        wire::decode_protobuf(&answer.body)
-    } else {
-        wire::decode_json(&answer.body)
+    match answer.content_type().starts_with(wire::PROTOBUF) {
+        true => wire::decode_protobuf(&answer.body),
+        false => wire::decode_json(&answer.body),
     }
 }

@@ -6,6 +6,7 @@ pub mod delete;
 pub mod flags;
 mod kubeconfig;
 pub mod list;
+mod page;
 pub mod request;
 mod reread;
 mod trouble;

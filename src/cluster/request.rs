@@ -28,7 +28,24 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+/// Whether there is more to be seen in an answer that is coming.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Show what has come as more comes.
+    More,
+    /// Everything has been seen.
+    Enough,
+}
+
 impl Answer {
+    /// The Content-Type, empty if there is none.
+    pub fn content_type(&self) -> &str {
+        let value = self.headers.get(header::CONTENT_TYPE);
+        value
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+
     /// Why the server refused, for programs: `NotFound`, `Conflict`, …; empty where something else answered.
     pub fn reason(&self) -> String {
         let status = wire::decode_status(&self.body);
@@ -170,16 +187,38 @@ impl Cluster {
     /// # Errors
     /// If no whole answer came. Any HTTP status is an answer.
     pub async fn call(&self, request: Request<Body>) -> Result<Answer, Failure> {
+        self.call_and_look(request, &mut |_, _| Look::Enough).await
+    }
+
+    /// As [`Cluster::call`], and show what has come of a successful answer, with its Content-Type, while it is coming.
+    ///
+    /// # Errors
+    /// As [`Cluster::call`].
+    pub async fn call_and_look(
+        &self,
+        request: Request<Body>,
+        look: &mut (dyn FnMut(&str, &[u8]) -> Look + Send),
+    ) -> Result<Answer, Failure> {
         let exchange = async {
             let response = self.client.send(request).await.map_err(|e| failure(&e))?;
-            let (parts, body) = response.into_parts();
+            let (parts, mut stream) = response.into_parts();
             self.warnings.add_all(&parts.headers);
-            let body = body.collect().await.map_err(|e| failure(&e))?.to_bytes();
-            Ok(Answer {
+            let mut answer = Answer {
                 status: parts.status,
                 headers: parts.headers,
-                body,
-            })
+                body: Bytes::new(),
+            };
+            let mut body = Vec::new();
+            let mut looking = answer.status == StatusCode::OK;
+            while let Some(frame) = stream.frame().await {
+                let Ok(data) = frame.map_err(|e| failure(&e))?.into_data() else {
+                    continue;
+                };
+                body.extend_from_slice(&data);
+                looking = looking && look(answer.content_type(), &body) == Look::More;
+            }
+            answer.body = body.into();
+            Ok(answer)
         };
         match self.request_timeout {
             None => exchange.await,

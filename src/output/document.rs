@@ -131,9 +131,11 @@ impl<'a> Job<'a> {
         let job = &row.planned.job;
         Job {
             name: prepare(&job.name),
-            uid: prepare(&job.uid),
-            resource_version: prepare(&job.resource_version),
-            created: job.created.to_string(),
+            uid: prepare(&job.uid.to_string()).into_owned().into(),
+            resource_version: prepare(&job.resource_version.to_string())
+                .into_owned()
+                .into(),
+            created: job.created.timestamp().to_string(),
             status: job.status(),
             verdict: row.planned.verdict.as_str(),
             reasons: row.planned.verdict.reasons(),

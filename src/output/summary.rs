@@ -43,7 +43,10 @@ pub fn write(out: &mut dyn Write, view: View, style: Style) -> io::Result<()> {
         }
         let age = |job: Option<&crate::plan::PlannedJob>| {
             Cell::new(job.map_or_else(String::new, |planned| {
-                age::human(plan.taken_at.duration_since(planned.job.created))
+                age::human(
+                    plan.taken_at
+                        .duration_since(planned.job.created.timestamp()),
+                )
             }))
         };
         rows.add_row(vec![

@@ -13,7 +13,9 @@ use jiff::Timestamp;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::{Colour, Headers, Row, Style, View, age, words};
-use crate::{outcome::Outcome, plan::PlannedGroup, retention::Verdict, text::harmless};
+use crate::{
+    compact::Stamp, outcome::Outcome, plan::PlannedGroup, retention::Verdict, text::harmless,
+};
 
 /// Which columns there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,17 +73,14 @@ impl Column {
             Column::Outcome => row.outcome.map_or("", Outcome::as_str).into(),
             Column::Job => harmless(&job.name),
             Column::Status => job.status().into(),
-            Column::Age => age::human(now.duration_since(job.created)).into(),
-            Column::Created => job.created.to_string().into(),
-            Column::Duration => match (job.started, job.finished) {
-                (None, _) => "".into(),
-                (Some(started), Some(finished)) => {
-                    age::human(finished.duration_since(started)).into()
-                }
-                (Some(started), None) => age::human(now.duration_since(started)).into(),
-            },
+            Column::Age => age::human(now.duration_since(job.created.timestamp())).into(),
+            Column::Created => job.created.timestamp().to_string().into(),
+            Column::Duration => job.started.map_or(Cow::Borrowed(""), |started| {
+                let until = job.finished.map_or(now, Stamp::timestamp);
+                age::human(until.duration_since(started.timestamp())).into()
+            }),
             Column::Rank => row.rank.to_string().into(),
-            Column::Uid => harmless(&job.uid),
+            Column::Uid => harmless(&job.uid.to_string()).into_owned().into(),
             Column::Owner => job
                 .controller
                 .as_ref()

@@ -5,14 +5,17 @@
 mod breaker;
 mod window;
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::sync::watch;
 
 use self::{breaker::Breaker, window::Window};
 use crate::{
-    approval::{Approved, Reread, Target},
+    approval::{Approved, Rejudged, Reread, Target},
     backup::BackupDir,
     cluster::{
         Cluster,
@@ -158,9 +161,9 @@ pub async fn purge(
     on_event: &mut dyn FnMut(Event<'_>),
 ) -> Report {
     let mut outcomes: Vec<Option<Outcome>> = vec![None; approved.targets().len()];
-    let mut untouched = approved.targets().iter().enumerate();
+    let mut untouched = approved.plan().purges().zip(approved.targets()).enumerate();
     // Jobs that have been asked about and are to be asked about again, now or after a while.
-    let mut pending: Vec<Option<Pending>> = outcomes.iter().map(|_| None).collect();
+    let mut pending: HashMap<usize, Pending> = HashMap::new();
     let mut ready: VecDeque<usize> = VecDeque::new();
     let mut waiting = FuturesUnordered::new();
     let mut in_flight = FuturesUnordered::new();
@@ -173,25 +176,25 @@ pub async fn purge(
         while ended_early.is_none() && in_flight.len() < window.size() {
             let again = ready
                 .pop_front()
-                .and_then(|index| Some((index, pending[index].take()?)));
+                .and_then(|index| Some((index, pending.remove(&index)?)));
             let (index, next) = match again {
                 Some(next) => next,
                 None => match untouched.next() {
                     None => break,
-                    Some((index, Target::Settled(outcome))) => {
-                        let job = approved
-                            .plan()
-                            .purges()
-                            .nth(index)
-                            .expect("a target for each purge");
+                    Some((index, (job, Target::Settled(outcome)))) => {
                         on_event(Event::Settled { job, outcome });
                         outcomes[index] = Some(outcome.clone());
                         continue;
                     }
-                    Some((index, Target::Delete(job))) => {
+                    Some((index, (job, Target::AsPlanned))) => {
                         (index, Pending::new(job, orders.first_step()))
                     }
-                    Some((index, Target::Reread(job))) => (index, Pending::new(job, Step::Reread)),
+                    Some((index, (_, Target::Newer(job)))) => {
+                        (index, Pending::new(job, orders.first_step()))
+                    }
+                    Some((index, (job, Target::Reread))) => {
+                        (index, Pending::new(job, Step::Reread))
+                    }
                 },
             };
             let approved = &approved;
@@ -221,12 +224,12 @@ pub async fn purge(
                         outcomes[index] = Some(outcome);
                     }
                     After::Now => {
-                        pending[index] = Some(next);
+                        pending.insert(index, next);
                         ready.push_front(index);
                     }
                     After::Wait { delay, why } => {
                         on_event(Event::Waiting { job: &next.job, delay, why: &why });
-                        pending[index] = Some(next);
+                        pending.insert(index, next);
                         waiting.push(async move {
                             tokio::time::sleep(delay).await;
                             index
@@ -241,16 +244,16 @@ pub async fn purge(
             }
         }
     }
-    drop((in_flight, waiting));
+    drop((in_flight, waiting, untouched));
     let outcomes = outcomes
         .into_iter()
-        .zip(pending)
-        .map(|(outcome, pending)| {
-            outcome.unwrap_or_else(|| match pending.and_then(|pending| pending.unanswered) {
-                // It was tried, and nobody knows what came of it.
-                Some(why) => Outcome::Failed(why),
-                None => Outcome::NotAttempted,
-            })
+        .enumerate()
+        .map(|(index, outcome)| {
+            let mut unanswered = || pending.remove(&index)?.unanswered;
+            // What was tried without an answer has failed: nobody knows what came of it.
+            outcome
+                .or_else(|| unanswered().map(Outcome::Failed))
+                .unwrap_or(Outcome::NotAttempted)
         })
         .collect();
     Report {
@@ -295,8 +298,8 @@ impl Pending {
             {
                 Err(attempt) => attempt,
                 Ok((reread, manifest)) => match approved.rejudge(&self.job, reread.clone()) {
-                    Target::Delete(job) => back_up(dir.clone(), job, manifest).await,
-                    Target::Settled(_) | Target::Reread(_) => Attempt::Reread(Box::new(reread)),
+                    Rejudged::Delete(job) => back_up(dir.clone(), job, manifest).await,
+                    Rejudged::Settled(_) => Attempt::Reread(Box::new(reread)),
                 },
             },
         }
@@ -326,13 +329,12 @@ impl Pending {
                     _ => Outcome::Deleted,
                 };
                 match approved.rejudge(&self.job, *reread) {
-                    Target::Delete(job) => {
+                    Rejudged::Delete(job) => {
                         self.job = job;
                         self.step = orders.first_step();
                         After::Now
                     }
-                    Target::Settled(outcome) => After::Settled(self.own(outcome, own)),
-                    Target::Reread(_) => After::Now,
+                    Rejudged::Settled(outcome) => After::Settled(self.own(outcome, own)),
                 }
             }
             Attempt::Again {
@@ -364,7 +366,7 @@ impl Pending {
 /// Write a manifest down, off the threads that wait for the network.
 async fn back_up(dir: BackupDir, job: Job, manifest: serde_json::Value) -> Attempt {
     let written = tokio::task::spawn_blocking(move || {
-        let written = dir.write(&job.namespace, &job.name, &job.uid, manifest);
+        let written = dir.write(&job.namespace, &job.name, &job.uid.to_string(), manifest);
         (job, written)
     });
     match written.await {

@@ -232,7 +232,7 @@ impl JobDocument {
                 uid: self.uid.into(),
                 resource_version: self.resource_version.into(),
                 label_values: Arc::clone(&key.values),
-                created: self.created,
+                created: self.created.into(),
                 started: None,
                 finished: None,
                 state,

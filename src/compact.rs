@@ -1,0 +1,240 @@
+//! Small forms of what every Job has. A plan may hold a million rows, and all but a few of them look alike.
+
+use std::{cmp::Ordering, fmt, num::NonZeroI64};
+
+use jiff::Timestamp;
+
+/// The server's identity of an object. Nearly all are UUIDs, which are held as the number that they are.
+///
+/// Ordered and compared by their text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Uid(UidForm);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum UidForm {
+    /// In the usual form, so that the text can be made from it again.
+    Uuid([u8; 16]),
+    Text(Box<str>),
+}
+
+/// Where the hyphens of a UUID stand.
+const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+const UUID_LENGTH: usize = 36;
+
+impl From<&str> for Uid {
+    fn from(text: &str) -> Uid {
+        Uid(parse_uuid(text).map_or_else(|| UidForm::Text(text.into()), UidForm::Uuid))
+    }
+}
+
+impl From<String> for Uid {
+    fn from(text: String) -> Uid {
+        Uid::from(text.as_str())
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            UidForm::Text(text) => f.write_str(text),
+            UidForm::Uuid(bytes) => {
+                f.write_str(std::str::from_utf8(&write_uuid(bytes)).unwrap_or_default())
+            }
+        }
+    }
+}
+
+impl Uid {
+    /// Whether there is none, as in a file of manifests.
+    pub fn is_empty(&self) -> bool {
+        matches!(&self.0, UidForm::Text(text) if text.is_empty())
+    }
+}
+
+impl Ord for Uid {
+    fn cmp(&self, other: &Uid) -> Ordering {
+        match (&self.0, &other.0) {
+            // Hexadecimal digits stand in the order of their values.
+            (UidForm::Uuid(a), UidForm::Uuid(b)) => a.cmp(b),
+            (UidForm::Text(a), UidForm::Text(b)) => a.cmp(b),
+            (UidForm::Uuid(a), UidForm::Text(b)) => write_uuid(a)[..].cmp(b.as_bytes()),
+            (UidForm::Text(a), UidForm::Uuid(b)) => a.as_bytes().cmp(&write_uuid(b)[..]),
+        }
+    }
+}
+
+impl PartialOrd for Uid {
+    fn partial_cmp(&self, other: &Uid) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Only the form that is written again to the letter: lower case, hyphens in their places.
+fn parse_uuid(text: &str) -> Option<[u8; 16]> {
+    let text: &[u8; UUID_LENGTH] = text.as_bytes().try_into().ok()?;
+    let mut bytes = [0; 16];
+    let mut digits = 0;
+    for (place, c) in text.iter().enumerate() {
+        let digit = match c {
+            b'-' if HYPHENS.contains(&place) => continue,
+            _ if HYPHENS.contains(&place) => return None,
+            b'0'..=b'9' => c - b'0',
+            b'a'..=b'f' => c - b'a' + 10,
+            _ => return None,
+        };
+        bytes[digits / 2] = bytes[digits / 2] << 4 | digit;
+        digits += 1;
+    }
+    Some(bytes)
+}
+
+fn write_uuid(bytes: &[u8; 16]) -> [u8; UUID_LENGTH] {
+    let mut text = [b'-'; UUID_LENGTH];
+    let places = (0..UUID_LENGTH).filter(|place| !HYPHENS.contains(place));
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    for (place, digit) in places.zip(digits) {
+        text[place] = b"0123456789abcdef"[usize::from(digit)];
+    }
+    text
+}
+
+/// The version of an object: opaque, but a number on every server that there is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Version(VersionForm);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum VersionForm {
+    Number(u64),
+    /// Behind a thin pointer, so that the rare form does not make the common one larger.
+    Text(Box<String>),
+}
+
+impl From<&str> for Version {
+    fn from(text: &str) -> Version {
+        match text.parse::<u64>() {
+            Ok(number) if number.to_string() == text => Version(VersionForm::Number(number)),
+            _ => Version(VersionForm::Text(Box::new(text.to_owned()))),
+        }
+    }
+}
+
+impl From<String> for Version {
+    fn from(text: String) -> Version {
+        Version::from(text.as_str())
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            VersionForm::Number(number) => number.fmt(f),
+            VersionForm::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// A time in whole seconds, which is all that Kubernetes stamps Jobs with. An absent one takes no more room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Stamp(NonZeroI64);
+
+impl Stamp {
+    /// The time so many seconds after 1970-01-01T00:00:00Z; `None` if no calendar holds it.
+    pub fn from_second(seconds: i64) -> Option<Stamp> {
+        Timestamp::from_second(seconds).ok().map(Stamp::from)
+    }
+
+    /// The time as calendars count.
+    pub fn timestamp(self) -> Timestamp {
+        // It was one when it was made.
+        Timestamp::from_second(self.0.get() ^ i64::MIN).unwrap_or_default()
+    }
+}
+
+impl From<Timestamp> for Stamp {
+    /// What is less than a second is left out.
+    fn from(time: Timestamp) -> Stamp {
+        // The one value that is lost to the niche lies before the beginning of every calendar.
+        Stamp(NonZeroI64::new(time.as_second() ^ i64::MIN).unwrap_or(NonZeroI64::MIN))
+    }
+}
+
+impl Ord for Stamp {
+    fn cmp(&self, other: &Stamp) -> Ordering {
+        (self.0.get() ^ i64::MIN).cmp(&(other.0.get() ^ i64::MIN))
+    }
+}
+
+impl PartialOrd for Stamp {
+    fn partial_cmp(&self, other: &Stamp) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_come_back_to_the_letter() {
+        for text in [
+            "",
+            "0f7b5c1e-0000-4000-8000-0123456789ab",
+            "0F7B5C1E-0000-4000-8000-0123456789AB",
+            "0f7b5c1e00000-4000-8000-0123456789ab",
+            "0f7b5c1e-0000-4000-8000-0123456789a-",
+            "0f7b5c1e-0000-4000-8000-0123456789ag",
+            "uid-1",
+        ] {
+            assert_eq!(Uid::from(text).to_string(), text);
+        }
+        for text in [
+            "",
+            "0",
+            "1",
+            "01",
+            "+1",
+            "18446744073709551615",
+            "18446744073709551616",
+            "x",
+        ] {
+            assert_eq!(Version::from(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn uids_are_ordered_by_their_texts() {
+        let mut texts = [
+            "0f7b5c1e-0000-4000-8000-0123456789ab",
+            "0f7b5c1e-0000-4000-8000-0123456789ac",
+            "0f7b5c1e",
+            "0f7b5c1e-0000-4000-8000-0123456789ab0",
+            "f0000000-0000-4000-8000-000000000000",
+            "uid",
+            "",
+        ];
+        let mut uids: Vec<Uid> = texts.iter().map(|text| Uid::from(*text)).collect();
+        texts.sort_unstable();
+        uids.sort_unstable();
+        assert_eq!(uids.iter().map(Uid::to_string).collect::<Vec<_>>(), texts);
+    }
+
+    #[test]
+    fn stamps_are_times() {
+        let mut last = None;
+        for seconds in [-377705023201, -1, 0, 1, 1_700_000_000, 253402207200] {
+            let stamp = Stamp::from_second(seconds).unwrap();
+            assert_eq!(stamp.timestamp().as_second(), seconds);
+            assert!(last < Some(stamp));
+            last = Some(stamp);
+        }
+        assert_eq!(Stamp::from_second(i64::MIN), None);
+        assert_eq!(Stamp::from_second(i64::MAX), None);
+    }
+
+    #[test]
+    fn the_common_forms_are_small() {
+        assert_eq!(size_of::<Uid>(), 24);
+        assert_eq!(size_of::<Version>(), 16);
+        assert_eq!(size_of::<Option<Stamp>>(), 8);
+    }
+}
