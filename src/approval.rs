@@ -182,6 +182,8 @@ fn recheck(job: &Job, now: Option<&PlannedGroup>, keeper_gone: bool) -> Target {
         return Target::Reread;
     };
     match same.verdict {
+        // Names do not change: somebody has edited a saved plan.
+        _ if same.job.name != job.name => changed(Change::Replaced),
         _ if same.job.deletion == Deletion::Requested => Target::Settled(Outcome::Gone),
         Verdict::Skip(reasons) => changed(Change::NowKept(reasons)),
         Verdict::Purge if keeper_gone => changed(Change::KeeperGone),

@@ -18,12 +18,12 @@ const SERVER_SET: [&str; 7] = [
     "generation",
     "managedFields",
 ];
-/// Labels that the server derives from the uid and refuses where they come from elsewhere.
-const DERIVED_LABELS: [&str; 4] = [
-    "controller-uid",
-    "batch.kubernetes.io/controller-uid",
-    "job-name",
-    "batch.kubernetes.io/job-name",
+/// Labels that the server derives from the uid and the name. It refuses those of another Job.
+const DERIVED_LABELS: [(&str, &str); 4] = [
+    ("controller-uid", "uid"),
+    ("batch.kubernetes.io/controller-uid", "uid"),
+    ("job-name", "name"),
+    ("batch.kubernetes.io/job-name", "name"),
 ];
 /// Finalizers that belong to a delete that is under way.
 const DELETE_FINALIZERS: [&str; 2] = ["foregroundDeletion", "orphan"];
@@ -33,6 +33,7 @@ const DELETE_FINALIZERS: [&str; 2] = ["foregroundDeletion", "orphan"];
 /// Everything that somebody wrote stays. What goes: the fields that the server sets, the status, and, unless the Job
 /// has a selector of its own (`manualSelector`), the selector and labels that the server derives from the old uid.
 pub fn manifest(mut job: Value) -> Value {
+    let identity = job["metadata"].clone();
     job["apiVersion"] = "batch/v1".into();
     job["kind"] = "Job".into();
     let manual = job["spec"]["manualSelector"] == Value::Bool(true);
@@ -55,7 +56,11 @@ pub fn manifest(mut job: Value) -> Value {
                 continue;
             };
             if let Some(Value::Object(labels)) = metadata.get_mut("labels") {
-                labels.retain(|key, _| !DERIVED_LABELS.contains(&key.as_str()));
+                labels.retain(|key, value| {
+                    !DERIVED_LABELS
+                        .iter()
+                        .any(|(label, of)| key == label && *value == identity[of])
+                });
             }
             drop_empty(metadata, "labels");
         }

@@ -106,6 +106,7 @@ pub struct Version(VersionForm);
 enum VersionForm {
     Number(u64),
     /// Behind a thin pointer, so that the rare form does not make the common one larger.
+    #[allow(clippy::box_collection)]
     Text(Box<String>),
 }
 
@@ -121,6 +122,13 @@ impl From<&str> for Version {
 impl From<String> for Version {
     fn from(text: String) -> Version {
         Version::from(text.as_str())
+    }
+}
+
+impl Version {
+    /// Whether there is none, as in a file of manifests.
+    pub fn is_empty(&self) -> bool {
+        matches!(&self.0, VersionForm::Text(text) if text.is_empty())
     }
 }
 
@@ -147,6 +155,13 @@ impl Stamp {
     pub fn timestamp(self) -> Timestamp {
         // It was one when it was made.
         Timestamp::from_second(self.0.get() ^ i64::MIN).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Stamp {
+    /// As RFC 3339 writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.timestamp().fmt(f)
     }
 }
 

@@ -20,10 +20,10 @@ impl Tries {
         }
     }
 
-    /// For one delete: others go on meanwhile.
+    /// For one delete: others go on meanwhile, and an API server may take a minute to come back.
     pub fn for_delete() -> Tries {
         Tries {
-            count: 10,
+            count: 16,
             total: Duration::from_secs(120),
         }
     }

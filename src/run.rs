@@ -178,5 +178,6 @@ fn backup_dir(path: &Path) -> Result<BackupDir, Error> {
                 io_words(&error)
             ),
         )
+        .hint("name a folder that you may write to")
     })
 }

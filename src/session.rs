@@ -46,8 +46,8 @@ impl<'a> Session<'a> {
         stop: watch::Receiver<Option<Stop>>,
     ) -> Result<(Session<'a>, Plan), Error> {
         let cluster = Cluster::connect(&cli.connection).await?;
-        if cli.connection.insecure_skip_tls_verify {
-            ui.warning("the server's certificate is not checked (--insecure-skip-tls-verify)");
+        if cluster.is_insecure {
+            ui.warning("the server's certificate is not checked (insecure-skip-tls-verify)");
         }
         let saved = match &cli.action.plan {
             None => None,
@@ -91,7 +91,7 @@ impl<'a> Session<'a> {
             plan,
             query: self.query.clone(),
             policy: self.policy.clone(),
-            identity: identity(&self.cluster).await,
+            identity: identity(&self.cluster).await?,
         };
         saved.save(path).map_err(|error| {
             Error::new(
@@ -102,6 +102,7 @@ impl<'a> Session<'a> {
                     io_words(&error)
                 ),
             )
+            .hint("name a file in a folder that you may write to")
         })?;
         self.ui.note(
             Verbosity::Normal,
@@ -329,15 +330,28 @@ async fn load(path: &Path, cli: &Cli, cluster: &Cluster) -> Result<SavedPlan, Er
             "a plan from a file cannot be carried out",
         ));
     };
-    if *server != cluster.server || !saved.identity.may_equal(&identity(cluster).await) {
+    let here = identity(cluster).await?;
+    let other = if *server != cluster.server {
+        Some("the server's address is another")
+    } else if saved.identity.ca_sha256 != here.ca_sha256 {
+        Some("its certificate authority is another")
+    } else if matches!((&saved.identity.uid, &here.uid), (Some(a), Some(b)) if a != b) {
+        Some("it is another cluster behind the same address")
+    } else {
+        None
+    };
+    if let Some(why) = other {
+        let name = |context: &str, server: &str| match context {
+            "" => server.to_owned(),
+            context => format!("{context} ({server})"),
+        };
         return Err(Error::new(
             Exit::Failure,
             format!(
-                "cannot carry out {}: it was made for {context} ({server}), and this is {} ({}) or another cluster \
-                 behind the same address",
+                "cannot carry out {}: it was made for {}, and this is {}: {why}",
                 path.display(),
-                cluster.context,
-                cluster.server
+                name(context, server),
+                name(&cluster.context, &cluster.server),
             ),
         )
         .hint("name the context that it was made for with --context"));
@@ -345,11 +359,11 @@ async fn load(path: &Path, cli: &Cli, cluster: &Cluster) -> Result<SavedPlan, Er
     Ok(saved)
 }
 
-async fn identity(cluster: &Cluster) -> Identity {
-    Identity {
+async fn identity(cluster: &Cluster) -> Result<Identity, Error> {
+    Ok(Identity {
         ca_sha256: cluster.ca_sha256.clone(),
-        uid: cluster.uid().await,
-    }
+        uid: cluster.uid().await?,
+    })
 }
 
 /// Do something, unless the run is asked to stop meanwhile.

@@ -260,7 +260,8 @@ fn read_answer(term: &Term) -> Answer {
             Ok(Key::Char('y' | 'Y')) => return Answer::Yes,
             Ok(Key::Char('n' | 'N' | 'q') | Key::Enter | Key::Escape) => return Answer::No,
             // Ctrl-D, which a terminal in raw mode hands on as it is.
-            Ok(Key::Char('\u{4}')) => return Answer::No,
+            // The same, typed before it was: the terminal has made it a NUL by then.
+            Ok(Key::Char('\u{4}' | '\0')) => return Answer::No,
             Ok(Key::CtrlC) => return Answer::Interrupted,
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Answer::Interrupted,

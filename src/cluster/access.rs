@@ -6,7 +6,11 @@ use kube::client::Body;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Cluster, list::escape};
+use super::{Cluster, list::get};
+use crate::{
+    error::{Error, Exit},
+    retry::{Backoff, Tries},
+};
 
 /// What the server thinks of a delete before it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,16 +74,41 @@ impl Cluster {
     }
 
     /// The uid of the namespace `kube-system`, which is as good as a name for the cluster; `None` if it may not be read.
-    pub async fn uid(&self) -> Option<String> {
-        let request = Request::get(format!("/api/v1/namespaces/{}", escape("kube-system")))
-            .header(header::ACCEPT, "application/json")
-            .body(Body::empty())
-            .expect("a fixed path makes a valid URI");
-        let answer = self.call(request).await.ok()?;
-        let namespace: Namespace = match answer.status {
-            StatusCode::OK => serde_json::from_slice(&answer.body).ok()?,
-            _ => return None,
-        };
-        Some(namespace.metadata.uid)
+    ///
+    /// # Errors
+    /// If the server does not say, which must not pass for a cluster that may be any.
+    pub async fn uid(&self) -> Result<Option<String>, Error> {
+        let mut backoff = Backoff::new(Tries::for_list());
+        loop {
+            let answer = self
+                .call(get(
+                    "/api/v1/namespaces/kube-system".to_owned(),
+                    "application/json",
+                ))
+                .await;
+            let (why, retry_after) = match &answer {
+                Ok(answer) => match answer.status {
+                    StatusCode::OK => match serde_json::from_slice::<Namespace>(&answer.body) {
+                        Ok(namespace) => return Ok(Some(namespace.metadata.uid)),
+                        Err(_) => ("the answer cannot be read".to_owned(), None),
+                    },
+                    StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
+                        return Ok(None);
+                    }
+                    _ => (answer.words(), answer.retry_after()),
+                },
+                Err(failure) => (failure.words(), None),
+            };
+            match backoff.next_delay(retry_after) {
+                Some(delay) => tokio::time::sleep(delay).await,
+                None => {
+                    return Err(Error::new(
+                        Exit::Failure,
+                        format!("cannot find out which cluster {} is: {why}", self.server),
+                    )
+                    .hint("try again when the server answers"));
+                }
+            }
+        }
     }
 }

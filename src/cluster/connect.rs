@@ -20,7 +20,7 @@ impl Cluster {
     /// If there is no cluster to talk to, or a file or name that was given does not exist.
     pub async fn connect(flags: &ConnectionFlags) -> Result<Cluster, Error> {
         let target = Target::find(flags)?;
-        let server = target.server().to_owned();
+        let server = target.server();
         if !target.has_valid_server() {
             return Err(Error::new(
                 Exit::Failure,
@@ -40,11 +40,19 @@ impl Cluster {
             HeaderValue::from_str(&user_agent()).expect("version and platform are plain text"),
         ));
         let ca_sha256 = config.root_cert.as_deref().map(fingerprint);
+        let is_insecure = config.accept_invalid_certs;
         let default_namespace = config.default_namespace.clone();
         let client = Client::try_from(config).map_err(|error| match error {
             kube::Error::Auth(auth) => Error::new(Exit::Failure, auth_words(&auth))
                 .hint("check the user of the kubeconfig context, or log in again"),
             kube::Error::InferKubeconfig(error) => config_error(&error),
+            // Its address may hold a password.
+            kube::Error::ProxyProtocolUnsupported { .. }
+            | kube::Error::ProxyProtocolDisabled { .. } => Error::new(
+                Exit::Failure,
+                format!("cannot talk to {server}: the proxy's protocol is not supported"),
+            )
+            .hint("name a proxy as http://… or socks5://…, in proxy-url or HTTPS_PROXY"),
             other => Error::new(
                 Exit::Failure,
                 format!(
@@ -58,6 +66,7 @@ impl Cluster {
             context,
             server,
             default_namespace,
+            is_insecure,
             ca_sha256,
             request_timeout: flags.request_timeout.unwrap_or_default().0,
             warnings: super::request::Warnings::default(),

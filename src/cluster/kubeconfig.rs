@@ -15,7 +15,7 @@ use kube::config::{
 };
 use secrecy::SecretString;
 
-use super::{flags::ConnectionFlags, trouble::config_error};
+use super::{credentials, flags::ConnectionFlags, trouble::config_error};
 use crate::error::{Error, Exit, io_words};
 
 /// Where a Pod finds its service account.
@@ -38,34 +38,26 @@ impl Target {
     pub(super) fn find(flags: &ConnectionFlags) -> Result<Target, Error> {
         let mut target = find_target(flags)?;
         apply_flags(&mut target, flags);
-        let (cluster, user) = (&target.cluster, &target.user);
-        if cluster.certificate_authority_data.is_none() {
-            check_pem(
-                "certificate authority",
-                cluster.certificate_authority.as_deref(),
-                "CERTIFICATE-----",
-            )?;
-        }
-        if user.client_certificate_data.is_none() {
-            check_pem(
-                "client certificate",
-                user.client_certificate.as_deref(),
-                "CERTIFICATE-----",
-            )?;
-        }
-        if user.client_key_data.is_none() {
-            check_pem("client key", user.client_key.as_deref(), "PRIVATE KEY-----")?;
-        }
+        credentials::check(&target.cluster, &target.user)?;
         Ok(target)
     }
 
-    /// The address of the API server.
-    pub(super) fn server(&self) -> &str {
-        self.cluster
+    /// The address of the API server, without what may stand before an @: that is nobody's business.
+    pub(super) fn server(&self) -> String {
+        let server = self
+            .cluster
             .server
             .as_deref()
             .unwrap_or_default()
-            .trim_end_matches('/')
+            .trim_end_matches('/');
+        let Some((scheme, rest)) = server.split_once("://") else {
+            return server.to_owned();
+        };
+        let authority = rest.split('/').next().unwrap_or_default();
+        match authority.rfind('@') {
+            Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
+            None => server.to_owned(),
+        }
     }
 
     /// Whether that address is a URL with a scheme and a host. That there is none at all is kube's to say.
@@ -104,17 +96,6 @@ impl Target {
             ..Kubeconfig::default()
         }
     }
-}
-
-/// kube takes a file without anything in it for none at all, so it is looked into here.
-fn check_pem(what: &str, path: Option<&str>, mark: &str) -> Result<(), Error> {
-    let Some(path) = path else { return Ok(()) };
-    let wrong = match fs::read(path) {
-        Ok(text) if String::from_utf8_lossy(&text).contains(mark) => return Ok(()),
-        Ok(_) => format!("the {what} {path} holds nothing of the kind in PEM form"),
-        Err(error) => format!("cannot read the {what} {path}: {}", io_words(&error)),
-    };
-    Err(Error::new(Exit::Failure, wrong).hint("check the flag or the kubeconfig that names it"))
 }
 
 /// Read the kubeconfig and pick the context, cluster and user that the flags or the current context name.

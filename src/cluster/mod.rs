@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod connect;
+mod credentials;
 pub mod delete;
 pub mod flags;
 mod kubeconfig;
@@ -25,6 +26,8 @@ pub struct Cluster {
     pub server: String,
     /// The namespace that applies where none is asked for.
     pub default_namespace: String,
+    /// Whether the server's certificate is not checked.
+    pub is_insecure: bool,
     /// The SHA-256 of the certificate authority that the server is trusted by, in hex; none for the system's own.
     pub ca_sha256: Option<String>,
     /// The longest that one request may take, its answer's body included.

@@ -120,8 +120,8 @@ impl Warnings {
         let texts = headers
             .get_all(header::WARNING)
             .into_iter()
-            .filter_map(|value| value.to_str().ok())
-            .filter_map(warning_text);
+            // API servers write UTF-8 there, whatever headers were once meant to hold.
+            .flat_map(|value| warning_texts(&String::from_utf8_lossy(value.as_bytes())));
         let mut seen = self
             .0
             .lock()
@@ -130,10 +130,33 @@ impl Warnings {
     }
 }
 
-/// The text of a header such as `299 - "this is deprecated"`.
-fn warning_text(value: &str) -> Option<String> {
-    let quoted = value.split_once('"')?.1.rsplit_once('"')?.0;
-    Some(quoted.replace("\\\"", "\"").replace("\\\\", "\\"))
+/// The texts of a header such as `299 - "this is deprecated", 299 agent "and this" "Wed, 21 Oct 2026 07:28:00 GMT"`.
+fn warning_texts(value: &str) -> Vec<String> {
+    let mut texts = Vec::new();
+    // Whether a text of this warning has been read already; what is quoted after it is a date.
+    let mut has_text = false;
+    let mut chars = value.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            ',' => has_text = false,
+            '"' => {
+                let mut text = String::new();
+                loop {
+                    match chars.next() {
+                        Some('"') | None => break,
+                        Some('\\') => text.extend(chars.next()),
+                        Some(c) => text.push(c),
+                    }
+                }
+                if !has_text {
+                    texts.push(text);
+                }
+                has_text = true;
+            }
+            _ => {}
+        }
+    }
+    texts
 }
 
 /// Why there is no answer.

@@ -135,7 +135,7 @@ impl<'a> Job<'a> {
             resource_version: prepare(&job.resource_version.to_string())
                 .into_owned()
                 .into(),
-            created: job.created.timestamp().to_string(),
+            created: job.created.to_string(),
             status: job.status(),
             verdict: row.planned.verdict.as_str(),
             reasons: row.planned.verdict.reasons(),

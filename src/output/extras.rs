@@ -21,14 +21,6 @@ pub struct Identity {
     pub uid: Option<String>,
 }
 
-impl Identity {
-    /// Whether both can be of one cluster. What one of them does not know does not count.
-    pub fn may_equal(&self, other: &Identity) -> bool {
-        let uids_differ = matches!((&self.uid, &other.uid), (Some(a), Some(b)) if a != b);
-        self.ca_sha256 == other.ca_sha256 && !uids_differ
-    }
-}
-
 /// What a saved plan has beyond the document of a plan.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -74,7 +74,7 @@ impl Column {
             Column::Job => harmless(&job.name),
             Column::Status => job.status().into(),
             Column::Age => age::human(now.duration_since(job.created.timestamp())).into(),
-            Column::Created => job.created.timestamp().to_string().into(),
+            Column::Created => job.created.to_string().into(),
             Column::Duration => job.started.map_or(Cow::Borrowed(""), |started| {
                 let until = job.finished.map_or(now, Stamp::timestamp);
                 age::human(until.duration_since(started.timestamp())).into()

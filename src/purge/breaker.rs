@@ -1,12 +1,16 @@
 //! When to stop because going on is no use.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    time::{Duration, Instant},
+};
 
 use super::EndedEarly;
 use crate::{cluster::delete::Pressure, job::Job, outcome::Outcome};
 
-/// So many refusals with the same words in a row, and no success between, will not be followed by a success.
-const SAME_REFUSAL_LIMIT: u32 = 20;
+/// So many Jobs in a row of the plan refused with the same words will not be followed by a success.
+const SAME_REFUSAL_LIMIT: usize = 20;
 /// So many tries in a row without any answer, over at least [`UNREACHABLE_AFTER`], and the server is not there.
 const UNREACHABLE_TRIES: u32 = 20;
 const UNREACHABLE_AFTER: Duration = Duration::from_secs(60);
@@ -14,54 +18,56 @@ const UNREACHABLE_AFTER: Duration = Duration::from_secs(60);
 /// Notices that going on is no use.
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
-    refusals: u32,
-    last_refusal: String,
+    /// Refusals by the Job's place in the plan, as hashes of their words. Refusals come faster than successes: the order
+    /// of the answers would show rows where there are none.
+    refusals: HashMap<usize, u64>,
+    hasher: RandomState,
     unanswered: u32,
     unanswered_since: Option<Instant>,
     last_trouble: String,
+    tripped: Option<EndedEarly>,
 }
 
 impl Breaker {
-    pub(super) fn settled(&mut self, job: &Job, outcome: &Outcome) {
-        match outcome {
-            Outcome::Failed(words) => {
-                // Refusals name the Job, so that no two are the same to the letter.
-                let same = words.replace(&*job.name, "…");
-                self.refusals = if same == self.last_refusal {
-                    self.refusals + 1
-                } else {
-                    1
-                };
-                self.last_refusal = same;
-            }
-            _ => self.refusals = 0,
-        }
+    /// The server is there.
+    pub(super) fn answered(&mut self) {
         self.unanswered = 0;
         self.unanswered_since = None;
     }
 
+    /// The server has refused to delete a Job, or has not; `place` is that of the Job in the plan.
+    pub(super) fn settled(&mut self, place: usize, job: &Job, outcome: &Outcome) {
+        let Outcome::Failed(words) = outcome else {
+            return;
+        };
+        // Refusals name the Job, so that no two are the same to the letter.
+        let words = words.replace(&*job.name, "…");
+        let hash = self.hasher.hash_one(&words);
+        self.refusals.insert(place, hash);
+        let same = |place: &usize| self.refusals.get(place) == Some(&hash);
+        let before = (0..place).rev().take_while(same).count();
+        let after = (place + 1..).take_while(same).count();
+        if before + 1 + after >= SAME_REFUSAL_LIMIT {
+            self.tripped = Some(EndedEarly::SameRefusal(words));
+        }
+    }
+
+    /// A try had no answer that settles anything.
     pub(super) fn no_answer(&mut self, pressure: Pressure, why: &str) {
         // A server that pushes back is there.
         if pressure == Pressure::TooManyRequests {
-            self.unanswered = 0;
-            self.unanswered_since = None;
-            return;
+            return self.answered();
         }
         self.unanswered += 1;
-        self.unanswered_since.get_or_insert_with(Instant::now);
+        let since = self.unanswered_since.get_or_insert_with(Instant::now);
         why.clone_into(&mut self.last_trouble);
+        if self.unanswered >= UNREACHABLE_TRIES && since.elapsed() >= UNREACHABLE_AFTER {
+            self.tripped = Some(EndedEarly::Unreachable(self.last_trouble.clone()));
+        }
     }
 
+    /// Why to stop, if it is time to.
     pub(super) fn tripped(&self) -> Option<EndedEarly> {
-        let long = self
-            .unanswered_since
-            .is_some_and(|since| since.elapsed() >= UNREACHABLE_AFTER);
-        if self.refusals >= SAME_REFUSAL_LIMIT {
-            Some(EndedEarly::SameRefusal(self.last_refusal.clone()))
-        } else if self.unanswered >= UNREACHABLE_TRIES && long {
-            Some(EndedEarly::Unreachable(self.last_trouble.clone()))
-        } else {
-            None
-        }
+        self.tripped.clone()
     }
 }

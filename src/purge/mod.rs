@@ -208,6 +208,7 @@ pub async fn purge(
         }
         tokio::select! {
             Some((index, mut next, attempt)) = in_flight.next() => {
+                let answered = !matches!(attempt, Attempt::Again { .. });
                 match &attempt {
                     Attempt::Again { pressure, why, .. } => {
                         if *pressure == Pressure::TooManyRequests {
@@ -215,11 +216,16 @@ pub async fn purge(
                         }
                         breaker.no_answer(*pressure, why);
                     }
-                    _ => window.grow(),
+                    _ => {
+                        window.grow();
+                        breaker.answered();
+                    }
                 }
                 match next.after(attempt, &approved, orders) {
                     After::Settled(outcome) => {
-                        breaker.settled(&next.job, &outcome);
+                        if answered {
+                            breaker.settled(index, &next.job, &outcome);
+                        }
                         on_event(Event::Settled { job: &next.job, outcome: &outcome });
                         outcomes[index] = Some(outcome);
                     }

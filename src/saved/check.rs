@@ -174,13 +174,17 @@ impl GroupDocument {
             .map(|(index, job)| job.check(&key, index + 1))
             .collect::<Result<_, _>>()?;
         let in_order = jobs.is_sorted_by(|a, b| Job::newest_first(&a.job, &b.job).is_lt());
-        let keeps_newest = jobs
+        // The newest of those that are not on their way out.
+        let newest = jobs
             .iter()
-            .any(|planned| matches!(planned.verdict, Verdict::Skip(why) if why.contains(KeepReason::Newest)));
+            .find(|planned| planned.job.deletion == Deletion::None);
+        let keeps_newest = newest.is_some_and(|newest| {
+            matches!(newest.verdict, Verdict::Skip(why) if why.contains(KeepReason::Newest))
+        });
         let purges = jobs.iter().any(|planned| planned.verdict.is_purge());
         if jobs.is_empty() || !in_order || (purges && !keeps_newest) {
             return Err(nonsense(format!(
-                "{who} is empty, out of order, or keeps nothing"
+                "{who} is empty, out of order, or does not keep its newest"
             )));
         }
         Ok(PlannedGroup {
@@ -199,6 +203,9 @@ impl JobDocument {
             .any(|text| text.is_empty());
         if !identified || self.rank != rank {
             return Err(wrong("it lacks its name, uid, resourceVersion or rank"));
+        }
+        if !is_object_name(&self.name) {
+            return Err(wrong("that is no name of an object"));
         }
         let state = match self.status.as_str() {
             "Complete" => State::Complete,
@@ -247,4 +254,13 @@ impl JobDocument {
             verdict,
         })
     }
+}
+
+/// A DNS subdomain, which is what the server lets a Job be called.
+fn is_object_name(name: &str) -> bool {
+    let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.len() <= 253
+        && name.bytes().all(|c| plain(c) || matches!(c, b'-' | b'.'))
+        && name.bytes().next().is_some_and(plain)
+        && name.bytes().last().is_some_and(plain)
 }

@@ -62,8 +62,9 @@ const TERMINAL_USERS: [(&str, &[&str]); 5] = [
 ];
 
 /// The arrows: what a module may use of its siblings. Modules that are not named here may use any but the [`STORY`].
-const ARROWS: [(&str, &[&str]); 16] = [
-    ("job", &[]),
+const ARROWS: [(&str, &[&str]); 17] = [
+    ("compact", &[]),
+    ("job", &["compact"]),
     ("selector", &[]),
     ("text", &[]),
     ("wire", &[]),
@@ -76,14 +77,15 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("outcome", &["retention"]),
     (
         "approval",
-        &["group", "job", "outcome", "plan", "retention"],
+        &["compact", "group", "job", "outcome", "plan", "retention"],
     ),
     ("plan", &["group", "job", "retention", "selector"]),
-    ("intake", &["job", "selector", "wire"]),
+    ("intake", &["compact", "job", "selector", "wire"]),
     ("file", &["intake", "job", "selector", "wire"]),
     (
         "output",
         &[
+            "compact",
             "group",
             "job",
             "outcome",

@@ -120,7 +120,10 @@ fn holds(seed: u64) {
             account(&report, &left);
             for line in outcomes(&report) {
                 let (name, outcome) = line.split_once(' ').unwrap();
-                assert!(outcome != "terminating" || !left.contains_key(name), "{line}");
+                assert!(
+                    outcome != "terminating" || !left.contains_key(name),
+                    "{line}"
+                );
             }
             let incomplete = outcomes(&report)
                 .iter()

@@ -67,7 +67,7 @@ fn killed_at_any_moment_and_run_again_it_comes_to_the_same() {
             running.signal(Signal::KILL);
         }
         running.finish();
-        // What was sent may still take effect, as far as the newest of each group, which was not.
+        // Whatever it had sent by then, the newest were not among it.
         assert!(NEWEST.iter().all(|name| space.names().contains(*name)));
         space.run(&ARGS).exits(0);
         space.holds(&NEWEST);

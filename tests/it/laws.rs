@@ -10,6 +10,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use kubectl_jobclean::{
+    compact::Uid,
     group::MixedGroups,
     job::{Deletion, Job, State, family},
     output::View,
@@ -29,16 +30,20 @@ fn cases() -> Config {
 }
 
 /// "Newest" by the contract: creationTimestamp, then the name that sorts first, then the uid.
-fn age_order(job: &Job) -> (Reverse<Timestamp>, &str, &str) {
-    (Reverse(job.created), &job.name, &job.uid)
+fn age_order(job: &Job) -> (Reverse<Timestamp>, &str, String) {
+    (
+        Reverse(job.created.timestamp()),
+        &job.name,
+        job.uid.to_string(),
+    )
 }
 
 fn planned(plan: &Plan) -> impl Iterator<Item = &PlannedJob> {
     plan.groups.iter().flat_map(|group| &group.jobs)
 }
 
-fn purged(plan: &Plan) -> BTreeSet<&str> {
-    plan.purges().map(|job| &*job.uid).collect()
+fn purged(plan: &Plan) -> BTreeSet<Uid> {
+    plan.purges().map(|job| job.uid.clone()).collect()
 }
 
 /// All Jobs that are judged together with this one, found without the library's grouping.
@@ -67,7 +72,7 @@ fn reasons_by_the_contract(snapshot: &Snapshot, job: &Job, policy: &Policy) -> V
         let since = SignedDuration::try_from(within)
             .ok()
             .and_then(|within| snapshot.taken_at.checked_sub(within).ok());
-        since.is_none_or(|since| job.created >= since)
+        since.is_none_or(|since| job.created >= since.into())
     });
     let families: BTreeSet<&str> = mates.iter().map(|other| family(&other.name)).collect();
     [
@@ -151,7 +156,7 @@ impl Raise {
 /// The original cleaner, in its own steps: find the groups, then take each by itself, sort its Jobs by
 /// creationTimestamp, and delete all but the first. The original leaves ties to the order of the list, which the API
 /// server gives by name; its sort is stable.
-fn the_original_cleaner(snapshot: &Snapshot) -> BTreeMap<&str, &'static str> {
+fn the_original_cleaner(snapshot: &Snapshot) -> BTreeMap<Uid, &'static str> {
     let groups: BTreeSet<(&str, &str)> = snapshot
         .jobs
         .iter()
@@ -168,7 +173,7 @@ fn the_original_cleaner(snapshot: &Snapshot) -> BTreeMap<&str, &'static str> {
         jobs.sort_by_key(|job| Reverse(job.created));
         let mut first = true;
         for job in jobs {
-            verdicts.insert(&*job.uid, if first { "SKIP" } else { "PURGE" });
+            verdicts.insert(job.uid.clone(), if first { "SKIP" } else { "PURGE" });
             first = false;
         }
     }
@@ -227,7 +232,7 @@ proptest! {
                 .into_iter()
                 .filter(|mate| mate.deletion == Deletion::None);
             if let Some(newest) = survivors.min_by_key(|mate| age_order(mate)) {
-                prop_assert!(!purged.contains(&*newest.uid), "{:?}", newest);
+                prop_assert!(!purged.contains(&newest.uid), "{:?}", newest);
             }
         }
     }
@@ -241,7 +246,7 @@ proptest! {
             // Whatever is split: something of the labels' own group stays.
             let stays = mates(&jobs, job, MixedGroups::Merge)
                 .into_iter()
-                .any(|mate| mate.deletion == Deletion::None && !purged.contains(&*mate.uid));
+                .any(|mate| mate.deletion == Deletion::None && !purged.contains(&mate.uid));
             prop_assert!(stays, "nothing stays of the group of {:?}", job);
         }
     }
@@ -293,8 +298,8 @@ proptest! {
     #[test]
     fn with_everything_included_the_rule_is_the_original(snapshot in any_original_snapshot()) {
         let plan = Plan::new(snapshot.clone(), &everything_included());
-        let verdicts: BTreeMap<&str, &str> = planned(&plan)
-            .map(|planned| (&*planned.job.uid, planned.verdict.as_str()))
+        let verdicts: BTreeMap<Uid, &str> = planned(&plan)
+            .map(|planned| (planned.job.uid.clone(), planned.verdict.as_str()))
             .collect();
         prop_assert_eq!(verdicts, the_original_cleaner(&snapshot));
     }

@@ -122,8 +122,8 @@ fn expected(plan: &Plan, outcomes: Option<&[Outcome]>) -> Value {
                 .map(|(index, planned)| {
                     let mut row = json!({
                         "name": planned.job.name,
-                        "uid": planned.job.uid,
-                        "resourceVersion": planned.job.resource_version,
+                        "uid": planned.job.uid.to_string(),
+                        "resourceVersion": planned.job.resource_version.to_string(),
                         "created": planned.job.created.to_string(),
                         "status": planned.job.status(),
                         "verdict": planned.verdict.as_str(),

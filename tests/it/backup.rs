@@ -1,0 +1,335 @@
+//! A Job's manifest is on disk before its delete leaves, and brings the Job back.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use controlplane::{Owner, State};
+use serde_json::{Value, json};
+
+use crate::saved_plan::{entries, is_told, mode, shell};
+use crate::support::account::{account, message};
+use crate::support::kubeconfig::{Files, arg};
+use crate::support::plane::job_in;
+use crate::support::proxy::{Kind, Proxy};
+use crate::support::{LABEL, Space, Upstream, audit, outcomes, plane, run, tool};
+
+/// A purge that reports.
+pub const PURGE: [&str; 4] = ["--yes", "--cascade=background", "-o", "json"];
+
+/// `sync-3` is kept; `sync-1` and `sync-2` are to go.
+pub fn three() -> Space {
+    Space::with(&[("sync-1", 30), ("sync-2", 20), ("sync-3", 10)])
+}
+
+/// The manifests below a folder, by their files.
+pub fn manifests(folder: &Path) -> BTreeMap<PathBuf, Value> {
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        let manifest: Value = serde_saphyr::from_str(&text).unwrap();
+        assert_eq!(manifest["kind"], "Job", "{}", path.display());
+        assert_eq!(manifest["apiVersion"], "batch/v1", "{}", path.display());
+        (path, manifest)
+    };
+    let found = entries(folder).into_iter().filter(|path| path.is_file());
+    found.map(read).collect()
+}
+
+/// The manifest of this name, if it is there.
+fn manifest(folder: &Path, name: &str) -> Option<Value> {
+    let found = manifests(folder).into_values();
+    let mut found = found.filter(|manifest| manifest["metadata"]["name"] == name);
+    let first = found.next();
+    assert!(found.next().is_none(), "{name} is there twice");
+    first
+}
+
+/// The labels that a server makes of a Job's name and uid.
+const DERIVED: [&str; 4] = [
+    "batch.kubernetes.io/controller-uid",
+    "batch.kubernetes.io/job-name",
+    "controller-uid",
+    "job-name",
+];
+
+/// What a Job is but for what a server sets; its own uid is taken out of what stays.
+fn essence(job: &Value) -> Value {
+    let metadata = &job["metadata"];
+    let (name, uid) = (&metadata["name"], metadata["uid"].as_str().unwrap());
+    let mut labels = metadata["labels"].clone();
+    let kept = labels.as_object_mut().unwrap();
+    kept.retain(|key, value| !DERIVED.contains(&key.as_str()) || value != uid && value != name);
+    let essence = json!({
+        "name": name, "namespace": metadata["namespace"],
+        "labels": labels, "annotations": metadata["annotations"],
+        "ownerReferences": metadata["ownerReferences"], "finalizers": metadata["finalizers"],
+        "spec": job["spec"],
+    });
+    serde_json::from_str(&essence.to_string().replace(uid, "UID")).unwrap()
+}
+
+#[test]
+fn it_is_there_before_the_delete_leaves() {
+    let (space, files) = (three(), Files::new());
+    let folder = files.path("backup");
+    let watched = folder.clone();
+    let missing = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&missing);
+    let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {
+        if request.kind == Kind::Delete && manifest(&watched, &request.name()).is_none() {
+            noted.lock().unwrap().push(request.name());
+        }
+        up.pass(request)
+    });
+    let args = [&PURGE[..], &["--backup", arg(&folder)]].concat();
+    let report = run(proxy.tool(&space.name, &args)).exits(0).json();
+    assert_eq!(outcomes(&report), ["sync-2 deleted", "sync-1 deleted"]);
+    assert_eq!(*missing.lock().unwrap(), [""; 0]);
+    assert_eq!(proxy.count(Kind::Delete), 2);
+    // What stays needs none.
+    assert_eq!(manifests(&folder).len(), 2);
+}
+
+#[test]
+fn only_its_user_may_read_it() {
+    let (space, files) = (three(), Files::new());
+    let folder = files.path("backup");
+    let args = [&PURGE[..], &["--backup", arg(&folder)]].concat();
+    run(shell("umask 0", &space.tool(&args))).exits(0);
+    assert_eq!(mode(&folder), 0o700);
+    for path in entries(&folder) {
+        let expected = if path.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(mode(&path), expected, "{}", path.display());
+    }
+}
+
+/// Jobs of every kind: purged, and made anew by kubectl from what was kept.
+#[test]
+fn kubectl_brings_the_jobs_back() {
+    let (space, files) = (Space::new(), Files::new());
+    let owner = plane().cron_job(&space.name, "nightly").unwrap();
+    let hard = "a: 'b'\n# \"c\"\t\\ ✓ {{d}}\u{85}\n";
+    space.seed(&[
+        space.job("g", "sync-1", 90),
+        space
+            .job("g", "sync-2", 80)
+            .state(State::Failed)
+            .annotation("test.example/text", hard)
+            .annotation("test.example/empty", "")
+            .annotation("test.example/number", "0123")
+            .label("test.example/yes", "yes")
+            .ttl(100),
+        space
+            .job("g", "sync-3", 70)
+            .owner(Owner::cron_job("nightly", &owner)),
+        space.job("g", "sync-4", 60).state(State::Suspended),
+        space.job("g", "sync-9", -1),
+    ]);
+    let admin = Upstream::admin(plane());
+    let template = |labels: Value| {
+        json!({
+            "metadata": {"labels": labels},
+            "spec": {"restartPolicy": "OnFailure", "containers": [{"name": "run", "image": "example.com/none:1"}]},
+        })
+    };
+    let manual = json!({
+        "apiVersion": "batch/v1", "kind": "Job",
+        "metadata": {"name": "sync-5", "labels": {LABEL: "g"}},
+        "spec": {
+            "manualSelector": true, "suspend": true, "completions": 3, "parallelism": 2,
+            "completionMode": "Indexed", "activeDeadlineSeconds": 600, "backoffLimitPerIndex": 1,
+            "selector": {"matchLabels": {"test.example/own": "sync-5"}},
+            "template": template(json!({"test.example/own": "sync-5"})),
+        },
+    });
+    let plain = json!({
+        "apiVersion": "batch/v1", "kind": "Job",
+        "metadata": {"generateName": "sync-", "name": "sync-6", "labels": {LABEL: "g"}},
+        "spec": {"suspend": true, "template": template(json!({"test.example/own": "sync-6"}))},
+    });
+    // A server takes its labels from its Pods', its own among them.
+    let mut bare = plain.clone();
+    bare["metadata"] = json!({"name": "sync-7"});
+    bare["spec"]["template"]["metadata"]["labels"][LABEL] = "g".into();
+    for job in [manual, plain, bare] {
+        let (status, answer) = admin.ask("POST", &space.path(), Some(&job));
+        assert_eq!(status, 201, "{answer}");
+    }
+    let before = space.list();
+    let folder = files.path("backup");
+    let flags = [
+        "--include-active",
+        "--include-owned",
+        "--backup",
+        arg(&folder),
+    ];
+    let report = space.run(&[&PURGE[..], &flags].concat()).exits(0).json();
+    assert_eq!(outcomes(&report).len(), 7);
+    space.holds(&["sync-9"]);
+
+    plane()
+        .kubectl_run(["create", "-R", "-f", arg(&folder)])
+        .unwrap();
+    let after = space.list();
+    assert_eq!(after.len(), before.len());
+    for (old, new) in before.iter().zip(&after) {
+        assert_eq!(essence(new), essence(old));
+        let is_other = old["metadata"]["uid"] != new["metadata"]["uid"];
+        assert_eq!(is_other, old["metadata"]["name"] != "sync-9");
+    }
+}
+
+/// A label that only looks like one of a server's is somebody's own.
+#[test]
+fn what_somebody_wrote_comes_back() {
+    let (space, files) = (Space::new(), Files::new());
+    let old = space.job("g", "sync-1", 2).label("job-name", "mine");
+    space.seed(&[old, space.job("g", "sync-2", 1)]);
+    let folder = files.path("backup");
+    let args = [&PURGE[..], &["--backup", arg(&folder)]].concat();
+    space.run(&args).exits(0);
+    let kept = manifest(&folder, "sync-1").unwrap();
+    assert_eq!(kept["metadata"]["labels"]["job-name"], "mine");
+}
+
+/// What is bigger than the disk takes, as far as the tool can see, is not deleted; the rest is.
+#[test]
+fn a_job_that_cannot_be_backed_up_stays() {
+    let (space, files) = (Space::new(), Files::new());
+    let huge = "x".repeat(200_000);
+    space.seed(&[
+        space.job("g", "sync-1", 40),
+        space.job("g", "sync-2", 30).annotation("huge", huge),
+        space.job("g", "sync-3", 20),
+        space.job("g", "sync-4", 10),
+    ]);
+    let before = space.versions();
+    let folder = files.path("backup");
+    let args = [&PURGE[..], &["--backup", arg(&folder)]].concat();
+    let run = run(shell("trap '' XFSZ; ulimit -f 64", &space.tool(&args))).exits(3);
+    let report = run.json();
+    assert_eq!(
+        outcomes(&report),
+        ["sync-3 deleted", "sync-2 failed", "sync-1 deleted"]
+    );
+    account(&report, &Upstream::admin(plane()).jobs(&space.name));
+    let why = message(&report, "sync-2");
+    assert!(why.contains("backed up") || why.contains("backup"), "{why}");
+    space.holds(&["sync-2", "sync-4"]);
+    assert_eq!(space.versions()["sync-2"], before["sync-2"]);
+    let deletes = audit::wait_for(&space.name, "delete", 2);
+    assert_eq!(deletes.len(), 2);
+    // No half of it is left that would pass for a manifest.
+    assert_eq!(manifests(&folder).len(), 2);
+}
+
+/// The folder is there, but what belongs below it cannot be.
+#[test]
+fn a_folder_that_fails_half_way_fails_for_its_jobs_alone() {
+    let (first, second, files) = (Space::new(), Space::new(), Files::new());
+    let key = format!("test.example/{}", first.name);
+    for space in [&first, &second] {
+        let job = |name: &str, age| job_in(&space.name, &key, "g", name, age);
+        space.seed(&[job("sync-1", 3), job("sync-2", 2), job("sync-3", 1)]);
+    }
+    let folder = files.path("backup");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join(&second.name), "in the way\n").unwrap();
+    let mut command = tool();
+    command
+        .args(["--kubeconfig", arg(plane().kubeconfig()), "-A", "-L", &key])
+        .args(PURGE)
+        .args(["--backup", arg(&folder)]);
+    let report = run(command).exits(3).json();
+    assert_eq!(
+        outcomes(&report),
+        [
+            "sync-2 deleted",
+            "sync-1 deleted",
+            "sync-2 failed",
+            "sync-1 failed"
+        ]
+    );
+    first.holds(&["sync-3"]);
+    second.holds(&["sync-1", "sync-2", "sync-3"]);
+    assert!(audit::wait_for(&second.name, "delete", 0).is_empty());
+}
+
+#[test]
+fn where_there_can_be_no_folder_nothing_happens() {
+    let (space, files) = (three(), Files::new());
+    let file = files.write("file", "whole\n");
+    let before = space.versions();
+    for folder in [file.clone(), file.join("backup"), file.join("a/b")] {
+        let run = space.run(&["--yes", "--backup", arg(&folder)]);
+        assert_eq!(run.out, "", "{}", run.story());
+        is_told(run, &folder);
+    }
+    space.run(&["--yes", "--backup="]).exits(2);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "whole\n");
+    assert_eq!(entries(file.parent().unwrap()), [file]);
+    assert_eq!(space.versions(), before);
+    assert!(audit::wait_for(&space.name, "delete", 0).is_empty());
+}
+
+/// One folder may serve every run: what an earlier one kept stays.
+#[test]
+fn an_earlier_backup_is_not_lost() {
+    let (space, files) = (Space::new(), Files::new());
+    let folder = files.path("backup");
+    let args = [&PURGE[..], &["--backup", arg(&folder)]].concat();
+    for text in ["first", "second"] {
+        let old = space.job("g", "sync-1", 2).annotation("which", text);
+        space.seed(&[old, space.job("g", "sync-2", 1)]);
+        space.run(&args).exits(0);
+        space.holds(&["sync-2"]);
+    }
+    let kept: Vec<String> = manifests(&folder)
+        .into_values()
+        .map(|manifest| manifest["metadata"]["annotations"]["which"].to_string())
+        .collect();
+    let mut sorted = kept;
+    sorted.sort_unstable();
+    assert_eq!(sorted, ["\"first\"", "\"second\""]);
+}
+
+#[test]
+fn what_deletes_nothing_keeps_nothing() {
+    let (space, files) = (three(), Files::new());
+    let folder = files.path("backup");
+    for args in [
+        &["--dry-run=client"][..],
+        &["--dry-run"],
+        &["--yes", "--max-purge=1"],
+        &[],
+    ] {
+        let run = space.run(&[args, &["--backup", arg(&folder)]].concat());
+        assert!(matches!(run.code, Some(0 | 2 | 5)), "{}", run.story());
+        let left = folder.exists().then(|| entries(&folder));
+        assert!(left.is_none_or(|left| left.is_empty()), "{}", run.story());
+    }
+    space.holds(&["sync-1", "sync-2", "sync-3"]);
+}
+
+#[test]
+fn it_takes_no_more_rights_than_a_purge() {
+    let (space, files) = (three(), Files::new());
+    let cleaner = space.kubeconfig_for("cleaner", &["list", "delete"]);
+    let folder = files.path("backup");
+    let mut command = tool();
+    command
+        .args([
+            "--kubeconfig",
+            arg(&cleaner),
+            "-n",
+            &space.name,
+            "-L",
+            LABEL,
+        ])
+        .args(PURGE)
+        .args(["--backup", arg(&folder)]);
+    run(command).exits(0);
+    space.holds(&["sync-3"]);
+    assert_eq!(manifests(&folder).len(), 2);
+}

@@ -1,0 +1,346 @@
+//! A saved plan is carried out: that, and nothing else.
+
+use std::fs;
+
+use controlplane::{SeedJob, State};
+use serde_json::{Value, json};
+
+use crate::saved_plan::Saved;
+use crate::support::account::message;
+use crate::support::kubeconfig::arg;
+use crate::support::plane::job_in;
+use crate::support::{LABEL, Space, Terminal, Upstream, audit, jobs_of, outcomes, plane, tool};
+
+/// Two groups, `g` of `sync-1` to `sync-3` and `h` of `other-1` and `other-2`; the highest number is the newest.
+fn groups() -> Space {
+    let space = Space::new();
+    space.seed(&[
+        space.job("g", "sync-1", 30),
+        space.job("g", "sync-2", 20),
+        space.job("g", "sync-3", 10),
+        space.job("h", "other-1", 20),
+        space.job("h", "other-2", 10),
+    ]);
+    space
+}
+
+const ALL: [&str; 5] = ["other-1", "other-2", "sync-1", "sync-2", "sync-3"];
+
+/// Saves the plan of [`groups`], does `change`, carries the plan out, and returns the outcomes, sorted, and the report.
+#[track_caller]
+fn after(space: &Space, args: &[&str], change: impl FnOnce(&Upstream)) -> (Vec<String>, Value) {
+    let saved = Saved::of(space, args);
+    change(&Upstream::admin(plane()));
+    let report = saved.run(&["--yes", "-o", "json"]).exits(0).json();
+    let mut told = outcomes(&report);
+    told.sort_unstable();
+    (told, report)
+}
+
+#[test]
+fn it_asks_unless_it_is_told_not_to() {
+    let space = groups();
+    let saved = Saved::of(&space, &[]);
+    saved.run(&[]).exits(2).complains(&["--yes"]);
+    let question = format!(
+        "Purge 3 Jobs in 2 groups from {} ({})?",
+        plane().context(),
+        plane().server_url()
+    );
+    let answer = |keys: &str| {
+        let mut terminal = Terminal::start(&saved.tool(&[]), 160);
+        terminal.wait_for(&question);
+        let text = terminal.text();
+        for name in ALL {
+            assert!(text.contains(name), "{name} is not shown\n{text}");
+        }
+        terminal.send(keys);
+        terminal.finish()
+    };
+    answer("n").exits(4);
+    answer("\u{3}").exits(130);
+    space.holds(&ALL);
+    assert!(audit::wait_for(&space.name, "delete", 0).is_empty());
+    answer("y").exits(0);
+    space.holds(&["other-2", "sync-3"]);
+}
+
+#[test]
+fn it_deletes_what_it_says() {
+    let space = groups();
+    let (told, report) = after(&space, &[], |_| ());
+    assert_eq!(
+        told,
+        ["other-1 deleted", "sync-1 deleted", "sync-2 deleted"]
+    );
+    assert_eq!(jobs_of(&report).len(), 5);
+    space.holds(&["other-2", "sync-3"]);
+}
+
+/// Superseded or not, what was not in the file stays.
+#[test]
+fn new_jobs_stay() {
+    let space = groups();
+    let (told, report) = after(&space, &[], |admin| {
+        admin.create_job(&space.name, "sync-4", "g");
+        space.seed(&[
+            space.job("g", "sync-0", 99),
+            space.job("g", "sync-5", 1),
+            space.job("fresh", "fresh-1", 99),
+            space.job("fresh", "fresh-2", 98),
+        ]);
+    });
+    assert_eq!(
+        told,
+        ["other-1 deleted", "sync-1 deleted", "sync-2 deleted"]
+    );
+    assert_eq!(jobs_of(&report).len(), 5, "{report:#}");
+    space.holds(&[
+        "fresh-1", "fresh-2", "other-2", "sync-0", "sync-3", "sync-4", "sync-5",
+    ]);
+}
+
+#[track_caller]
+fn sync_1_stays(why: &str, change: impl FnOnce(&Space, &Upstream)) {
+    let space = groups();
+    let (told, report) = after(&space, &["-l", "hold!=yes"], |admin| change(&space, admin));
+    assert_eq!(
+        told,
+        ["other-1 deleted", "sync-1 changed", "sync-2 deleted"],
+        "{why}"
+    );
+    let message = message(&report, "sync-1");
+    assert!(message.contains(why), "{why:?} is not in {message:?}");
+    space.holds(&["other-2", "sync-1", "sync-3"]);
+}
+
+#[test]
+fn a_job_that_was_replaced_stays() {
+    sync_1_stays("another Job", |space, admin| {
+        assert!(admin.delete_job(&space.name, "sync-1"));
+        space.seed(&[space.job("g", "sync-1", 30)]);
+    });
+}
+
+#[test]
+fn a_job_that_was_protected_stays() {
+    sync_1_stays("protected", |space, admin| {
+        let patch = json!({"metadata": {"annotations": {"jobclean/keep": "true"}}});
+        admin.patch_job(&space.name, "sync-1", &patch);
+    });
+}
+
+#[test]
+fn a_job_that_was_relabelled_stays() {
+    for labels in [
+        json!({LABEL: null}),
+        json!({LABEL: "other"}),
+        json!({"hold": "yes"}),
+    ] {
+        sync_1_stays("label", |space, admin| {
+            let patch = json!({"metadata": {"labels": labels}});
+            admin.patch_job(&space.name, "sync-1", &patch);
+        });
+    }
+}
+
+#[test]
+fn a_job_that_is_not_finished_any_more_stays() {
+    sync_1_stays("active", |space, admin| {
+        let uid = admin.jobs(&space.name)["sync-1"].clone();
+        let again: SeedJob = space.job("g", "sync-1", 30).uid(uid);
+        space.seed(&[again.state(State::Suspended)]);
+    });
+}
+
+#[test]
+fn a_change_of_no_interest_saves_nothing() {
+    let space = groups();
+    let (told, _) = after(&space, &[], |admin| {
+        let patch = json!({"metadata": {"labels": {"touched": "yes"}}});
+        admin.patch_job(&space.name, "sync-1", &patch);
+    });
+    assert_eq!(
+        told,
+        ["other-1 deleted", "sync-1 deleted", "sync-2 deleted"]
+    );
+}
+
+#[test]
+fn a_job_that_is_gone_is_gone() {
+    let space = groups();
+    let (told, _) = after(&space, &[], |admin| {
+        assert!(admin.delete_job(&space.name, "sync-1"));
+    });
+    assert_eq!(told, ["other-1 deleted", "sync-1 gone", "sync-2 deleted"]);
+    space.holds(&["other-2", "sync-3"]);
+}
+
+const UNTOUCHED: [&str; 3] = ["other-1 deleted", "sync-1 changed", "sync-2 changed"];
+
+/// By now `sync-2` is what the group has.
+#[test]
+fn a_group_whose_keeper_was_deleted_is_not_touched() {
+    let space = groups();
+    let (told, _) = after(&space, &[], |admin| {
+        assert!(admin.delete_job(&space.name, "sync-3"));
+    });
+    assert_eq!(told, UNTOUCHED);
+    space.holds(&["other-2", "sync-1", "sync-2"]);
+}
+
+#[test]
+fn a_keeper_that_left_its_group_or_was_replaced_is_none() {
+    let space = groups();
+    let (told, _) = after(&space, &[], |admin| {
+        let patch = json!({"metadata": {"labels": {LABEL: "elsewhere"}}});
+        admin.patch_job(&space.name, "sync-3", &patch);
+    });
+    assert_eq!(told, UNTOUCHED);
+    space.holds(&["other-2", "sync-1", "sync-2", "sync-3"]);
+
+    let space = groups();
+    let (told, _) = after(&space, &[], |admin| {
+        assert!(admin.delete_job(&space.name, "sync-3"));
+        // Older than all that are left.
+        space.seed(&[space.job("g", "sync-3", 40)]);
+    });
+    assert_eq!(told, UNTOUCHED);
+    space.holds(&["other-2", "sync-1", "sync-2", "sync-3"]);
+}
+
+/// A second run of the same file finds its work done.
+#[test]
+fn twice_is_as_good_as_once() {
+    let space = groups();
+    let saved = Saved::of(&space, &[]);
+    saved.run(&["--yes"]).exits(0);
+    let report = saved.run(&["--yes", "-o", "json"]).exits(0).json();
+    assert!(outcomes(&report).iter().all(|line| line.ends_with(" gone")));
+    space.holds(&["other-2", "sync-3"]);
+}
+
+/// The policy comes from the file, all of it.
+#[test]
+fn the_policy_is_the_plans() {
+    let space = groups();
+    space.seed(&[
+        space.job("g", "sync-0", 40).state(State::Failed),
+        space.job("g", "sync-a", 50).state(State::Suspended),
+        space.job("k", "one-1", 10).state(State::Suspended),
+        space.job("k", "one-2", 5).state(State::Suspended),
+        space.job("k", "two-1", 3),
+    ]);
+    let policy = [
+        "--keep=2",
+        "--keep-succeeded=3",
+        "--keep-failed=1",
+        "--keep-within=6h",
+        "--include-active",
+        "--include-owned",
+        "--mixed-groups=merge",
+    ];
+    let planned: Vec<String> = space
+        .plan(&policy)
+        .into_iter()
+        .filter_map(|line| Some(line.split_once(" PURGE ")?.0.to_owned() + " deleted"))
+        .collect();
+    assert_eq!(planned, ["sync-a deleted", "one-1 deleted"]);
+    let saved = Saved::of(&space, &policy);
+    let report = saved.run(&["--yes", "-o", "json"]).exits(0).json();
+    assert_eq!(outcomes(&report), planned);
+}
+
+#[test]
+fn a_plan_of_every_namespace_is_carried_out_in_all() {
+    let spaces = [Space::new(), Space::new()];
+    let key = format!("test.example/{}", spaces[0].name);
+    for space in &spaces {
+        let job = |name: &str, age| job_in(&space.name, &key, "g", name, age);
+        space.seed(&[job("sync-1", 2), job("sync-2", 1)]);
+    }
+    let mut everywhere = tool();
+    everywhere.args(["--kubeconfig", arg(plane().kubeconfig()), "-A", "-L", &key]);
+    let saved = Saved::by(everywhere);
+    let report = saved.run(&["--yes", "-o", "json"]).exits(0).json();
+    assert_eq!(outcomes(&report), ["sync-1 deleted", "sync-1 deleted"]);
+    for space in &spaces {
+        space.holds(&["sync-2"]);
+    }
+}
+
+#[test]
+fn a_dry_run_of_it_changes_nothing() {
+    let space = groups();
+    let saved = Saved::of(&space, &[]);
+    let admin = Upstream::admin(plane());
+    admin.create_job(&space.name, "sync-4", "g");
+    assert!(admin.delete_job(&space.name, "other-2"));
+    let before = space.versions();
+    let plan = saved.run(&["--dry-run=client", "-o", "json"]).exits(0);
+    // The new one is not part of it.
+    assert_eq!(jobs_of(&plan.json()).len(), 5, "{}", plan.story());
+    assert!(audit::wait_for(&space.name, "delete", 1).len() == 1);
+    let report = saved.run(&["--dry-run", "-o", "json"]).exits(0).json();
+    let mut told = outcomes(&report);
+    told.sort_unstable();
+    assert_eq!(
+        told,
+        [
+            "other-1 changed",
+            "sync-1 would-delete",
+            "sync-2 would-delete"
+        ]
+    );
+    assert_eq!(space.versions(), before);
+}
+
+#[test]
+fn the_limit_holds_it() {
+    let space = groups();
+    let saved = Saved::of(&space, &[]);
+    for limit in ["2", "0", "59%"] {
+        let run = saved.run(&["--yes", "--max-purge", limit, "-o", "json"]);
+        let plan = run.exits(5).json();
+        assert_eq!(plan["kind"], "Plan");
+    }
+    space.holds(&ALL);
+    for limit in ["3", "60%"] {
+        saved.run(&["--dry-run", "--max-purge", limit]).exits(0);
+    }
+    saved.run(&["--yes", "--max-purge=3"]).exits(0);
+    space.holds(&["other-2", "sync-3"]);
+}
+
+#[test]
+fn it_goes_with_a_backup() {
+    let space = groups();
+    let saved = Saved::of(&space, &[]);
+    let folder = saved.files.path("backup");
+    saved.run(&["--yes", "--backup", arg(&folder)]).exits(0);
+    space.holds(&["other-2", "sync-3"]);
+    let written = crate::saved_plan::entries(&folder)
+        .iter()
+        .filter(|path| path.is_file() && fs::read_to_string(path).unwrap().contains("SETTING_0"))
+        .count();
+    assert_eq!(written, 3);
+}
+
+/// Who may list and delete Jobs may do this, too.
+#[test]
+fn it_takes_no_more_rights_than_a_purge() {
+    let space = groups();
+    let cleaner = space.kubeconfig_for("cleaner", &["list", "delete"]);
+    let mut planning = tool();
+    planning.args([
+        "--kubeconfig",
+        arg(&cleaner),
+        "-n",
+        &space.name,
+        "-L",
+        LABEL,
+    ]);
+    let saved = Saved::by(planning);
+    crate::support::run(saved.tool_as(&cleaner, &["--yes"])).exits(0);
+    space.holds(&["other-2", "sync-3"]);
+}
