@@ -22,6 +22,8 @@ pub(super) struct Breaker {
     /// of the answers would show rows where there are none.
     refusals: HashMap<usize, u64>,
     hasher: RandomState,
+    /// Whether any delete has got through.
+    has_succeeded: bool,
     unanswered: u32,
     unanswered_since: Option<Instant>,
     last_trouble: String,
@@ -38,6 +40,7 @@ impl Breaker {
     /// The server has refused to delete a Job, or has not; `place` is that of the Job in the plan.
     pub(super) fn settled(&mut self, place: usize, job: &Job, outcome: &Outcome) {
         let Outcome::Failed(words) = outcome else {
+            self.has_succeeded = true;
             return;
         };
         // Refusals name the Job, so that no two are the same to the letter.
@@ -47,7 +50,16 @@ impl Breaker {
         let same = |place: &usize| self.refusals.get(place) == Some(&hash);
         let before = (0..place).rev().take_while(same).count();
         let after = (place + 1..).take_while(same).count();
-        if before + 1 + after >= SAME_REFUSAL_LIMIT {
+        let in_a_row = match self.has_succeeded {
+            true => before + 1 + after,
+            // There is nothing that the order could hide.
+            false => self
+                .refusals
+                .values()
+                .filter(|other| **other == hash)
+                .count(),
+        };
+        if in_a_row >= SAME_REFUSAL_LIMIT {
             self.tripped = Some(EndedEarly::SameRefusal(words));
         }
     }
