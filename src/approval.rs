@@ -3,7 +3,7 @@
 //! A question may stand for an hour, and a conflict may tell that a Job was touched a moment ago. Then what was shown
 //! is held against what is there now. Nothing ever joins a plan that a person has approved; it can only lose Jobs.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::OnceLock};
 
 use crate::{
     compact::Uid,
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A plan that may be carried out, and what is to be done about each of its purges.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Approved {
     plan: Plan,
     policy: Policy,
@@ -23,6 +23,8 @@ pub struct Approved {
     fresh: Option<Plan>,
     /// One for each of [`Plan::purges`], in its order.
     targets: Vec<Target>,
+    /// Group and place of each Job of the later reading, or of the plan.
+    places: OnceLock<HashMap<Uid, (usize, usize)>>,
 }
 
 /// What is to be done about a Job that was to be purged.
@@ -67,6 +69,7 @@ impl Approved {
             policy,
             fresh: None,
             targets,
+            places: OnceLock::new(),
         }
     }
 
@@ -99,6 +102,7 @@ impl Approved {
             policy,
             fresh: Some(fresh),
             targets,
+            places: OnceLock::new(),
         }
     }
 
@@ -134,9 +138,12 @@ impl Approved {
             return left_alone(Change::Relabelled);
         }
         let basis = self.fresh.as_ref().unwrap_or(&self.plan);
-        let Some(group) = group_of(basis, job) else {
+        let Some((group, place)) = self.place_of(basis, job) else {
             return left_alone(Change::Relabelled);
         };
+        if !matters(&group.jobs[place].job, &found) && group.jobs[place].verdict.is_purge() {
+            return Rejudged::Delete(found);
+        }
         // Its name and age cannot change, so its place in the group is the same.
         let jobs: Vec<Job> = group
             .jobs
@@ -146,18 +153,34 @@ impl Approved {
                 false => planned.job.clone(),
             })
             .collect();
-        let place = jobs.iter().position(|other| other.uid == found.uid);
         let group = Group {
             key: group.key.clone(),
             family: group.family.clone(),
             jobs,
         };
-        let verdict = place.map(|place| self.policy.judge(&group, basis.taken_at)[place]);
-        match verdict {
-            Some(Verdict::Purge) => Rejudged::Delete(found),
-            Some(Verdict::Skip(reasons)) => left_alone(Change::NowKept(reasons)),
-            None => left_alone(Change::Relabelled),
+        match self.policy.judge(&group, basis.taken_at)[place] {
+            Verdict::Purge => Rejudged::Delete(found),
+            Verdict::Skip(reasons) => left_alone(Change::NowKept(reasons)),
         }
+    }
+}
+
+impl Approved {
+    /// Where a Job stands, found by an index that is made when it is first needed.
+    fn place_of<'a>(&self, basis: &'a Plan, job: &Job) -> Option<(&'a PlannedGroup, usize)> {
+        let places = self.places.get_or_init(|| {
+            let all = basis
+                .groups
+                .iter()
+                .enumerate()
+                .flat_map(|(group, planned)| {
+                    let jobs = planned.jobs.iter().enumerate();
+                    jobs.map(move |(place, planned)| (planned.job.uid.clone(), (group, place)))
+                });
+            all.collect()
+        });
+        let (group, place) = *places.get(&job.uid)?;
+        Some((&basis.groups[group], place))
     }
 }
 
@@ -192,10 +215,9 @@ fn recheck(job: &Job, now: Option<&PlannedGroup>, keeper_gone: bool) -> Target {
     }
 }
 
-fn group_of<'a>(plan: &'a Plan, job: &Job) -> Option<&'a PlannedGroup> {
-    plan.groups.iter().find(|group| {
-        group.key.namespace == job.namespace
-            && group.key.values == job.label_values
-            && group.jobs.iter().any(|planned| planned.job.uid == job.uid)
-    })
+/// Whether a Job has changed in anything that a verdict rests on. Its name and age cannot.
+fn matters(before: &Job, after: &Job) -> bool {
+    (before.state, before.deletion, before.protection)
+        != (after.state, after.deletion, after.protection)
+        || before.controller != after.controller
 }

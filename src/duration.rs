@@ -71,9 +71,13 @@ impl FromStr for RequestTimeout {
     type Err = ParseDurationError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let duration = match text.parse::<u32>() {
-            Ok(seconds) => Duration::from_secs(seconds.into()),
-            Err(_) => text.parse::<HumanDuration>()?.0,
+        let milliseconds = text
+            .strip_suffix("ms")
+            .and_then(|number| number.parse::<u32>().ok());
+        let duration = match (text.parse::<u32>(), milliseconds) {
+            (Ok(seconds), _) => Duration::from_secs(seconds.into()),
+            (_, Some(milliseconds)) => Duration::from_millis(milliseconds.into()),
+            _ => text.parse::<HumanDuration>()?.0,
         };
         Ok(RequestTimeout((!duration.is_zero()).then_some(duration)))
     }

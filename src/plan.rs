@@ -156,9 +156,7 @@ impl Plan {
                 }
             })
             .collect();
-        for group in &groups {
-            warnings.extend(group.warnings(policy.mixed_groups));
-        }
+        warnings.extend(group_warnings(&groups, policy.mixed_groups));
         Plan {
             source: snapshot.source,
             labels: snapshot.labels,
@@ -231,6 +229,14 @@ impl PlannedGroup {
         }
         warnings
     }
+}
+
+/// What a person should know of these groups before agreeing to purge some of their Jobs.
+pub fn group_warnings(groups: &[PlannedGroup], treatment: MixedGroups) -> Vec<Warning> {
+    groups
+        .iter()
+        .flat_map(|group| group.warnings(treatment))
+        .collect()
 }
 
 fn created_in_future(jobs: &[Job], now: Timestamp) -> Option<Warning> {

@@ -15,7 +15,7 @@ use crate::{
     output::{View, words},
     plan::{Plan, Snapshot, Source, Warning},
     purge::Stop,
-    session::{Session, exit_of, unless_stopped},
+    session::{Decision, Session, exit_of, unless_stopped},
     show,
     ui::{Ui, Verbosity},
 };
@@ -138,8 +138,10 @@ pub async fn run_cluster(
     }
     if let Some(path) = &cli.action.save_plan {
         show::print(cli, View::Plan(&plan))?;
-        session.save(plan, path).await?;
-        return Ok(Exit::Success);
+        return match unless_stopped(&stop, session.save(plan, path)).await {
+            Ok(saved) => saved.map(|()| Exit::Success),
+            Err(reason) => Ok(exit_of(reason)),
+        };
     }
     let backup = match (&cli.action.backup, cli.action.dry_run) {
         (Some(path), DryRun::None) => Some(backup_dir(path)?),
@@ -152,18 +154,18 @@ pub async fn run_cluster(
         }
         // Each Job is shown once, with what the server said to its delete.
         DryRun::Server => match session.recheck(plan, false).await? {
-            Ok(approved) => (approved, Effect::DryRun),
-            Err(exit) => return Ok(exit),
+            Decision::CarryOut(approved) => (approved, Effect::DryRun),
+            Decision::Stop(exit) => return Ok(exit),
         },
         DryRun::None => {
             show::before_purge(cli, &plan, ui)?;
             match session.approve(plan).await? {
-                Ok(approved) => (approved, Effect::Delete),
-                Err(exit) => return Ok(exit),
+                Decision::CarryOut(approved) => (approved, Effect::Delete),
+                Decision::Stop(exit) => return Ok(exit),
             }
         }
     };
-    let report = session.carry_out(approved, effect, backup).await;
+    let report = session.carry_out(*approved, effect, backup).await;
     show::report(cli, &report, effect, ui);
     Ok(report.exit())
 }

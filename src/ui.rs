@@ -71,7 +71,9 @@ impl Ability {
         let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
         match is_terminal {
             false => Ability::Lines,
-            true if env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty()) => {
+            true if env::var_os("TERM")
+                .map_or(cfg!(unix), |term| term == "dumb" || term.is_empty()) =>
+            {
                 Ability::Dumb
             }
             true if set("NO_COLOR") => Ability::Plain,
@@ -235,6 +237,9 @@ impl Ui {
     /// dialoguer's own loop would take neither the end of input nor Ctrl-C for an answer and hide the cursor; so its
     /// question is shown, and the key is read here.
     pub async fn confirm(&self, question: &str) -> Answer {
+        // What was typed before the question was there to be read is no answer to it.
+        #[cfg(unix)]
+        let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
         let mut prompt = String::new();
         // Writing to a String cannot fail.
         let _ = SimpleTheme.format_confirm_prompt(&mut prompt, question, Some(false));
@@ -258,11 +263,10 @@ fn read_answer(term: &Term) -> Answer {
     loop {
         match term.read_key_raw() {
             Ok(Key::Char('y' | 'Y')) => return Answer::Yes,
-            Ok(Key::Char('n' | 'N' | 'q') | Key::Enter | Key::Escape) => return Answer::No,
-            // Ctrl-D, which a terminal in raw mode hands on as it is.
-            // The same, typed before it was: the terminal has made it a NUL by then.
-            Ok(Key::Char('\u{4}' | '\0')) => return Answer::No,
+            Ok(Key::Enter | Key::Escape) => return Answer::No,
             Ok(Key::CtrlC) => return Answer::Interrupted,
+            // Anything that is typed and is not a yes; Ctrl-D is such a character here.
+            Ok(Key::Char(_)) => return Answer::No,
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Answer::Interrupted,
             // The end of input, or a terminal that has gone away.

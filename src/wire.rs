@@ -55,9 +55,6 @@ pub struct ListMeta {
     #[prost(string, optional, tag = "3")]
     #[serde(rename = "continue")]
     pub continue_token: Option<String>,
-    /// How many items are still to come; the server leaves it out where a selector is given.
-    #[prost(int64, optional, tag = "4")]
-    pub remaining_item_count: Option<i64>,
 }
 
 /// A Job.

@@ -6,7 +6,9 @@ use kube::client::Body;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Cluster, list::get};
+use std::time::Duration;
+
+use super::{Cluster, list::get, request::Failure};
 use crate::{
     error::{Error, Exit},
     retry::{Backoff, Tries},
@@ -77,38 +79,49 @@ impl Cluster {
     ///
     /// # Errors
     /// If the server does not say, which must not pass for a cluster that may be any.
-    pub async fn uid(&self) -> Result<Option<String>, Error> {
+    pub async fn uid(
+        &self,
+        on_wait: &mut dyn FnMut(Duration, &str),
+    ) -> Result<Option<String>, Error> {
+        let error = |why: &str| {
+            let message = format!("cannot find out which cluster {} is: {why}", self.server);
+            Error::new(Exit::Failure, message).hint("try again when the server answers")
+        };
         let mut backoff = Backoff::new(Tries::for_list());
         loop {
-            let answer = self
-                .call(get(
-                    "/api/v1/namespaces/kube-system".to_owned(),
-                    "application/json",
-                ))
-                .await;
-            let (why, retry_after) = match &answer {
+            let path = "/api/v1/namespaces/kube-system".to_owned();
+            let answer = match get(path, "application/json") {
+                Ok(request) => self.call(request).await,
+                Err(failure) => Err(failure),
+            };
+            let (why, retry_after, give_up) = match answer {
                 Ok(answer) => match answer.status {
                     StatusCode::OK => match serde_json::from_slice::<Namespace>(&answer.body) {
                         Ok(namespace) => return Ok(Some(namespace.metadata.uid)),
-                        Err(_) => ("the answer cannot be read".to_owned(), None),
+                        Err(_) => (
+                            "the answer cannot be read".to_owned(),
+                            None,
+                            error("the answer cannot be read"),
+                        ),
                     },
                     StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
                         return Ok(None);
                     }
-                    _ => (answer.words(), answer.retry_after()),
+                    _ if answer.is_transient() => {
+                        (answer.words(), answer.retry_after(), error(&answer.words()))
+                    }
+                    _ => return Err(error(&answer.words())),
                 },
-                Err(failure) => (failure.words(), None),
-            };
-            match backoff.next_delay(retry_after) {
-                Some(delay) => tokio::time::sleep(delay).await,
-                None => {
-                    return Err(Error::new(
-                        Exit::Failure,
-                        format!("cannot find out which cluster {} is: {why}", self.server),
-                    )
-                    .hint("try again when the server answers"));
+                Err(failure @ Failure::Setup { .. }) => {
+                    return Err(failure.into_error(&self.server));
                 }
-            }
+                Err(failure) => (failure.words(), None, failure.into_error(&self.server)),
+            };
+            let Some(delay) = backoff.next_delay(retry_after) else {
+                return Err(give_up);
+            };
+            on_wait(delay, &why);
+            tokio::time::sleep(delay).await;
         }
     }
 }

@@ -42,7 +42,10 @@ impl Cluster {
         let ca_sha256 = config.root_cert.as_deref().map(fingerprint);
         let is_insecure = config.accept_invalid_certs;
         let default_namespace = config.default_namespace.clone();
-        let client = Client::try_from(config).map_err(|error| match error {
+        // An exec plugin may take its time, and signals are to be heard meanwhile.
+        let built = tokio::task::spawn_blocking(move || Client::try_from(config)).await;
+        let built = built.map_err(|_| Error::new(Exit::Failure, "cannot set up the connection"))?;
+        let client = built.map_err(|error| match error {
             kube::Error::Auth(auth) => Error::new(Exit::Failure, auth_words(&auth))
                 .hint("check the user of the kubeconfig context, or log in again"),
             kube::Error::InferKubeconfig(error) => config_error(&error),

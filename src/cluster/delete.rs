@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::{
     Cluster,
-    list::{escape, jobs_path},
+    list::{build, escape, jobs_path},
     request::{Answer, Failure},
 };
 use crate::{approval::Reread, job::Job, outcome::Outcome};
@@ -58,8 +58,8 @@ pub enum Attempt {
     BackedUp(Box<Job>),
     /// Nobody knows yet; the same request may be sent again.
     Again {
-        /// Whether the server asked for fewer requests.
-        pressure: Pressure,
+        /// What kind of trouble it was.
+        trouble: Trouble,
         /// How long it asks to wait.
         retry_after: Option<Duration>,
         /// What happened, as a fragment.
@@ -71,9 +71,9 @@ impl Attempt {
     /// From an answer after which the same request may be sent again.
     pub(super) fn again(answer: &Answer) -> Attempt {
         Attempt::Again {
-            pressure: match answer.is_pushback() {
-                true => Pressure::TooManyRequests,
-                false => Pressure::None,
+            trouble: match answer.is_pushback() {
+                true => Trouble::PushedBack,
+                false => Trouble::NoAnswer,
             },
             retry_after: answer.retry_after(),
             why: answer.words(),
@@ -83,24 +83,28 @@ impl Attempt {
 
 impl From<Failure> for Attempt {
     fn from(failure: Failure) -> Attempt {
-        match failure {
-            Failure::Setup { .. } => Attempt::Settled(Outcome::Failed(failure.words())),
-            Failure::Timeout(_) | Failure::Connection(_) => Attempt::Again {
-                pressure: Pressure::None,
-                retry_after: None,
-                why: failure.words(),
-            },
+        let trouble = match failure {
+            Failure::Setup { .. } => return Attempt::Settled(Outcome::Failed(failure.words())),
+            Failure::Unreachable(_) => Trouble::NotSent,
+            Failure::Timeout(_) | Failure::Connection(_) => Trouble::NoAnswer,
+        };
+        Attempt::Again {
+            trouble,
+            retry_after: None,
+            why: failure.words(),
         }
     }
 }
 
-/// Whether the server wants fewer requests.
+/// Why a try settled nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pressure {
-    /// It has not said so.
-    None,
-    /// It answered 429 or 503.
-    TooManyRequests,
+pub enum Trouble {
+    /// The request cannot have reached the server.
+    NotSent,
+    /// The server may have done it all the same.
+    NoAnswer,
+    /// The server asked to come again later, and has done nothing.
+    PushedBack,
 }
 
 /// Enough of the answer to a DELETE: a Status if the Job is gone, the Job if it waits for finalizers.
@@ -114,7 +118,11 @@ impl Cluster {
     ///
     /// The preconditions make a second try safe after a connection broke: it can only ever hit this very object.
     pub async fn delete(&self, job: &Job, options: DeleteOptions) -> Attempt {
-        match self.call(request(job, options)).await {
+        let answer = match request(job, options) {
+            Ok(request) => self.call(request).await,
+            Err(failure) => Err(failure),
+        };
+        match answer {
             Ok(answer) => settle(&answer, options.effect),
             Err(failure) => failure.into(),
         }
@@ -131,7 +139,7 @@ fn settle(answer: &Answer, effect: Effect) -> Attempt {
                 (Effect::Delete, Ok(_)) => Outcome::Terminating,
                 (Effect::Delete, Err(_)) => {
                     return Attempt::Again {
-                        pressure: Pressure::None,
+                        trouble: Trouble::NoAnswer,
                         retry_after: None,
                         why: "the answer cannot be read".to_owned(),
                     };
@@ -148,7 +156,7 @@ fn settle(answer: &Answer, effect: Effect) -> Attempt {
     Attempt::Settled(outcome)
 }
 
-fn request(job: &Job, options: DeleteOptions) -> Request<Body> {
+fn request(job: &Job, options: DeleteOptions) -> Result<Request<Body>, Failure> {
     let params = DeleteParams {
         dry_run: options.effect == Effect::DryRun,
         grace_period_seconds: None,
@@ -164,13 +172,9 @@ fn request(job: &Job, options: DeleteOptions) -> Request<Body> {
         }),
     };
     let body = serde_json::to_vec(&params).expect("delete options are plain data");
-    Request::delete(format!(
-        "{}/{}",
-        jobs_path(Some(&job.namespace)),
-        escape(&job.name)
-    ))
-    .header(header::CONTENT_TYPE, "application/json")
-    .header(header::ACCEPT, "application/json")
-    .body(Body::from(body))
-    .expect("escaped text makes a valid URI")
+    let uri = format!("{}/{}", jobs_path(Some(&job.namespace)), escape(&job.name));
+    let request = Request::delete(uri)
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ACCEPT, "application/json");
+    build(request, Body::from(body))
 }

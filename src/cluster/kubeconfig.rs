@@ -50,13 +50,11 @@ impl Target {
             .as_deref()
             .unwrap_or_default()
             .trim_end_matches('/');
-        let Some((scheme, rest)) = server.split_once("://") else {
-            return server.to_owned();
-        };
-        let authority = rest.split('/').next().unwrap_or_default();
-        match authority.rfind('@') {
-            Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
-            None => server.to_owned(),
+        let scheme = server.split_once("://").map_or("", |(scheme, _)| scheme);
+        match (server.rfind('@'), scheme) {
+            (None, _) => server.to_owned(),
+            (Some(at), "") => server[at + 1..].to_owned(),
+            (Some(at), scheme) => format!("{scheme}://{}", &server[at + 1..]),
         }
     }
 

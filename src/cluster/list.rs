@@ -14,7 +14,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::{
     Cluster,
     page::{Pages, Wait},
-    request::Answer,
+    request::{Answer, Failure},
 };
 use crate::{
     clock,
@@ -128,7 +128,7 @@ impl Cluster {
         query: &Query,
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<Snapshot, Trouble> {
-        let taken_at = clock::now();
+        let mut first_came = None;
         let mut intake = Intake::new(&query.labels, Identity::Required);
         let mut jobs: Vec<Job> = Vec::new();
         // Their hashes are enough: two that meet by chance only make the list start over.
@@ -149,6 +149,8 @@ impl Cluster {
                     }
                 }
             };
+            // Not before: it may have been waited for.
+            first_came.get_or_insert_with(clock::now);
             let list = std::mem::take(&mut page.list);
             let meta = list.metadata.unwrap_or_default();
             let version = meta.resource_version.unwrap_or_default();
@@ -161,11 +163,7 @@ impl Cluster {
                     ));
                 }
             }
-            empty_pages = if list.items.is_empty() {
-                empty_pages + 1
-            } else {
-                0
-            };
+            let before = jobs.len();
             for job in list.items {
                 let job = intake.take(job).map_err(|error| {
                     Error::new(
@@ -179,6 +177,11 @@ impl Cluster {
                 }
                 jobs.push(job);
             }
+            empty_pages = if jobs.len() == before {
+                empty_pages + 1
+            } else {
+                0
+            };
             on_event(Event::Read(jobs.len()));
             let Some(next) = meta.continue_token.filter(|token| !token.is_empty()) else {
                 break;
@@ -198,7 +201,7 @@ impl Cluster {
             },
             labels: query.labels.clone(),
             resource_version: resource_version.unwrap_or_default(),
-            taken_at,
+            taken_at: first_came.unwrap_or_else(clock::now),
             jobs,
         })
     }
@@ -251,7 +254,7 @@ impl Query {
     }
 
     /// Never with a resourceVersion: the first page is a fresh and consistent read.
-    pub(super) fn request(&self, token: Option<&str>) -> Request<Body> {
+    pub(super) fn request(&self, token: Option<&str>) -> Result<Request<Body>, Failure> {
         let mut uri = jobs_path(match &self.scope {
             Scope::AllNamespaces => None,
             Scope::Namespace(namespace) => Some(namespace),
@@ -286,11 +289,23 @@ pub(super) fn escape(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
 }
 
-pub(super) fn get(uri: String, accept: &str) -> Request<Body> {
-    Request::get(uri)
-        .header(header::ACCEPT, accept)
-        .body(Body::empty())
-        .expect("escaped text makes a valid URI")
+/// A request to read something.
+///
+/// # Errors
+/// If the address is longer than one can be: then something that is listed or selected has an absurd length.
+pub(super) fn get(uri: String, accept: &str) -> Result<Request<Body>, Failure> {
+    build(
+        Request::get(uri).header(header::ACCEPT, accept),
+        Body::empty(),
+    )
+}
+
+/// Put a request together, see [`get`].
+pub(super) fn build(request: http::request::Builder, body: Body) -> Result<Request<Body>, Failure> {
+    request.body(body).map_err(|_| Failure::Setup {
+        message: "the request is longer than one can be".to_owned(),
+        hint: "select with fewer or shorter values",
+    })
 }
 
 /// Read a list in the encoding that the server chose.

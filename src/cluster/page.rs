@@ -120,9 +120,10 @@ impl Pages {
                         Look::Enough
                     }
                 };
-            let answer = cluster
-                .call_and_look(self.query.request(token), &mut look)
-                .await;
+            let answer = match self.query.request(token) {
+                Ok(request) => cluster.call_and_look(request, &mut look).await,
+                Err(failure) => Err(failure),
+            };
             let (why, retry_after, give_up) = match answer {
                 Ok(answer) if answer.status == StatusCode::OK => match decode(&answer) {
                     Ok(page) => return Ok(page),

@@ -164,7 +164,9 @@ fn warning_texts(value: &str) -> Vec<String> {
 pub enum Failure {
     /// It did not come whole within the deadline.
     Timeout(Duration),
-    /// The connection could not be made, or broke.
+    /// There was no connection to send it on.
+    Unreachable(String),
+    /// The connection broke, or could not be made.
     Connection(String),
     /// Credentials or TLS: trying again cannot help.
     Setup {
@@ -180,7 +182,7 @@ impl Failure {
     pub fn words(&self) -> String {
         match self {
             Failure::Timeout(limit) => format!("no answer within {} s", limit.as_secs_f32()),
-            Failure::Connection(cause) => cause.clone(),
+            Failure::Unreachable(cause) | Failure::Connection(cause) => cause.clone(),
             Failure::Setup { message, .. } => message.clone(),
         }
     }
@@ -191,7 +193,7 @@ impl Failure {
             Failure::Timeout(_) => {
                 "the server may be overloaded; --request-timeout changes how long to wait"
             }
-            Failure::Connection(_) => {
+            Failure::Unreachable(_) | Failure::Connection(_) => {
                 "check that the cluster is up and that the context names the right server (kubectl config get-contexts)"
             }
             Failure::Setup { hint, .. } => hint,

@@ -2,11 +2,11 @@
 
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     Cluster,
-    delete::{Attempt, Pressure},
+    delete::{Attempt, Trouble},
     list::{ACCEPT, Query, decode, escape, get, jobs_path},
     request::Answer,
 };
@@ -21,8 +21,8 @@ use crate::{
 /// A list whose items are kept as they are.
 #[derive(Deserialize)]
 struct WholeList {
-    #[serde(default)]
-    items: Vec<Value>,
+    kind: String,
+    items: Option<Vec<Map<String, Value>>>,
 }
 
 impl Cluster {
@@ -44,9 +44,13 @@ impl Cluster {
         let answer = self.list_one(job, "application/json").await?;
         let list: WholeList =
             serde_json::from_slice(&answer.body).map_err(|error| unreadable(&error.to_string()))?;
-        let Some(manifest) = list.items.into_iter().next() else {
+        if list.kind != "JobList" {
+            return Err(unreadable("it is no list of Jobs"));
+        }
+        let Some(manifest) = list.items.unwrap_or_default().into_iter().next() else {
             return Ok((Reread::Absent, Value::Null));
         };
+        let manifest = Value::Object(manifest);
         let found =
             wire::Job::deserialize(&manifest).map_err(|error| unreadable(&error.to_string()))?;
         Ok((reread(Some(found), query)?, manifest))
@@ -58,7 +62,7 @@ impl Cluster {
             jobs_path(Some(&job.namespace)),
             escape(&format!("metadata.name={}", job.name))
         );
-        match self.call(get(uri, accept)).await {
+        match self.call(get(uri, accept)?).await {
             Ok(answer) if answer.status == StatusCode::OK => Ok(answer),
             Ok(answer) if answer.is_transient() => Err(Attempt::again(&answer)),
             Ok(answer) => Err(Attempt::Settled(Outcome::Failed(format!(
@@ -89,7 +93,7 @@ fn reread(found: Option<wire::Job>, query: &Query) -> Result<Reread, Attempt> {
 
 fn unreadable(why: &str) -> Attempt {
     Attempt::Again {
-        pressure: Pressure::None,
+        trouble: Trouble::NoAnswer,
         retry_after: None,
         why: format!("the answer cannot be read: {why}"),
     }

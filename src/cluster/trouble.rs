@@ -26,7 +26,7 @@ pub(super) fn failure(error: &(dyn StdError + 'static)) -> Failure {
         if let Some(io) = cause.downcast_ref::<io::Error>()
             && io.kind() == io::ErrorKind::ConnectionRefused
         {
-            return Failure::Connection("connection refused".to_owned());
+            return Failure::Unreachable("connection refused".to_owned());
         }
         match cause.source() {
             Some(source) => cause = source,

@@ -32,7 +32,7 @@ pub fn write(out: &mut dyn Write, view: View, style: Style) -> io::Result<()> {
         ]);
     }
     for group in &plan.groups {
-        let mut labels = words::group_labels(&plan.labels, &group.key);
+        let mut labels = harmless(&words::group_labels(&plan.labels, &group.key)).into_owned();
         if let Some(family) = &group.family {
             labels += &format!(" (family {})", harmless(family));
         }

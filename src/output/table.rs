@@ -159,7 +159,11 @@ fn write_group_line(
         None => String::new(),
     };
     let purge = group.purge_count();
-    let name = format!("{}  {labels}{family}", harmless(&group.key.namespace));
+    let name = format!(
+        "{}  {}{family}",
+        harmless(&group.key.namespace),
+        harmless(&labels)
+    );
     let counts = format!("{} SKIP, {purge} PURGE", group.jobs.len() - purge);
     let width = style.width.map_or(usize::MAX, usize::from);
     let lines = broken(&name, width);

@@ -1,21 +1,18 @@
 //! What plans, warnings and reports say to people, shared by the forms of output.
 
-use std::borrow::Cow;
-
 use crate::{
     group::{GroupKey, MixedGroups},
     outcome::OutcomeCounts,
     plan::{Plan, Summary, Warning},
     selector::LabelKey,
-    text::harmless,
 };
 
-/// `KEY=VALUE` of every cleanup label of a group, joined by commas.
+/// `KEY=VALUE` of every cleanup label of a group, joined by commas; not made harmless.
 pub fn group_labels(labels: &[LabelKey], key: &GroupKey) -> String {
     labels
         .iter()
         .zip(key.values.iter())
-        .map(|(label, value)| format!("{label}={}", harmless(value)))
+        .map(|(label, value)| format!("{label}={value}"))
         .collect::<Vec<_>>()
         .join(",")
 }
@@ -61,15 +58,9 @@ pub fn label_list(labels: &[LabelKey]) -> String {
         .join(" and ")
 }
 
-/// A warning in words: a lowercase fragment.
+/// A warning in words: a lowercase fragment, not made harmless.
 pub fn warning(plan: &Plan, warning: &Warning) -> String {
-    let group = |key: &GroupKey| {
-        format!(
-            "{}/{}",
-            harmless(&key.namespace),
-            group_labels(&plan.labels, key)
-        )
-    };
+    let group = |key: &GroupKey| format!("{}/{}", key.namespace, group_labels(&plan.labels, key));
     match warning {
         Warning::NothingFound => format!("no Job has the label {}", label_list(&plan.labels)),
         Warning::MixedGroup {
@@ -77,11 +68,7 @@ pub fn warning(plan: &Plan, warning: &Warning) -> String {
             families,
             treatment,
         } => {
-            let shown: Vec<Cow<str>> = families
-                .iter()
-                .take(5)
-                .map(|family| harmless(family))
-                .collect();
+            let shown: Vec<&str> = families.iter().take(5).map(AsRef::as_ref).collect();
             let more = match families.len() - shown.len() {
                 0 => String::new(),
                 more => format!(" and {more} more"),
@@ -107,7 +94,7 @@ pub fn warning(plan: &Plan, warning: &Warning) -> String {
             format!(
                 "{count} {jobs} {verb} created in the future by this machine's clock ({}): \
                  ages and --keep-within may be off",
-                harmless(example)
+                example
             )
         }
         Warning::MaybeCutOff { key } => format!(
@@ -117,7 +104,7 @@ pub fn warning(plan: &Plan, warning: &Warning) -> String {
         ),
         Warning::Ignored { what } => format!(
             "the file also holds what is no Job, and was left out: {}",
-            harmless(what)
+            what
         ),
     }
 }

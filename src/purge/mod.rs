@@ -3,6 +3,7 @@
 //! Every planned PURGE ends in exactly one [`Outcome`], on every path.
 
 mod breaker;
+mod pending;
 mod window;
 
 use std::{
@@ -13,20 +14,23 @@ use std::{
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::sync::watch;
 
-use self::{breaker::Breaker, window::Window};
+use self::{
+    breaker::Breaker,
+    pending::{After, Pending, Step},
+    window::Window,
+};
 use crate::{
-    approval::{Approved, Rejudged, Reread, Target},
+    approval::{Approved, Target},
     backup::BackupDir,
     cluster::{
         Cluster,
-        delete::{Attempt, DeleteOptions, Pressure},
+        delete::{Attempt, DeleteOptions, Trouble},
         list::Query,
     },
-    error::{Exit, io_words},
-    job::{Deletion, Job},
-    outcome::{Change, Outcome, OutcomeCounts},
+    error::Exit,
+    job::Job,
+    outcome::{Outcome, OutcomeCounts},
     plan::Plan,
-    retry::{Backoff, Tries},
 };
 
 /// What a run of deletes came to.
@@ -116,39 +120,6 @@ pub struct Orders {
     pub query: Query,
 }
 
-impl Orders {
-    fn first_step(&self) -> Step {
-        match self.backup {
-            Some(_) => Step::BackUp,
-            None => Step::Delete,
-        }
-    }
-}
-
-/// So many conflicts on one Job, each after a fresh reading of it, and it is left alone.
-const MAX_CONFLICTS: u32 = 5;
-
-/// A Job on its way to its outcome.
-struct Pending {
-    job: Job,
-    step: Step,
-    backoff: Backoff,
-    /// What the last try without an answer came to. The delete may have taken effect all the same.
-    unanswered: Option<String>,
-    conflicts: u32,
-}
-
-/// What is to be asked next about a Job.
-#[derive(Clone, Copy)]
-enum Step {
-    /// What it is now, whole, to be written down.
-    BackUp,
-    /// To delete it.
-    Delete,
-    /// What it is now.
-    Reread,
-}
-
 /// Carry an approved plan out.
 ///
 /// A Job that fails does not keep the others from their turn. When `stop` becomes something, no new request starts,
@@ -172,8 +143,15 @@ pub async fn purge(
     let mut ended_early = None;
 
     loop {
-        ended_early = ended_early.or_else(|| breaker.tripped());
-        while ended_early.is_none() && in_flight.len() < window.size() {
+        let asked_to_stop = || stop.borrow().map(EndedEarly::Stopped);
+        ended_early = ended_early
+            .or_else(asked_to_stop)
+            .or_else(|| breaker.tripped());
+        // A Job that waits keeps its place: a server that asks for less gets less.
+        while ended_early.is_none() && in_flight.len() + waiting.len() < window.size() {
+            if breaker.is_suspicious() && !in_flight.is_empty() {
+                break;
+            }
             let again = ready
                 .pop_front()
                 .and_then(|index| Some((index, pending.remove(&index)?)));
@@ -207,20 +185,26 @@ pub async fn purge(
             break;
         }
         tokio::select! {
+            // Before anything else is looked at, so that no further delete starts.
+            biased;
+            Ok(()) = stop.changed(), if ended_early.is_none() => {
+                on_event(Event::Stopping { in_flight: in_flight.len() });
+            }
             Some((index, mut next, attempt)) = in_flight.next() => {
-                let answered = !matches!(attempt, Attempt::Again { .. });
-                match &attempt {
-                    Attempt::Again { pressure, why, .. } => {
-                        if *pressure == Pressure::TooManyRequests {
+                let answered = match &attempt {
+                    Attempt::Again { trouble, why, .. } => {
+                        if *trouble == Trouble::PushedBack {
                             window.shrink();
                         }
-                        breaker.no_answer(*pressure, why);
+                        breaker.no_answer(*trouble, why);
+                        false
                     }
                     _ => {
                         window.grow();
                         breaker.answered();
+                        true
                     }
-                }
+                };
                 match next.after(attempt, &approved, orders) {
                     After::Settled(outcome) => {
                         if answered {
@@ -244,145 +228,40 @@ pub async fn purge(
                 }
             }
             Some(index) = waiting.next(), if ended_early.is_none() => ready.push_back(index),
-            Ok(()) = stop.changed(), if ended_early.is_none() => {
-                ended_early = stop.borrow().map(EndedEarly::Stopped);
-                on_event(Event::Stopping { in_flight: in_flight.len() });
-            }
         }
     }
-    drop((in_flight, waiting, untouched));
-    let outcomes = outcomes
+    // What was known before the run began is known all the same.
+    for (index, (_, target)) in untouched {
+        if let Target::Settled(outcome) = target {
+            outcomes[index] = Some(outcome.clone());
+        }
+    }
+    // What was tried without an answer has failed: nobody knows what came of it.
+    for (index, pending) in pending {
+        if let Some(why) = pending.unanswered {
+            let outcome = Outcome::Failed(why);
+            on_event(Event::Settled {
+                job: &pending.job,
+                outcome: &outcome,
+            });
+            outcomes[index] = Some(outcome);
+        }
+    }
+    drop((in_flight, waiting));
+    let outcomes: Vec<Outcome> = outcomes
         .into_iter()
-        .enumerate()
-        .map(|(index, outcome)| {
-            let mut unanswered = || pending.remove(&index)?.unanswered;
-            // What was tried without an answer has failed: nobody knows what came of it.
-            outcome
-                .or_else(|| unanswered().map(Outcome::Failed))
-                .unwrap_or(Outcome::NotAttempted)
-        })
+        .map(|outcome| outcome.unwrap_or(Outcome::NotAttempted))
         .collect();
+    // With nothing left to try, nothing was cut short.
+    if matches!(
+        ended_early,
+        Some(EndedEarly::SameRefusal(_) | EndedEarly::Unreachable(_))
+    ) {
+        ended_early = ended_early.filter(|_| outcomes.contains(&Outcome::NotAttempted));
+    }
     Report {
         plan: approved.into_plan(),
         outcomes,
         ended_early,
-    }
-}
-
-/// What a try leads to.
-enum After {
-    /// This is what became of the Job.
-    Settled(Outcome),
-    /// There is more to ask at once.
-    Now,
-    /// It is to be asked again after a while.
-    Wait { delay: Duration, why: String },
-}
-
-impl Pending {
-    fn new(job: &Job, step: Step) -> Pending {
-        Pending {
-            job: job.clone(),
-            step,
-            backoff: Backoff::new(Tries::for_delete()),
-            unanswered: None,
-            conflicts: 0,
-        }
-    }
-
-    /// Ask what is to be asked next.
-    async fn attempt(&self, cluster: &Cluster, orders: &Orders, approved: &Approved) -> Attempt {
-        match (self.step, &orders.backup) {
-            (Step::Delete, _) | (Step::BackUp, None) => {
-                cluster.delete(&self.job, orders.options).await
-            }
-            (Step::Reread, _) => match cluster.reread(&self.job, &orders.query).await {
-                Ok(reread) => Attempt::Reread(Box::new(reread)),
-                Err(attempt) => attempt,
-            },
-            (Step::BackUp, Some(dir)) => match cluster.reread_whole(&self.job, &orders.query).await
-            {
-                Err(attempt) => attempt,
-                Ok((reread, manifest)) => match approved.rejudge(&self.job, reread.clone()) {
-                    Rejudged::Delete(job) => back_up(dir.clone(), job, manifest).await,
-                    Rejudged::Settled(_) => Attempt::Reread(Box::new(reread)),
-                },
-            },
-        }
-    }
-
-    fn after(&mut self, attempt: Attempt, approved: &Approved, orders: &Orders) -> After {
-        match attempt {
-            Attempt::Settled(outcome) => After::Settled(self.own(outcome, Outcome::Deleted)),
-            Attempt::BackedUp(job) => {
-                self.job = *job;
-                self.step = Step::Delete;
-                After::Now
-            }
-            Attempt::Conflict => {
-                self.conflicts += 1;
-                self.step = Step::Reread;
-                match self.conflicts > MAX_CONFLICTS {
-                    true => After::Settled(Outcome::Changed(Change::Restless)),
-                    false => After::Now,
-                }
-            }
-            Attempt::Reread(reread) => {
-                let own = match &*reread {
-                    Reread::Found(job) if job.deletion == Deletion::Requested => {
-                        Outcome::Terminating
-                    }
-                    _ => Outcome::Deleted,
-                };
-                match approved.rejudge(&self.job, *reread) {
-                    Rejudged::Delete(job) => {
-                        self.job = job;
-                        self.step = orders.first_step();
-                        After::Now
-                    }
-                    Rejudged::Settled(outcome) => After::Settled(self.own(outcome, own)),
-                }
-            }
-            Attempt::Again {
-                pressure,
-                retry_after,
-                why,
-            } => {
-                // A server that pushes back has not done it.
-                if pressure == Pressure::None && matches!(self.step, Step::Delete) {
-                    self.unanswered = Some(why.clone());
-                }
-                match self.backoff.next_delay(retry_after) {
-                    Some(delay) => After::Wait { delay, why },
-                    None => After::Settled(Outcome::Failed(why)),
-                }
-            }
-        }
-    }
-
-    /// If an earlier try had no answer, it was most likely ours that took effect, and nobody else's.
-    fn own(&self, outcome: Outcome, own: Outcome) -> Outcome {
-        match outcome {
-            Outcome::Gone if self.unanswered.is_some() => own,
-            outcome => outcome,
-        }
-    }
-}
-
-/// Write a manifest down, off the threads that wait for the network.
-async fn back_up(dir: BackupDir, job: Job, manifest: serde_json::Value) -> Attempt {
-    let written = tokio::task::spawn_blocking(move || {
-        let written = dir.write(&job.namespace, &job.name, &job.uid.to_string(), manifest);
-        (job, written)
-    });
-    match written.await {
-        Ok((job, Ok(()))) => Attempt::BackedUp(Box::new(job)),
-        Ok((_, Err(error))) => Attempt::Settled(Outcome::Failed(format!(
-            "it was not deleted, since it could not be backed up: {}",
-            io_words(&error)
-        ))),
-        Err(_) => Attempt::Settled(Outcome::Failed(
-            "it was not deleted, since its backup broke off".to_owned(),
-        )),
     }
 }

@@ -14,8 +14,8 @@ use crate::{
     group::GroupKey,
     job::{Deletion, Job, State},
     output::extras::Extras,
-    plan::{Plan, PlannedGroup, PlannedJob, Source},
-    retention::{KeepReason, KeepReasons, SUPERSEDED, Verdict},
+    plan::{Plan, PlannedGroup, PlannedJob, Source, group_warnings},
+    retention::{KeepReason, KeepReasons, Policy, SUPERSEDED, Verdict},
     selector::{LabelKey, Selector},
 };
 
@@ -111,6 +111,7 @@ impl Document {
                 "its groups are out of order, or one is there twice",
             ));
         }
+        let policy: Policy = self.saved.policy.into();
         let saved = SavedPlan {
             query: Query {
                 labels: labels.clone(),
@@ -121,7 +122,6 @@ impl Document {
                 },
                 chunk_size,
             },
-            policy: self.saved.policy.into(),
             identity: self.saved.identity,
             plan: Plan {
                 source: Source::Cluster {
@@ -131,9 +131,10 @@ impl Document {
                 labels,
                 resource_version: self.resource_version,
                 taken_at: self.taken_at,
-                warnings: Vec::new(),
+                warnings: group_warnings(&groups, policy.mixed_groups),
                 groups,
             },
+            policy,
         };
         let counted = saved.plan.summary();
         let counted = SummaryDocument {

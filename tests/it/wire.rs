@@ -179,7 +179,6 @@ fn both_encodings_of_a_full_object_are_read_alike_and_right() {
         metadata: Some(wire::ListMeta {
             resource_version: Some("4711".to_owned()),
             continue_token: Some("next".to_owned()),
-            remaining_item_count: Some(12),
         }),
         items: vec![full_job_read(), full_job_read()],
     };

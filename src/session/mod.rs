@@ -1,6 +1,8 @@
 //! One run against one cluster: the steps that [`crate::run`] tells the story with.
 
-use std::path::Path;
+mod saved_plan;
+
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -14,16 +16,27 @@ use crate::{
         delete::{DeleteOptions, Effect},
         list::{self, Query, Scope},
     },
-    error::{Error, Exit, io_words},
-    output::{extras::Identity, words},
-    plan::{Plan, Source},
+    error::{Error, Exit},
+    output::words,
+    plan::Plan,
     purge::{self, Orders, Report, Stop},
     retention::Policy,
-    saved::SavedPlan,
     show,
     text::harmless,
     ui::{Answer, Ui, Verbosity},
 };
+
+/// What becomes of a plan.
+pub enum Decision {
+    /// It is carried out, as far as it still holds.
+    CarryOut(Box<Approved>),
+    /// It is not, and the process ends so.
+    Stop(Exit),
+}
+
+/// A plan older than this is held against a new list before it is carried out: time for a list and a glance, or for the
+/// reader of a pipe.
+const MAX_AGE: Duration = Duration::from_secs(10);
 
 /// One run against one cluster.
 pub struct Session<'a> {
@@ -33,6 +46,8 @@ pub struct Session<'a> {
     cluster: Cluster,
     query: Query,
     policy: Policy,
+    /// When the plan was read, or its reading began.
+    begun: Instant,
 }
 
 impl<'a> Session<'a> {
@@ -51,7 +66,7 @@ impl<'a> Session<'a> {
         }
         let saved = match &cli.action.plan {
             None => None,
-            Some(path) => Some(load(path, cli, &cluster).await?),
+            Some(path) => Some(saved_plan::load(path, cli, &cluster, ui).await?),
         };
         let session = Session {
             query: match &saved {
@@ -66,6 +81,7 @@ impl<'a> Session<'a> {
             ui,
             stop,
             cluster,
+            begun: Instant::now(),
         };
         let plan = match saved {
             Some(saved) => saved.plan,
@@ -80,38 +96,6 @@ impl<'a> Session<'a> {
             ui.note(Verbosity::Normal, hint);
         }
         Ok((session, plan))
-    }
-
-    /// Write a plan into a file, with what tells this cluster from another.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub async fn save(&self, plan: Plan, path: &Path) -> Result<(), Error> {
-        let saved = SavedPlan {
-            plan,
-            query: self.query.clone(),
-            policy: self.policy.clone(),
-            identity: identity(&self.cluster).await?,
-        };
-        saved.save(path).map_err(|error| {
-            Error::new(
-                Exit::Failure,
-                format!(
-                    "cannot save the plan as {}: {}",
-                    path.display(),
-                    io_words(&error)
-                ),
-            )
-            .hint("name a file in a folder that you may write to")
-        })?;
-        self.ui.note(
-            Verbosity::Normal,
-            &format!(
-                "saved; kubectl jobclean --plan {} carries it out",
-                path.display()
-            ),
-        );
-        Ok(())
     }
 
     /// Where Jobs are looked for, as a person would say it.
@@ -152,11 +136,11 @@ impl<'a> Session<'a> {
         Ok(Plan::new(snapshot, &self.policy))
     }
 
-    /// Ask, and hold what was approved against what is there by then; `Err` if it was not approved.
+    /// Ask, and hold what was approved against what is there by then.
     ///
     /// # Errors
     /// If nobody can be asked, the deletes would be refused, or the new list fails.
-    pub async fn approve(&self, plan: Plan) -> Result<Result<Approved, Exit>, Error> {
+    pub async fn approve(&self, plan: Plan) -> Result<Decision, Error> {
         let ask = !self.cli.action.yes && plan.summary().purge > 0;
         if ask && !Ui::can_ask() {
             return Err(Error::new(
@@ -168,38 +152,40 @@ impl<'a> Session<'a> {
         if ask {
             match unless_stopped(&self.stop, self.check_access(&plan)).await {
                 Ok(allowed) => allowed?,
-                Err(reason) => return Ok(Err(exit_of(reason))),
+                Err(reason) => return Ok(Decision::Stop(exit_of(reason))),
             }
             match unless_stopped(&self.stop, self.ui.confirm(&self.question(&plan))).await {
                 Ok(Answer::Yes) => {}
                 Ok(Answer::No) => {
                     self.ui.note(Verbosity::Normal, "Nothing was deleted.");
-                    return Ok(Err(Exit::Declined));
+                    return Ok(Decision::Stop(Exit::Declined));
                 }
-                Ok(Answer::Interrupted) => return Ok(Err(Exit::Interrupted)),
-                Err(reason) => return Ok(Err(exit_of(reason))),
+                Ok(Answer::Interrupted) => return Ok(Decision::Stop(Exit::Interrupted)),
+                Err(reason) => return Ok(Decision::Stop(exit_of(reason))),
             }
         }
         // The question may have stood for an hour.
         self.recheck(plan, ask).await
     }
 
-    /// Hold a plan against what is there now, if it is not of this very moment; `Err` if the run was asked to stop.
+    /// Hold a plan against what is there now, if it is not of this very moment.
     ///
     /// # Errors
     /// If the new list fails.
-    pub async fn recheck(
-        &self,
-        plan: Plan,
-        has_aged: bool,
-    ) -> Result<Result<Approved, Exit>, Error> {
+    pub async fn recheck(&self, plan: Plan, was_asked: bool) -> Result<Decision, Error> {
         let policy = self.policy.clone();
-        if plan.summary().purge == 0 || !(has_aged || self.cli.action.plan.is_some()) {
-            return Ok(Ok(Approved::as_planned(plan, policy)));
+        if plan.summary().purge == 0
+            || !(was_asked || self.begun.elapsed() > MAX_AGE || self.cli.action.plan.is_some())
+        {
+            return Ok(Decision::CarryOut(Box::new(Approved::as_planned(
+                plan, policy,
+            ))));
         }
         match unless_stopped(&self.stop, self.plan()).await {
-            Ok(fresh) => Ok(Ok(Approved::rechecked(plan, fresh?, policy))),
-            Err(reason) => Ok(Err(exit_of(reason))),
+            Ok(fresh) => Ok(Decision::CarryOut(Box::new(Approved::rechecked(
+                plan, fresh?, policy,
+            )))),
+            Err(reason) => Ok(Decision::Stop(exit_of(reason))),
         }
     }
 
@@ -313,57 +299,6 @@ fn query(cli: &Cli, cluster: &Cluster) -> Query {
         },
         chunk_size: cli.action.chunk_size,
     }
-}
-
-/// Read a saved plan, and make sure that this is the cluster that it was made for.
-async fn load(path: &Path, cli: &Cli, cluster: &Cluster) -> Result<SavedPlan, Error> {
-    let saved = SavedPlan::load(path, cli.action.chunk_size).map_err(|error| {
-        Error::new(
-            Exit::Failure,
-            format!("cannot carry out {}: {error}", path.display()),
-        )
-        .hint("save the plan anew with --save-plan")
-    })?;
-    let Source::Cluster { context, server } = &saved.plan.source else {
-        return Err(Error::new(
-            Exit::Failure,
-            "a plan from a file cannot be carried out",
-        ));
-    };
-    let here = identity(cluster).await?;
-    let other = if *server != cluster.server {
-        Some("the server's address is another")
-    } else if saved.identity.ca_sha256 != here.ca_sha256 {
-        Some("its certificate authority is another")
-    } else if matches!((&saved.identity.uid, &here.uid), (Some(a), Some(b)) if a != b) {
-        Some("it is another cluster behind the same address")
-    } else {
-        None
-    };
-    if let Some(why) = other {
-        let name = |context: &str, server: &str| match context {
-            "" => server.to_owned(),
-            context => format!("{context} ({server})"),
-        };
-        return Err(Error::new(
-            Exit::Failure,
-            format!(
-                "cannot carry out {}: it was made for {}, and this is {}: {why}",
-                path.display(),
-                name(context, server),
-                name(&cluster.context, &cluster.server),
-            ),
-        )
-        .hint("name the context that it was made for with --context"));
-    }
-    Ok(saved)
-}
-
-async fn identity(cluster: &Cluster) -> Result<Identity, Error> {
-    Ok(Identity {
-        ca_sha256: cluster.ca_sha256.clone(),
-        uid: cluster.uid().await?,
-    })
 }
 
 /// Do something, unless the run is asked to stop meanwhile.

@@ -1,0 +1,181 @@
+//! One Job on its way to its outcome: what is asked next, and what an answer leads to.
+
+use std::time::Duration;
+
+use super::Orders;
+use crate::{
+    approval::{Approved, Rejudged, Reread},
+    backup::BackupDir,
+    cluster::{
+        Cluster,
+        delete::{Attempt, Effect, Trouble},
+    },
+    error::io_words,
+    job::{Deletion, Job},
+    outcome::{Change, Outcome},
+    retry::{Backoff, Tries},
+};
+
+/// So many conflicts on one Job, each after a fresh reading of it, and it is left alone.
+const MAX_CONFLICTS: u32 = 5;
+
+/// A Job on its way to its outcome.
+pub(super) struct Pending {
+    pub(super) job: Job,
+    step: Step,
+    backoff: Backoff,
+    /// What the last try without an answer came to. The delete may have taken effect all the same.
+    pub(super) unanswered: Option<String>,
+    conflicts: u32,
+}
+
+/// What is to be asked next about a Job.
+#[derive(Clone, Copy)]
+pub(super) enum Step {
+    /// What it is now, whole, to be written down.
+    BackUp,
+    /// To delete it.
+    Delete,
+    /// What it is now.
+    Reread,
+}
+
+impl Orders {
+    pub(super) fn first_step(&self) -> Step {
+        match self.backup {
+            Some(_) => Step::BackUp,
+            None => Step::Delete,
+        }
+    }
+}
+
+/// What a try leads to.
+pub(super) enum After {
+    /// This is what became of the Job.
+    Settled(Outcome),
+    /// There is more to ask at once.
+    Now,
+    /// It is to be asked again after a while.
+    Wait { delay: Duration, why: String },
+}
+
+impl Pending {
+    pub(super) fn new(job: &Job, step: Step) -> Pending {
+        Pending {
+            job: job.clone(),
+            step,
+            backoff: Backoff::new(Tries::for_delete()),
+            unanswered: None,
+            conflicts: 0,
+        }
+    }
+
+    /// Ask what is to be asked next.
+    pub(super) async fn attempt(
+        &self,
+        cluster: &Cluster,
+        orders: &Orders,
+        approved: &Approved,
+    ) -> Attempt {
+        match (self.step, &orders.backup) {
+            (Step::Delete, _) | (Step::BackUp, None) => {
+                cluster.delete(&self.job, orders.options).await
+            }
+            (Step::Reread, _) => match cluster.reread(&self.job, &orders.query).await {
+                Ok(reread) => Attempt::Reread(Box::new(reread)),
+                Err(attempt) => attempt,
+            },
+            (Step::BackUp, Some(dir)) => match cluster.reread_whole(&self.job, &orders.query).await
+            {
+                Err(attempt) => attempt,
+                Ok((reread, manifest)) => match approved.rejudge(&self.job, reread.clone()) {
+                    Rejudged::Delete(job) => back_up(dir.clone(), job, manifest).await,
+                    Rejudged::Settled(_) => Attempt::Reread(Box::new(reread)),
+                },
+            },
+        }
+    }
+
+    /// What that leads to.
+    pub(super) fn after(
+        &mut self,
+        attempt: Attempt,
+        approved: &Approved,
+        orders: &Orders,
+    ) -> After {
+        match attempt {
+            Attempt::Settled(outcome) => {
+                After::Settled(self.own(outcome, Outcome::Deleted, orders))
+            }
+            Attempt::BackedUp(job) => {
+                self.job = *job;
+                self.step = Step::Delete;
+                After::Now
+            }
+            Attempt::Conflict => {
+                self.conflicts += 1;
+                self.step = Step::Reread;
+                match self.conflicts > MAX_CONFLICTS {
+                    true => After::Settled(Outcome::Changed(Change::Restless)),
+                    false => After::Now,
+                }
+            }
+            Attempt::Reread(reread) => {
+                let own = match &*reread {
+                    Reread::Found(job) if job.deletion == Deletion::Requested => {
+                        Outcome::Terminating
+                    }
+                    _ => Outcome::Deleted,
+                };
+                match approved.rejudge(&self.job, *reread) {
+                    Rejudged::Delete(job) => {
+                        self.job = job;
+                        self.step = orders.first_step();
+                        After::Now
+                    }
+                    Rejudged::Settled(outcome) => After::Settled(self.own(outcome, own, orders)),
+                }
+            }
+            Attempt::Again {
+                trouble,
+                retry_after,
+                why,
+            } => {
+                if trouble == Trouble::NoAnswer && matches!(self.step, Step::Delete) {
+                    self.unanswered = Some(why.clone());
+                }
+                match self.backoff.next_delay(retry_after) {
+                    Some(delay) => After::Wait { delay, why },
+                    None => After::Settled(Outcome::Failed(why)),
+                }
+            }
+        }
+    }
+
+    /// If an earlier try had no answer, it was most likely ours that took effect, and nobody else's.
+    fn own(&self, outcome: Outcome, own: Outcome, orders: &Orders) -> Outcome {
+        let may_be_ours = self.unanswered.is_some() && orders.options.effect == Effect::Delete;
+        match outcome {
+            Outcome::Gone | Outcome::Changed(Change::Replaced) if may_be_ours => own,
+            outcome => outcome,
+        }
+    }
+}
+
+/// Write a manifest down, off the threads that wait for the network.
+async fn back_up(dir: BackupDir, job: Job, manifest: serde_json::Value) -> Attempt {
+    let written = tokio::task::spawn_blocking(move || {
+        let written = dir.write(&job.namespace, &job.name, &job.uid.to_string(), manifest);
+        (job, written)
+    });
+    match written.await {
+        Ok((job, Ok(()))) => Attempt::BackedUp(Box::new(job)),
+        Ok((_, Err(error))) => Attempt::Settled(Outcome::Failed(format!(
+            "it was not deleted, since it could not be backed up: {}",
+            io_words(&error)
+        ))),
+        Err(_) => Attempt::Settled(Outcome::Failed(
+            "it was not deleted, since its backup broke off".to_owned(),
+        )),
+    }
+}
