@@ -261,20 +261,13 @@ impl ValueEnum for Cascade {
 impl Kept {
     /// The policy that the flags come to.
     pub fn policy(&self) -> Policy {
-        let treatment = |include| {
-            if include {
-                Treatment::Judge
-            } else {
-                Treatment::Keep
-            }
-        };
         Policy {
             keep: self.keep,
             keep_succeeded: self.keep_succeeded,
             keep_failed: self.keep_failed,
             keep_within: self.keep_within.map(|within| within.0),
-            active: treatment(self.include_active),
-            owned: treatment(self.include_owned),
+            active: Treatment::included(self.include_active),
+            owned: Treatment::included(self.include_owned),
             mixed_groups: self.mixed_groups,
         }
     }

@@ -5,30 +5,35 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`cli`] | what a user can say |
-//! | [`run`] | the story |
-//! | [`session`] | its steps against one cluster |
-//! | [`show`] | what a run shows on its way |
-//! | [`job`] | a Job: only what a verdict needs; its state and name family |
-//! | [`compact`] | small forms of what every Job has |
+//! | [`run`], [`session`] | the story, and its steps against one cluster |
+//! | [`show`], [`ui`] | what a run shows on its way; the only place that touches the terminal |
+//! | [`signals`] | the first signal asks the run to stop, the second leaves |
+//! | [`job`], [`compact`] | a Job: only what a verdict needs, its state and name family; in little memory |
 //! | [`group`] | what makes Jobs a group |
 //! | [`retention`] | a policy judges one group: a verdict and its reasons for every Job |
-//! | [`plan`] | all groups judged and counted |
+//! | [`plan`], [`limit`] | all groups judged and counted; how much a plan may purge |
+//! | [`approval`] | what of a plan still holds later and may be carried out |
+//! | [`saved`] | a plan in a file, to be carried out later |
 //! | [`outcome`] | what became of a Job that was to be purged |
 //! | [`wire`], [`intake`] | what Kubernetes sends, in protobuf or JSON, and how it becomes a Job |
 //! | [`file`](mod@file) | Jobs from a file |
-//! | [`saved`] | a plan in a file, to be carried out later |
+//! | [`selector`], [`duration`] | label keys, selectors and lengths of time, as kubectl's users write them |
+//! | [`cluster`] | kubeconfig and flags to a client; pages to a snapshot; one DELETE to what it came to |
+//! | [`retry`], [`clock`] | how often to try again; the one place that looks at the clock of the wall |
 //! | [`backup`] | a Job's manifest on disk before its delete |
-//! | [`approval`] | what of a plan may be carried out |
-//! | [`selector`] | label keys and selectors, as the API server reads them |
-//! | [`cluster`] | kubeconfig and flags to a client; pages to a snapshot; one DELETE to an outcome |
-//! | [`purge`] | carries a plan out: bounded, adaptive, cancellable |
-//! | [`output`] | renders a plan or report to a writer |
-//! | [`ui`] | the only place that touches the terminal |
+//! | [`purge`] | carries an approved plan out: bounded, adaptive, cancellable |
+//! | [`output`], [`text`] | renders a plan or report to a writer; text from elsewhere made harmless |
 //! | [`error`] | errors, hints, exit codes |
 //!
-//! Arrows, never reversed: `run → {cli, cluster, file, plan, output, ui, purge}`, `plan → retention → group → job`,
-//! `purge → {cluster, plan}`, `{cluster, file} → intake → {wire, job}`, `output → {plan, purge's Report}`.
-//! `job`, `group`, `retention`, `plan`, `outcome` and `selector` are pure: no kube, no tokio, no clap, no I/O, no clock.
+//! Arrows, never reversed:
+//!
+//! - `run → session → {cli, cluster, file, plan, approval, saved, output, show, ui, purge}`
+//! - `approval → plan → retention → group → job`
+//! - `purge → {cluster, approval, backup}`, `cluster → {approval, intake, plan}`, `{cluster, file} → intake → {wire, job}`
+//! - `saved → output → {plan, purge's Report}`
+//!
+//! `job`, `group`, `retention`, `plan`, `approval`, `outcome`, `selector` and `text` are pure: no kube, no tokio, no clap,
+//! no I/O, no clock; the time is a parameter. `tests/it/architecture.rs` holds the sources to this.
 
 pub mod approval;
 pub mod backup;

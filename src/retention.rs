@@ -54,6 +54,16 @@ pub enum Treatment {
     Judge,
 }
 
+impl Treatment {
+    /// From a flag that asks to include the class.
+    pub fn included(include: bool) -> Treatment {
+        match include {
+            true => Treatment::Judge,
+            false => Treatment::Keep,
+        }
+    }
+}
+
 /// Why a Job stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]

@@ -11,7 +11,6 @@ use crate::{
     cluster::delete::Effect,
     error::{Error, Exit, io_words},
     file,
-    limit::MaxPurge,
     output::{View, words},
     plan::{Plan, Snapshot, Source, Warning},
     purge::Stop,
@@ -88,27 +87,24 @@ pub fn run_file(cli: &Cli, path: &str, ui: &Ui) -> Result<Exit, Error> {
         ui.note(Verbosity::Normal, hint);
     }
     show::print(cli, View::Plan(&plan))?;
-    match cli
-        .action
-        .max_purge
-        .filter(|limit| !limit.allows(&plan.summary()))
-    {
-        Some(limit) => Err(held(&plan, limit)),
-        None => Ok(Exit::Success),
-    }
+    check_limit(cli, &plan).map(|()| Exit::Success)
 }
 
-fn held(plan: &Plan, limit: MaxPurge) -> Error {
+/// Whether the plan keeps to `--max-purge`.
+fn check_limit(cli: &Cli, plan: &Plan) -> Result<(), Error> {
     let summary = plan.summary();
-    Error::new(
-        Exit::Held,
-        format!(
-            "nothing was deleted: the plan would purge {} of {}, more than --max-purge {limit}",
-            summary.purge,
-            words::count(summary.jobs, "Job"),
-        ),
-    )
-    .hint("look at the plan; if it is right, raise --max-purge")
+    match cli.action.max_purge {
+        Some(limit) if !limit.allows(&summary) => Err(Error::new(
+            Exit::Held,
+            format!(
+                "nothing was deleted: the plan would purge {} of {}, more than --max-purge {limit}",
+                summary.purge,
+                words::count(summary.jobs, "Job"),
+            ),
+        )
+        .hint("look at the plan; if it is right, raise --max-purge")),
+        _ => Ok(()),
+    }
 }
 
 /// Clean a cluster. `stop` becomes something when the run is asked to stop.
@@ -128,13 +124,9 @@ pub async fn run_cluster(
             return Ok(exit_of(reason));
         }
     };
-    if let Some(limit) = cli
-        .action
-        .max_purge
-        .filter(|limit| !limit.allows(&plan.summary()))
-    {
+    if let Err(held) = check_limit(cli, &plan) {
         show::print(cli, View::Plan(&plan))?;
-        return Err(held(&plan, limit));
+        return Err(held);
     }
     if let Some(path) = &cli.action.save_plan {
         show::print(cli, View::Plan(&plan))?;

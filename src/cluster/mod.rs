@@ -1,4 +1,5 @@
-//! The cluster: who and where it is, and the two things that are asked of it, `list` and `delete` on Jobs.
+//! The cluster: who and where it is, and what is asked of it: `list` and `delete` on Jobs. Beyond these it is only asked
+//! what may also be left unanswered: whether deletes are allowed, and which cluster it is.
 
 pub mod access;
 pub mod connect;

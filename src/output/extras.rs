@@ -78,20 +78,13 @@ impl From<&Policy> for PolicyDocument {
 
 impl From<PolicyDocument> for Policy {
     fn from(policy: PolicyDocument) -> Policy {
-        let treatment = |include| {
-            if include {
-                Treatment::Judge
-            } else {
-                Treatment::Keep
-            }
-        };
         Policy {
             keep: policy.keep,
             keep_succeeded: policy.keep_succeeded,
             keep_failed: policy.keep_failed,
             keep_within: policy.keep_within_seconds.map(Duration::from_secs),
-            active: treatment(policy.include_active),
-            owned: treatment(policy.include_owned),
+            active: Treatment::included(policy.include_active),
+            owned: Treatment::included(policy.include_owned),
             mixed_groups: match policy.mixed_groups {
                 MixedGroupsWord::Hold => MixedGroups::Hold,
                 MixedGroupsWord::Split => MixedGroups::Split,
