@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::{
     backup::BackupDir,
-    cli::{Cli, DryRun},
+    cli::{Cli, DryRun, Format},
     clock,
     cluster::delete::Effect,
     error::{Error, Exit, io_words},
@@ -147,19 +147,27 @@ pub async fn run_cluster(
         // Each Job is shown once, with what the server said to its delete.
         DryRun::Server => match session.recheck(plan, false).await? {
             Decision::CarryOut(approved) => (approved, Effect::DryRun),
-            Decision::Stop(exit) => return Ok(exit),
+            Decision::Stop(exit, plan) => return not_carried_out(cli, exit, &plan),
         },
         DryRun::None => {
             show::before_purge(cli, &plan, ui)?;
             match session.approve(plan).await? {
                 Decision::CarryOut(approved) => (approved, Effect::Delete),
-                Decision::Stop(exit) => return Ok(exit),
+                Decision::Stop(exit, plan) => return not_carried_out(cli, exit, &plan),
             }
         }
     };
     let report = session.carry_out(*approved, effect, backup).await;
     show::report(cli, &report, effect, ui);
     Ok(report.exit())
+}
+
+/// A program that reads a document gets one in any case.
+fn not_carried_out(cli: &Cli, exit: Exit, plan: &Plan) -> Result<Exit, Error> {
+    if matches!(cli.output.format, Format::Json | Format::Yaml) {
+        show::print(cli, View::Plan(plan))?;
+    }
+    Ok(exit)
 }
 
 fn backup_dir(path: &Path) -> Result<BackupDir, Error> {

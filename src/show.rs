@@ -54,26 +54,22 @@ pub fn warnings(plan: &Plan, place: &str, ui: &Ui) {
     }
 }
 
-/// A purge is preceded by the whole plan: on stdout in the forms for people, else on stderr if somebody will be asked.
+/// A purge is preceded by the whole plan: on stdout in the forms for people, else on stderr if somebody will be asked. If
+/// nobody can be, the document of the plan is all that a program will get.
 ///
 /// # Errors
 /// If it cannot be written: what nobody could see is not carried out.
 pub fn before_purge(cli: &Cli, plan: &Plan, ui: &Ui) -> Result<(), Error> {
-    match cli.output.format {
-        Format::Table | Format::Wide | Format::Summary | Format::Name => {
-            print(cli, View::Plan(plan))?
-        }
-        Format::Json | Format::Yaml => {}
+    let is_document = matches!(cli.output.format, Format::Json | Format::Yaml);
+    let asks = !cli.action.yes && plan.summary().purge > 0;
+    if !is_document || (asks && !Ui::can_ask()) {
+        print(cli, View::Plan(plan))?;
     }
-    let for_program = matches!(
-        cli.output.format,
-        Format::Json | Format::Yaml | Format::Name
-    );
-    if for_program && !cli.action.yes {
+    if asks && Ui::can_ask() && (is_document || cli.output.format == Format::Name) {
         let mut text = Vec::new();
         let style = ui.stderr_style(headers(cli));
         table::write(&mut text, View::Plan(plan), table::Columns::Normal, style)
-            .map_err(|e| write_error(&e))?;
+            .map_err(|error| write_error(&error))?;
         ui.text(&String::from_utf8_lossy(&text));
     }
     Ok(())

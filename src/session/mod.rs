@@ -31,7 +31,7 @@ pub enum Decision {
     /// It is carried out, as far as it still holds.
     CarryOut(Box<Approved>),
     /// It is not, and the process ends so.
-    Stop(Exit),
+    Stop(Exit, Box<Plan>),
 }
 
 /// A plan older than this is held against a new list before it is carried out: time for a list and a glance, or for the
@@ -152,16 +152,18 @@ impl<'a> Session<'a> {
         if ask {
             match unless_stopped(&self.stop, self.check_access(&plan)).await {
                 Ok(allowed) => allowed?,
-                Err(reason) => return Ok(Decision::Stop(exit_of(reason))),
+                Err(reason) => return Ok(Decision::Stop(exit_of(reason), Box::new(plan))),
             }
             match unless_stopped(&self.stop, self.ui.confirm(&self.question(&plan))).await {
                 Ok(Answer::Yes) => {}
                 Ok(Answer::No) => {
                     self.ui.note(Verbosity::Normal, "Nothing was deleted.");
-                    return Ok(Decision::Stop(Exit::Declined));
+                    return Ok(Decision::Stop(Exit::Declined, Box::new(plan)));
                 }
-                Ok(Answer::Interrupted) => return Ok(Decision::Stop(Exit::Interrupted)),
-                Err(reason) => return Ok(Decision::Stop(exit_of(reason))),
+                Ok(Answer::Interrupted) => {
+                    return Ok(Decision::Stop(Exit::Interrupted, Box::new(plan)));
+                }
+                Err(reason) => return Ok(Decision::Stop(exit_of(reason), Box::new(plan))),
             }
         }
         // The question may have stood for an hour.
@@ -185,7 +187,7 @@ impl<'a> Session<'a> {
             Ok(fresh) => Ok(Decision::CarryOut(Box::new(Approved::rechecked(
                 plan, fresh?, policy,
             )))),
-            Err(reason) => Ok(Decision::Stop(exit_of(reason))),
+            Err(reason) => Ok(Decision::Stop(exit_of(reason), Box::new(plan))),
         }
     }
 

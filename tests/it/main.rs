@@ -3,16 +3,20 @@
 //! Every test has a namespace of its own and deletes nothing outside it; those that look at every namespace use a label
 //! key of their own. A control plane that does not start fails every test that needs one.
 
+mod addresses;
 mod architecture;
 mod backup;
 mod backup_races;
+mod bounds;
 mod canary;
 mod canary_jobs;
 mod carry_out;
 mod chaos;
+mod claims;
 mod company;
 mod conflicts;
 mod connection;
+mod consent;
 mod credentials;
 mod delete_faults;
 mod dry_run;
