@@ -106,8 +106,10 @@ impl BackupDir {
         private_dir(&dir)?;
         // Manifests may hold what the environment of a Pod holds: for this user alone, as temporary files are.
         let mut file = tempfile::NamedTempFile::new_in(&dir)?;
-        serde_json::to_writer_pretty(&mut file, &manifest(job))?;
-        file.write_all(b"\n")?;
+        // At once: the file is not buffered, and each bracket would be a write of its own.
+        let mut text = serde_json::to_vec_pretty(&manifest(job))?;
+        text.push(b'\n');
+        file.write_all(&text)?;
         file.as_file().sync_all()?;
         file.persist(dir.join(file_name(&format!("{name}-{uid}.json"))?))
             .map_err(|error| error.error)?;

@@ -23,8 +23,12 @@ pub fn three() -> Space {
     Space::with(&[("sync-1", 30), ("sync-2", 20), ("sync-3", 10)])
 }
 
-/// The manifests below a folder, by their files.
+/// The manifests below a folder, by their files. Nothing else may be there.
 pub fn manifests(folder: &Path) -> BTreeMap<PathBuf, Value> {
+    manifests_in(entries(folder))
+}
+
+fn manifests_in(files: impl IntoIterator<Item = PathBuf>) -> BTreeMap<PathBuf, Value> {
     let read = |path: PathBuf| {
         let text = fs::read_to_string(&path).unwrap();
         let manifest: Value = serde_saphyr::from_str(&text).unwrap();
@@ -32,13 +36,18 @@ pub fn manifests(folder: &Path) -> BTreeMap<PathBuf, Value> {
         assert_eq!(manifest["apiVersion"], "batch/v1", "{}", path.display());
         (path, manifest)
     };
-    let found = entries(folder).into_iter().filter(|path| path.is_file());
+    let found = files.into_iter().filter(|path| path.is_file());
     found.map(read).collect()
 }
 
-/// The manifest of this name, if it is there.
+/// The manifest of this name, if it is there while others may still be being written: those do not have their names yet.
 fn manifest(folder: &Path, name: &str) -> Option<Value> {
-    let found = manifests(folder).into_values();
+    let mut written = entries(folder);
+    written.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "json")
+    });
+    let found = manifests_in(written).into_values();
     let mut found = found.filter(|manifest| manifest["metadata"]["name"] == name);
     let first = found.next();
     assert!(found.next().is_none(), "{name} is there twice");
