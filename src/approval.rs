@@ -141,7 +141,7 @@ impl Approved {
         let Some((group, place)) = self.place_of(basis, job) else {
             return left_alone(Change::Relabelled);
         };
-        if !matters(&group.jobs[place].job, &found) && group.jobs[place].verdict.is_purge() {
+        if !differs(&group.jobs[place].job, &found) && group.jobs[place].verdict.is_purge() {
             return Rejudged::Delete(found);
         }
         // Its name and age cannot change, so its place in the group is the same.
@@ -163,9 +163,7 @@ impl Approved {
             Verdict::Skip(reasons) => left_alone(Change::NowKept(reasons)),
         }
     }
-}
 
-impl Approved {
     /// Where a Job stands, found by an index that is made when it is first needed.
     fn place_of<'a>(&self, basis: &'a Plan, job: &Job) -> Option<(&'a PlannedGroup, usize)> {
         let places = self.places.get_or_init(|| {
@@ -216,7 +214,7 @@ fn recheck(job: &Job, now: Option<&PlannedGroup>, keeper_gone: bool) -> Target {
 }
 
 /// Whether a Job has changed in anything that a verdict rests on. Its name and age cannot.
-fn matters(before: &Job, after: &Job) -> bool {
+fn differs(before: &Job, after: &Job) -> bool {
     (before.state, before.deletion, before.protection)
         != (after.state, after.deletion, after.protection)
         || before.controller != after.controller

@@ -16,7 +16,7 @@ use crate::{
     purge::Stop,
     session::{Decision, Session, exit_of, unless_stopped},
     show,
-    ui::{Ui, Verbosity},
+    ui::Ui,
 };
 
 /// Print the version, as `kubectl jobclean version` does.
@@ -79,13 +79,7 @@ pub fn run_file(cli: &Cli, path: &str, ui: &Ui) -> Result<Exit, Error> {
         place += &format!(" matching {selector}");
     }
     show::warnings(&plan, &place, ui);
-    if plan.groups.is_empty() {
-        let hint = match wanted.namespace {
-            Some(_) => "hint: -A looks in every namespace, -L names another label",
-            None => "hint: -L names another label",
-        };
-        ui.note(Verbosity::Normal, hint);
-    }
+    show::where_else_to_look(&plan, wanted.namespace.is_some(), ui);
     show::print(cli, View::Plan(&plan))?;
     check_limit(cli, &plan).map(|()| Exit::Success)
 }

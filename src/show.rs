@@ -54,6 +54,17 @@ pub fn warnings(plan: &Plan, place: &str, ui: &Ui) {
     }
 }
 
+/// If a plan has no Job, say where else to look; `in_one_namespace` tells that only one was looked into.
+pub fn where_else_to_look(plan: &Plan, in_one_namespace: bool, ui: &Ui) {
+    if plan.groups.is_empty() {
+        let hint = match in_one_namespace {
+            true => "hint: -A looks in every namespace, -L names another label",
+            false => "hint: -L names another label",
+        };
+        ui.note(Verbosity::Normal, hint);
+    }
+}
+
 /// A purge is preceded by the whole plan: on stdout in the forms for people, else on stderr if somebody will be asked. If
 /// nobody can be, the document of the plan is all that a program will get.
 ///

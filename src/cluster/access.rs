@@ -1,12 +1,12 @@
 //! What may be asked beyond `list` and `delete`, and is never needed: whether a delete would be allowed, and which
 //! cluster this is.
 
+use std::time::Duration;
+
 use http::{Request, StatusCode, header};
 use kube::client::Body;
 use serde::Deserialize;
 use serde_json::json;
-
-use std::time::Duration;
 
 use super::{Cluster, list::get, request::Failure};
 use crate::{

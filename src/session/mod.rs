@@ -88,13 +88,8 @@ impl<'a> Session<'a> {
             None => session.plan().await?,
         };
         show::warnings(&plan, &session.place(), ui);
-        if plan.groups.is_empty() {
-            let hint = match session.query.scope {
-                Scope::AllNamespaces => "hint: -L names another label",
-                Scope::Namespace(_) => "hint: -A looks in every namespace, -L names another label",
-            };
-            ui.note(Verbosity::Normal, hint);
-        }
+        let in_one = matches!(session.query.scope, Scope::Namespace(_));
+        show::where_else_to_look(&plan, in_one, ui);
         Ok((session, plan))
     }
 
