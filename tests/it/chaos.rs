@@ -16,15 +16,15 @@ use crate::support::{Run, Space, Upstream, outcomes, plane, run};
 /// Of each of the two groups.
 const JOBS: i64 = 6;
 
-/// What becomes of a request follows from the run's seed and what it asks for the how many-th time, not from the order
-/// in which requests come.
+/// What becomes of a request about a Job follows from the run's seed and what it asks for the how many-th time, not from
+/// the order in which requests come. Pages come one after the other, and their tokens differ from run to run.
 fn dice(seed: u64, request: &Request) -> Rng {
     let mut hasher = DefaultHasher::new();
     let what = match request.kind {
-        Kind::Delete | Kind::Reread => request.name(),
-        _ => String::new(),
+        Kind::Delete | Kind::Reread => (request.name(), request.again),
+        _ => (String::new(), request.nth),
     };
-    (seed, request.kind as usize, what, request.again).hash(&mut hasher);
+    (seed, request.kind as usize, what).hash(&mut hasher);
     Rng::with_seed(hasher.finish())
 }
 
