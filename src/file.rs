@@ -223,15 +223,12 @@ impl<'a> Reader<'a> {
         let meta = job.metadata.get_or_insert_default();
         let namespace = meta
             .namespace
-            .get_or_insert_with(|| self.wanted.namespace.unwrap_or("default").to_owned());
+            .get_or_insert_with(|| wire::Text(self.wanted.namespace.unwrap_or("default").into()));
         let matches = self
             .wanted
             .namespace
-            .is_none_or(|wanted| wanted == namespace)
-            && self
-                .wanted
-                .selector
-                .matches(|key| meta.labels.get(key).map(String::as_str));
+            .is_none_or(|wanted| *wanted == **namespace)
+            && self.wanted.selector.matches(|key| meta.labels.get(key));
         if matches {
             self.jobs.extend(self.intake.take(job)?);
         }

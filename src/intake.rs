@@ -66,7 +66,7 @@ impl Intake {
     ///
     /// # Errors
     /// If it cannot be judged or not be deleted safely, see [`IntakeError`].
-    pub fn take(&mut self, job: wire::Job) -> Result<Option<Job>, IntakeError> {
+    pub fn take(&mut self, job: wire::Job<'_>) -> Result<Option<Job>, IntakeError> {
         let meta = job.metadata.unwrap_or_default();
         let Some(label_values) = self.label_values(&meta) else {
             return Ok(None);
@@ -79,7 +79,7 @@ impl Intake {
             .name
             .filter(|name| !name.is_empty())
             .ok_or(IntakeError::NoName)?;
-        let who = || format!("{namespace}/{name}");
+        let who = || format!("{}/{}", &*namespace, &*name);
         let uid = meta.uid.unwrap_or_default();
         let resource_version = meta.resource_version.unwrap_or_default();
         if self.identity == Identity::Required && (uid.is_empty() || resource_version.is_empty()) {
@@ -110,13 +110,13 @@ impl Intake {
             controller,
             label_values,
             namespace: self.share(&namespace),
-            name: name.into(),
-            uid: uid.into(),
-            resource_version: resource_version.into(),
+            name: (*name).into(),
+            uid: (*uid).into(),
+            resource_version: (*resource_version).into(),
         }))
     }
 
-    fn label_values(&mut self, meta: &wire::ObjectMeta) -> Option<Arc<[Arc<str>]>> {
+    fn label_values(&mut self, meta: &wire::ObjectMeta<'_>) -> Option<Arc<[Arc<str>]>> {
         let mut values = Vec::with_capacity(self.labels.len());
         for index in 0..self.labels.len() {
             let value = meta.labels.get(self.labels[index].as_str())?;
@@ -130,7 +130,7 @@ impl Intake {
         Some(shared)
     }
 
-    fn controller(&mut self, meta: &wire::ObjectMeta) -> Option<Arc<Controller>> {
+    fn controller(&mut self, meta: &wire::ObjectMeta<'_>) -> Option<Arc<Controller>> {
         let owner = meta
             .owner_references
             .iter()
@@ -162,7 +162,7 @@ fn seconds(time: Option<wire::Time>) -> Option<i64> {
 }
 
 /// The state in kubectl's order of precedence, and when it was reached if it is a final one.
-fn state(status: &wire::JobStatus) -> (State, Option<wire::Time>) {
+fn state(status: &wire::JobStatus<'_>) -> (State, Option<wire::Time>) {
     let holds = |kind: &str| {
         status.conditions.iter().find(|condition| {
             condition.kind.as_deref() == Some(kind) && condition.status.as_deref() == Some("True")
@@ -182,7 +182,7 @@ fn state(status: &wire::JobStatus) -> (State, Option<wire::Time>) {
 }
 
 /// Read generously: whoever wrote something like it meant the Job to stay.
-fn protection(meta: &wire::ObjectMeta) -> Option<Protection> {
+fn protection(meta: &wire::ObjectMeta<'_>) -> Option<Protection> {
     let marked = [&meta.annotations, &meta.labels]
         .into_iter()
         .filter_map(|map| map.get(KEEP_MARK))

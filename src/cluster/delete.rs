@@ -7,14 +7,13 @@ use kube::{
     api::{DeleteParams, Preconditions, PropagationPolicy},
     client::Body,
 };
-use serde::Deserialize;
 
 use super::{
     Cluster,
     list::{build, escape, jobs_path},
     request::{Answer, Failure},
 };
-use crate::{approval::Reread, job::Job, outcome::Outcome};
+use crate::{approval::Reread, job::Job, outcome::Outcome, wire};
 
 /// How deletes are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,11 +106,9 @@ pub enum Trouble {
     PushedBack,
 }
 
-/// Enough of the answer to a DELETE: a Status if the Job is gone, the Job if it waits for finalizers.
-#[derive(Deserialize)]
-struct Deleted {
-    kind: String,
-}
+/// The answer to a DELETE is a Status if the Job is gone, and the Job if it waits for finalizers. Of that one its metadata
+/// is more than enough.
+const ACCEPT: &str = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json";
 
 impl Cluster {
     /// Try once to delete the Job that was planned.
@@ -132,12 +129,12 @@ impl Cluster {
 fn settle(answer: &Answer, effect: Effect) -> Attempt {
     let outcome = match answer.status {
         status if status.is_success() => {
-            match (effect, serde_json::from_slice::<Deleted>(&answer.body)) {
+            match (effect, wire::decode_kind(&answer.body).as_deref()) {
                 (Effect::DryRun, _) => Outcome::WouldDelete,
-                (Effect::Delete, Ok(deleted)) if deleted.kind == "Status" => Outcome::Deleted,
+                (Effect::Delete, Some("Status")) => Outcome::Deleted,
                 // Accepted, but by its answer not gone yet.
-                (Effect::Delete, Ok(_)) => Outcome::Terminating,
-                (Effect::Delete, Err(_)) => {
+                (Effect::Delete, Some(_)) => Outcome::Terminating,
+                (Effect::Delete, None) => {
                     return Attempt::Again {
                         trouble: Trouble::NoAnswer,
                         retry_after: None,
@@ -175,6 +172,6 @@ fn request(job: &Job, options: DeleteOptions) -> Result<Request<Body>, Failure> 
     let uri = format!("{}/{}", jobs_path(Some(&job.namespace)), escape(&job.name));
     let request = Request::delete(uri)
         .header(header::CONTENT_TYPE, "application/json")
-        .header(header::ACCEPT, "application/json");
+        .header(header::ACCEPT, ACCEPT);
     build(request, Body::from(body))
 }

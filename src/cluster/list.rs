@@ -19,7 +19,6 @@ use super::{
 use crate::{
     clock,
     error::{Error, Exit},
-    intake::{Identity, Intake},
     job::Job,
     plan::{Snapshot, Source},
     selector::{LabelKey, Selector},
@@ -129,7 +128,6 @@ impl Cluster {
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<Snapshot, Trouble> {
         let mut first_came = None;
-        let mut intake = Intake::new(&query.labels, Identity::Required);
         let mut jobs: Vec<Job> = Vec::new();
         // Their hashes are enough: two that meet by chance only make the list start over.
         let hasher = RandomState::new();
@@ -151,8 +149,7 @@ impl Cluster {
             };
             // Not before: it may have been waited for.
             first_came.get_or_insert_with(clock::now);
-            let list = std::mem::take(&mut page.list);
-            let meta = list.metadata.unwrap_or_default();
+            let meta = std::mem::take(&mut page.meta);
             let version = meta.resource_version.unwrap_or_default();
             match &resource_version {
                 None => resource_version = Some(version),
@@ -164,14 +161,7 @@ impl Cluster {
                 }
             }
             let before = jobs.len();
-            for job in list.items {
-                let job = intake.take(job).map_err(|error| {
-                    Error::new(
-                        Exit::Failure,
-                        format!("cannot list Jobs: the server sent {error}"),
-                    )
-                })?;
-                let Some(job) = job else { continue };
+            for job in std::mem::take(&mut page.jobs) {
                 if !uids.insert(hasher.hash_one(&job.uid)) {
                     return Err(Trouble::StartOver("a Job is in it twice".to_owned()));
                 }
@@ -308,8 +298,8 @@ pub(super) fn build(request: http::request::Builder, body: Body) -> Result<Reque
     })
 }
 
-/// Read a list in the encoding that the server chose.
-pub(super) fn decode(answer: &Answer) -> Result<wire::JobList, wire::DecodeError> {
+/// Read a whole list in the encoding that the server chose.
+pub(super) fn decode(answer: &Answer) -> Result<wire::JobList<'_>, wire::DecodeError> {
     match answer.content_type().starts_with(wire::PROTOBUF) {
         true => wire::decode_protobuf(&answer.body),
         false => wire::decode_json(&answer.body),

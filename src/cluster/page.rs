@@ -1,9 +1,13 @@
 //! Pages on their way: the next one is asked for as soon as its token has arrived, while this one is still being read.
 //!
 //! The token stands before the items in a protobuf body. A page that was asked for early is used only if the page
-//! before it, once read as a whole, names the same token.
+//! before it, once read as a whole, names the same token. Jobs are taken in while the bytes come, so that no body is held
+//! whole; they count once the page has come to its end.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use http::StatusCode;
 use tokio::{
@@ -13,16 +17,18 @@ use tokio::{
 
 use super::{
     Cluster,
-    list::{Query, Trouble, decode},
-    request::{Failure, Look},
+    list::{Query, Trouble},
+    request::{Answer, Failure, Piece},
 };
 use crate::{
     error::{Error, Exit},
+    intake::{Identity, Intake, IntakeError},
+    job::Job,
     retry::{Backoff, Tries},
-    wire::{self, Early},
+    wire::{self, DecodeError, ListMeta, ListReader},
 };
 
-/// How many pages may be held at once, read or being read. Memory grows by a page with each.
+/// How many pages may be on their way at once: enough to keep the server busy while an answer travels.
 const PAGES_HELD: usize = 3;
 
 /// That a page has to wait before it is asked for again.
@@ -36,6 +42,7 @@ pub(super) struct Wait {
 pub(super) struct Pages {
     cluster: Cluster,
     query: Arc<Query>,
+    intake: Arc<Mutex<Intake>>,
     held: Arc<Semaphore>,
     waits: mpsc::UnboundedSender<Wait>,
 }
@@ -48,7 +55,8 @@ pub(super) struct Incoming {
 
 /// A page, and the one after it if that was asked for early.
 pub(super) struct Page {
-    pub(super) list: wire::JobList,
+    pub(super) meta: ListMeta,
+    pub(super) jobs: Vec<Job>,
     next: Option<Incoming>,
     _held: Option<OwnedSemaphorePermit>,
 }
@@ -67,6 +75,7 @@ impl Pages {
         let pages = Pages {
             cluster: cluster.clone(),
             query: Arc::new(query.clone()),
+            intake: Arc::new(Mutex::new(Intake::new(&query.labels, Identity::Required))),
             held: Arc::new(Semaphore::new(PAGES_HELD)),
             waits,
         };
@@ -94,9 +103,10 @@ impl Pages {
     async fn get(self, token: Option<String>) -> Result<Page, Trouble> {
         let held = Arc::clone(&self.held).acquire_owned().await.ok();
         let mut next = None;
-        let list = self.get_whole(token.as_deref(), &mut next).await?;
+        let (meta, jobs) = self.get_whole(token.as_deref(), &mut next).await?;
         Ok(Page {
-            list,
+            meta,
+            jobs,
             next,
             _held: held,
         })
@@ -107,27 +117,33 @@ impl Pages {
         &self,
         token: Option<&str>,
         next: &mut Option<Incoming>,
-    ) -> Result<wire::JobList, Trouble> {
+    ) -> Result<(ListMeta, Vec<Job>), Trouble> {
         let cluster = &self.cluster;
         let mut backoff = Backoff::new(Tries::for_list());
         loop {
-            let mut look =
-                |content_type: &str, body: &[u8]| match wire::early_token(content_type, body) {
-                    Early::NotYet => Look::More,
-                    Early::Never => Look::Enough,
-                    Early::Token(token) => {
-                        next.get_or_insert_with(|| self.ask(Some(token)));
-                        Look::Enough
-                    }
-                };
+            let mut reading = Reading::new(&self.intake);
+            let mut on_piece = |content_type: &str, piece: &[u8]| {
+                if !content_type.starts_with(wire::PROTOBUF) {
+                    return Piece::Kept;
+                }
+                reading.feed(piece);
+                if let Some(token) = reading.list.continue_token() {
+                    next.get_or_insert_with(|| self.ask(Some(token.to_owned())));
+                }
+                Piece::Taken
+            };
             let answer = match self.query.request(token) {
-                Ok(request) => cluster.call_and_look(request, &mut look).await,
+                Ok(request) => cluster.call_in_pieces(request, &mut on_piece).await,
                 Err(failure) => Err(failure),
             };
             let (why, retry_after, give_up) = match answer {
-                Ok(answer) if answer.status == StatusCode::OK => match decode(&answer) {
+                Ok(answer) if answer.status == StatusCode::OK => match reading.finish(&answer) {
                     Ok(page) => return Ok(page),
-                    Err(why) => {
+                    Err(Unusable::Job(error)) => {
+                        let message = format!("cannot list Jobs: the server sent {error}");
+                        return Err(Error::new(Exit::Failure, message).into());
+                    }
+                    Err(Unusable::Body(why)) => {
                         let server = &cluster.server;
                         let message = format!(
                             "cannot list Jobs: the answer of {server} cannot be read: {why}"
@@ -168,5 +184,73 @@ impl Incoming {
                 "cannot list Jobs: a page was lost on the way",
             )))
         })
+    }
+}
+
+/// The Jobs of a page while it is coming.
+struct Reading<'a> {
+    intake: &'a Mutex<Intake>,
+    list: ListReader,
+    jobs: Vec<Job>,
+    /// Why the page is of no use. What comes after that is passed over.
+    trouble: Option<Unusable>,
+}
+
+/// Why a page is of no use.
+enum Unusable {
+    /// It is damaged, and may not be when it comes again.
+    Body(DecodeError),
+    /// There is a Job in it that cannot be judged.
+    Job(IntakeError),
+}
+
+impl From<DecodeError> for Unusable {
+    fn from(error: DecodeError) -> Unusable {
+        Unusable::Body(error)
+    }
+}
+
+impl From<IntakeError> for Unusable {
+    fn from(error: IntakeError) -> Unusable {
+        Unusable::Job(error)
+    }
+}
+
+impl<'a> Reading<'a> {
+    fn new(intake: &'a Mutex<Intake>) -> Reading<'a> {
+        Reading {
+            intake,
+            list: ListReader::default(),
+            jobs: Vec::new(),
+            trouble: None,
+        }
+    }
+
+    fn feed(&mut self, piece: &[u8]) {
+        if self.trouble.is_none() {
+            let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
+            let jobs = &mut self.jobs;
+            let mut on_job = |job: wire::Job<'_>| {
+                jobs.extend(intake.take(job)?);
+                Ok(())
+            };
+            self.trouble = self.list.feed(piece, &mut on_job).err();
+        }
+    }
+
+    /// The page, now that the answer has come to its end. In JSON it has come as a whole.
+    fn finish(mut self, answer: &Answer) -> Result<(ListMeta, Vec<Job>), Unusable> {
+        if !answer.content_type().starts_with(wire::PROTOBUF) {
+            let list = wire::decode_json(&answer.body)?;
+            let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
+            for job in list.items {
+                self.jobs.extend(intake.take(job)?);
+            }
+            return Ok((list.metadata, self.jobs));
+        }
+        match self.trouble {
+            Some(trouble) => Err(trouble),
+            None => Ok((self.list.finish()?, self.jobs)),
+        }
     }
 }

@@ -28,13 +28,13 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-/// Whether there is more to be seen in an answer that is coming.
+/// What has become of a piece of an answer's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
-    /// Show what has come as more comes.
-    More,
-    /// Everything has been seen.
-    Enough,
+pub enum Piece {
+    /// It has been read, and is not needed any more.
+    Taken,
+    /// It is to become part of the answer's body.
+    Kept,
 }
 
 impl Answer {
@@ -212,17 +212,17 @@ impl Cluster {
     /// # Errors
     /// If no whole answer came. Any HTTP status is an answer.
     pub async fn call(&self, request: Request<Body>) -> Result<Answer, Failure> {
-        self.call_and_look(request, &mut |_, _| Look::Enough).await
+        self.call_in_pieces(request, &mut |_, _| Piece::Kept).await
     }
 
-    /// As [`Cluster::call`], and show what has come of a successful answer, with its Content-Type, while it is coming.
+    /// As [`Cluster::call`], but give each piece of a successful answer, with its Content-Type, to `on_piece` as it comes.
     ///
     /// # Errors
     /// As [`Cluster::call`].
-    pub async fn call_and_look(
+    pub async fn call_in_pieces(
         &self,
         request: Request<Body>,
-        look: &mut (dyn FnMut(&str, &[u8]) -> Look + Send),
+        on_piece: &mut (dyn FnMut(&str, &[u8]) -> Piece + Send),
     ) -> Result<Answer, Failure> {
         let exchange = async {
             let response = self.client.send(request).await.map_err(|e| failure(&e))?;
@@ -234,13 +234,15 @@ impl Cluster {
                 body: Bytes::new(),
             };
             let mut body = Vec::new();
-            let mut looking = answer.status == StatusCode::OK;
             while let Some(frame) = stream.frame().await {
                 let Ok(data) = frame.map_err(|e| failure(&e))?.into_data() else {
                     continue;
                 };
-                body.extend_from_slice(&data);
-                looking = looking && look(answer.content_type(), &body) == Look::More;
+                let is_taken = answer.status == StatusCode::OK
+                    && on_piece(answer.content_type(), &data) == Piece::Taken;
+                if !is_taken {
+                    body.extend_from_slice(&data);
+                }
             }
             answer.body = body.into();
             Ok(answer)

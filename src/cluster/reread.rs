@@ -74,16 +74,14 @@ impl Cluster {
     }
 }
 
-fn reread(found: Option<wire::Job>, query: &Query) -> Result<Reread, Attempt> {
+fn reread(found: Option<wire::Job<'_>>, query: &Query) -> Result<Reread, Attempt> {
     let Some(found) = found else {
         return Ok(Reread::Absent);
     };
     let labels = found.metadata.as_ref().map(|meta| &meta.labels);
-    let selected = query.selector.matches(|key| {
-        labels
-            .and_then(|labels| labels.get(key))
-            .map(String::as_str)
-    });
+    let selected = query
+        .selector
+        .matches(|key| labels.and_then(|labels| labels.get(key)));
     match Intake::new(&query.labels, Identity::Required).take(found) {
         Ok(Some(job)) if selected => Ok(Reread::Found(job)),
         Ok(_) => Ok(Reread::NotSelected),

@@ -5,7 +5,10 @@ use bytes::Bytes;
 use kubectl_jobclean::{
     intake::{Identity, Intake, IntakeError},
     job::Job,
-    wire::{self, DecodeError, JobList, decode_json, decode_protobuf, decode_status},
+    wire::{
+        self, DecodeError, JobList, ListMeta, ListReader, Text, decode_json, decode_protobuf,
+        decode_status,
+    },
 };
 use proptest::{
     collection::{btree_map, vec},
@@ -119,11 +122,13 @@ fn seconds(text: &str) -> Option<wire::Time> {
 }
 
 /// [`full_job`] as it is to be read.
-fn full_job_read() -> wire::Job {
-    let text = |text: &str| Some(text.to_owned());
-    let map = |entries: &[(&str, &str)]| {
-        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
-        entries.iter().map(owned).collect()
+fn full_job_read() -> wire::Job<'static> {
+    let text = |text: &'static str| Some(Text(text.into()));
+    let map = |entries: &[(&'static str, &'static str)]| {
+        let entry = |(key, value): &(&'static str, &'static str)| {
+            (Text((*key).into()), Text((*value).into()))
+        };
+        wire::Map(entries.iter().map(entry).collect())
     };
     wire::Job {
         metadata: Some(wire::ObjectMeta {
@@ -133,7 +138,7 @@ fn full_job_read() -> wire::Job {
             resource_version: text("4700"),
             creation_timestamp: seconds("2026-11-23T10:00:00Z"),
             deletion_timestamp: seconds("2026-11-23T11:00:00Z"),
-            labels: map(&[(LABEL, "ledger"), ("empty", "")]),
+            labels: map(&[("empty", ""), (LABEL, "ledger")]),
             annotations: map(&[("jobclean/keep", "true"), ("note", "größer ✓")]),
             owner_references: vec![
                 wire::OwnerReference {
@@ -167,7 +172,7 @@ fn full_job_read() -> wire::Job {
     }
 }
 
-fn taken_in(list: JobList) -> Result<Vec<Option<Job>>, IntakeError> {
+fn taken_in(list: JobList<'_>) -> Result<Vec<Option<Job>>, IntakeError> {
     let mut intake = Intake::new(&[label(LABEL)], Identity::Required);
     list.items.into_iter().map(|job| intake.take(job)).collect()
 }
@@ -176,20 +181,15 @@ fn taken_in(list: JobList) -> Result<Vec<Option<Job>>, IntakeError> {
 fn both_encodings_of_a_full_object_are_read_alike_and_right() {
     let list = job_list(&[full_job(), full_job()]);
     let expected = JobList {
-        metadata: Some(wire::ListMeta {
+        metadata: ListMeta {
             resource_version: Some("4711".to_owned()),
             continue_token: Some("next".to_owned()),
-        }),
+        },
         items: vec![full_job_read(), full_job_read()],
     };
-    assert_eq!(
-        decode_json(list.to_string().as_bytes()).expect("JSON"),
-        expected
-    );
-    assert_eq!(
-        decode_protobuf(&protobuf(&list)).expect("protobuf"),
-        expected
-    );
+    let (json, protobuf) = both_bodies(&list);
+    assert_eq!(decode_json(&json).expect("JSON"), expected);
+    assert_eq!(decode_protobuf(&protobuf).expect("protobuf"), expected);
 }
 
 #[test]
@@ -197,9 +197,10 @@ fn an_empty_list_is_a_list() {
     let list = json!({
         "apiVersion": "batch/v1", "kind": "JobList", "metadata": {"resourceVersion": "1"}, "items": [],
     });
-    let json = decode_json(list.to_string().as_bytes()).expect("JSON");
+    let (json, protobuf) = both_bodies(&list);
+    let json = decode_json(&json).expect("JSON");
     assert_eq!(json.items, []);
-    assert_eq!(decode_protobuf(&protobuf(&list)).expect("protobuf"), json);
+    assert_eq!(decode_protobuf(&protobuf).expect("protobuf"), json);
     // Go writes a nil slice as null.
     let null = list.to_string().replace("[]", "null");
     assert_eq!(decode_json(null.as_bytes()).expect("JSON"), json);
@@ -250,8 +251,8 @@ fn another_kind_is_named() {
     ] {
         let mut list = job_list(&[full_job()]);
         list["kind"] = kind.into();
-        let json = decode_json(list.to_string().as_bytes());
-        for result in [decode_protobuf(&protobuf(&list)), json] {
+        let (json, protobuf) = both_bodies(&list);
+        for result in [decode_protobuf(&protobuf), decode_json(&json)] {
             let error = result.expect_err(kind).to_string();
             assert_eq!(error, format!("it holds a {told}, not a JobList"));
         }
@@ -270,21 +271,22 @@ fn a_time_that_is_not_set_is_no_time() {
     let mut job = full_job();
     job["metadata"]["creationTimestamp"] = Value::Null;
     let unborn = job_list(&[job]);
-    for list in both(&unborn) {
+    let (json, protobuf) = both_bodies(&unborn);
+    for list in [decode_json(&json), decode_protobuf(&protobuf)] {
+        let list = list.expect("a list");
         let error = taken_in(list).expect_err("nobody can say how old it is");
         assert!(matches!(error, IntakeError::NoCreation(_)), "{error}");
     }
     let mut job = full_job();
     job["metadata"]["deletionTimestamp"] = Value::Null;
-    let [json, protobuf] = both(&job_list(&[job]));
+    let (json, protobuf) = both_bodies(&job_list(&[job]));
+    let json = decode_json(&json).expect("JSON");
+    let protobuf = decode_protobuf(&protobuf).expect("protobuf");
     assert_eq!(taken_in(json), taken_in(protobuf));
 }
 
-fn both(list: &Value) -> [JobList; 2] {
-    [
-        decode_json(list.to_string().as_bytes()).expect("JSON"),
-        decode_protobuf(&protobuf(list)).expect("protobuf"),
-    ]
+fn both_bodies(list: &Value) -> (Vec<u8>, Bytes) {
+    (list.to_string().into_bytes(), protobuf(list))
 }
 
 #[test]
@@ -384,21 +386,102 @@ fn any_wire_job() -> BoxedStrategy<Value> {
     ])
 }
 
+/// What a body comes to when it is fed in pieces that end at these places.
+fn in_pieces(body: &[u8], ends: &[usize]) -> Result<(ListMeta, Vec<String>), DecodeError> {
+    let mut reader = ListReader::default();
+    let mut jobs = Vec::new();
+    let mut begin = 0;
+    for end in ends.iter().copied().chain([body.len()]) {
+        let mut on_job = |job: wire::Job<'_>| {
+            jobs.push(format!("{job:?}"));
+            Ok(())
+        };
+        reader.feed::<DecodeError>(&body[begin..end], &mut on_job)?;
+        begin = end;
+    }
+    Ok((reader.finish()?, jobs))
+}
+
+/// What it comes to when it is read as a whole.
+fn at_once(body: &[u8]) -> Result<(ListMeta, Vec<String>), DecodeError> {
+    let list = decode_protobuf(body)?;
+    let jobs = list.items.iter().map(|job| format!("{job:?}")).collect();
+    Ok((list.metadata, jobs))
+}
+
+#[test]
+fn wherever_a_body_is_parted_it_reads_the_same() {
+    let body = protobuf(&job_list(&[full_job(), full_job()]));
+    let whole = at_once(&body).expect("a list");
+    assert_eq!(whole.1.len(), 2);
+    for at in 0..=body.len() {
+        assert_eq!(in_pieces(&body, &[at]).expect("a list"), whole, "{at}");
+    }
+    let every: Vec<usize> = (0..body.len()).collect();
+    assert_eq!(in_pieces(&body, &every).expect("a list"), whole);
+}
+
+#[test]
+fn a_body_that_comes_in_pieces_and_ends_early_is_no_list() {
+    let body = protobuf(&job_list(&[full_job(), full_job()]));
+    let whole = at_once(&body).expect("a list");
+    for end in 0..body.len() {
+        match in_pieces(&body[..end], &[end / 2]) {
+            // Only the envelope's last fields are missing, which are of no use.
+            Ok(read) => assert_eq!(read, whole, "{end}"),
+            Err(error) => assert!(!error.to_string().is_empty()),
+        }
+    }
+    // Nor is one whose last Job claims more than the list has.
+    let longer = [&body[..], &[0]].concat();
+    in_pieces(&longer, &[]).expect_err("a stray byte after the end");
+}
+
+#[test]
+fn the_token_is_known_before_the_first_job_has_come() {
+    let body = protobuf(&job_list(&[full_job()]));
+    let mut reader = ListReader::default();
+    let early = body.len() / 2;
+    let mut on_job = |_: wire::Job<'_>| -> Result<(), DecodeError> { panic!("it is not whole") };
+    reader
+        .feed(&body[..early], &mut on_job)
+        .expect("a beginning");
+    assert_eq!(reader.continue_token(), Some("next"));
+}
+
 proptest! {
     #![proptest_config(Config { cases: 256, failure_persistence: None, ..Config::default() })]
 
     #[test]
     fn any_object_is_read_alike_from_both_encodings(items in vec(any_wire_job(), 0..4)) {
-        let [json, protobuf] = both(&job_list(&items));
+        let (json, protobuf) = both_bodies(&job_list(&items));
+        let json = decode_json(&json).expect("JSON");
+        let protobuf = decode_protobuf(&protobuf).expect("protobuf");
         prop_assert_eq!(json.items.len(), items.len());
         prop_assert_eq!(json, protobuf);
     }
 
     #[test]
+    fn a_damaged_body_reads_the_same_in_pieces(
+        at in any::<Index>(), byte in any::<u8>(), ends in vec(any::<Index>(), 0..4),
+    ) {
+        let mut body = protobuf(&job_list(&[full_job(), full_job()])).to_vec();
+        let at = at.index(body.len());
+        body[at] = byte;
+        let mut ends: Vec<usize> = ends.iter().map(|end| end.index(body.len())).collect();
+        ends.sort_unstable();
+        match in_pieces(&body, &ends) {
+            Ok(read) => prop_assert_eq!(read, at_once(&body).expect("a list")),
+            // In pieces it is stricter: no field but texts and messages, the kind first, one list.
+            Err(error) => prop_assert!(!error.to_string().is_empty()),
+        }
+    }
+
+    #[test]
     fn garbage_never_panics(body in vec(any::<u8>(), 0..64)) {
         let marked = [b"k8s\0".as_slice(), &body].concat();
-        let _ = decode_protobuf(&marked.into());
-        let _ = decode_status(&Bytes::from(body.clone()));
+        let _ = decode_protobuf(&marked);
+        let _ = decode_status(&body);
         let _ = decode_json(&body);
     }
 
@@ -407,7 +490,7 @@ proptest! {
         let mut body = protobuf(&job_list(&[full_job(), full_job()])).to_vec();
         let at = at.index(body.len());
         body[at] = byte;
-        if let Ok(list) = decode_protobuf(&body.into()) {
+        if let Ok(list) = decode_protobuf(&body) {
             let _ = taken_in(list);
         }
     }
