@@ -62,6 +62,24 @@ pub struct Job<'a> {
     pub status: Option<JobStatus<'a>>,
 }
 
+/// A Job that may say itself what it is, as it does in a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Item<'a> {
+    /// The group and version.
+    #[serde(borrow)]
+    pub api_version: Option<Text<'a>>,
+    /// The kind.
+    #[serde(borrow)]
+    pub kind: Option<Text<'a>>,
+    /// Who it is.
+    #[serde(borrow)]
+    pub metadata: Option<ObjectMeta<'a>>,
+    /// How far it has come.
+    #[serde(borrow)]
+    pub status: Option<JobStatus<'a>>,
+}
+
 /// `metadata` of an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]

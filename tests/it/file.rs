@@ -155,6 +155,81 @@ fn what_else_a_file_holds_is_said() {
     }
 }
 
+/// Far more than is held at a time, so that Jobs lie across the seams.
+#[test]
+fn a_long_list_is_read_to_its_end() {
+    let files = Files::new();
+    let items: Vec<Value> = (0..1500)
+        .map(|number| {
+            let mut job = job(&format!("sync-{number}"), 1);
+            job["metadata"]["annotations"] = json!({"note": "é\"\\ ".repeat(number % 97)});
+            job
+        })
+        .collect();
+    // As kubectl writes it: what it is a list of stands after the items.
+    let list = json!({"apiVersion": "v1", "items": items, "kind": "List"});
+    let text = serde_json::to_string_pretty(&list).unwrap();
+    assert!(text.len() > 3 * 256 * 1024, "{}", text.len());
+    let file = files.write("long", &text);
+    let document = from_file(&file, &["-o", "json"]).exits(0).json();
+    assert_eq!(document["summary"]["jobs"], 1500);
+    // A fault is found where it is.
+    let at = text.rfind("\"kind\": \"Job\"").unwrap();
+    let broken = format!("{}? {}", &text[..at], &text[at..]);
+    let line = 1 + text[..at].matches('\n').count();
+    let file = files.write("broken", &broken);
+    let place = format!(
+        "line {line} column {}",
+        1 + at - text[..at].rfind('\n').unwrap() - 1
+    );
+    from_file(&file, &[]).fails_clearly(&[arg(&file), "not valid JSON", &place]);
+    let file = files.write("short", &text[..text.len() - 20]);
+    from_file(&file, &[]).fails_clearly(&[arg(&file), "not valid JSON"]);
+}
+
+/// Items say what they are in a List, and need not in a JobList.
+#[test]
+fn a_list_decides_what_its_items_are() {
+    let files = Files::new();
+    let items = json!([
+        without_kind(job("sync-1", 1)),
+        without_kind(job("sync-2", 2))
+    ]);
+    let file = |list: Value| files.write("list", &list.to_string());
+    let jobs = json!({"apiVersion": "batch/v1", "items": items, "kind": "JobList"});
+    assert_eq!(plan(&file(jobs), &[]), BOTH);
+    let list = json!({"apiVersion": "v1", "items": items, "kind": "List"});
+    from_file(&file(list), &[]).fails_clearly(&["apiVersion and kind"]);
+    // What is no Job at all is no fault in a list of something else.
+    let odd = json!([{"metadata": {"creationTimestamp": 7}, "status": "fine"}]);
+    let pods = json!({"apiVersion": "v1", "items": odd, "kind": "PodList"});
+    from_file(&file(pods), &[]).fails_clearly(&["1 PodList"]);
+    let jobs = json!({"apiVersion": "batch/v1", "items": odd, "kind": "JobList"});
+    from_file(&file(jobs), &[]).fails_clearly(&["not as Kubernetes writes it"]);
+    let odd = json!({"apiVersion": "example.com/v1", "kind": "Odd", "status": "fine"});
+    let list = json!({"apiVersion": "v1", "items": [odd, job("sync-1", 1)], "kind": "List"});
+    from_file(&file(list), &[])
+        .exits(0)
+        .complains(&["1 Odd (example.com/v1)"]);
+}
+
+#[test]
+fn documents_in_json_and_yaml_follow_each_other() {
+    let files = Files::new();
+    let (one, two) = (job("sync-1", 1), job("sync-2", 2));
+    let yaml = serde_saphyr::to_string(&two).unwrap();
+    for text in [
+        format!("{one}{two}"),
+        format!("\u{feff}{one}\n---\n{two}\n---\n"),
+        format!("---\n{one}\n---\n# the second\n{yaml}"),
+    ] {
+        let file = files.write("documents", &text);
+        assert_eq!(plan(&file, &[]), BOTH, "{text}");
+    }
+    let file = files.write("stray", &format!("{one} and more"));
+    from_file(&file, &[]).fails_clearly(&["not valid JSON"]);
+}
+
 /// As from `kubectl get jobs,pods -o json`: the Jobs are planned, and what was left out is named.
 #[test]
 fn jobs_among_other_things_are_planned() {
