@@ -5,11 +5,11 @@ use std::{borrow::Cow, collections::BTreeMap, mem};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Contents, FileError, Head, Wanted, stream::Found};
+use super::{Contents, FileError, Head, Wanted, stream::Misfit};
 use crate::{
     intake::{Identity, Intake},
     job::Job,
-    wire::{self, Text},
+    wire::{self, Item, Text},
 };
 
 /// Gathers the Jobs of a file, document by document.
@@ -72,16 +72,19 @@ impl<'a> Collector<'a> {
     }
 
     /// Take an item of a list for a Job, unless it says to be something else.
-    pub(super) fn item(&mut self, found: Found<'_>) {
+    pub(super) fn item(&mut self, found: Result<Item<'_>, Misfit>) {
         let (kind, job) = match found {
-            Found::Item(item) => (
+            Ok(item) => (
                 Kind::new(item.api_version.as_deref(), item.kind.as_deref()),
                 Ok(wire::Job {
                     metadata: item.metadata,
                     status: item.status,
                 }),
             ),
-            Found::Misfit(meta, why) => (
+            Err(Misfit {
+                type_meta: meta,
+                why,
+            }) => (
                 Kind::new(meta.api_version.as_deref(), meta.kind.as_deref()),
                 Err(why),
             ),

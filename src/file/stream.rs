@@ -11,12 +11,12 @@ use crate::wire::{Item, TypeMeta};
 /// So many bytes are asked for at a time. What is held is this much, or the longest value that is looked at as a whole.
 const CHUNK: usize = 256 * 1024;
 
-/// An item of a list.
-pub(super) enum Found<'t> {
-    /// It looks like a Job, or is at least not unlike one.
-    Item(Item<'t>),
-    /// It is not as a Job is, for this reason; it says to be of this kind.
-    Misfit(TypeMeta, FileError),
+/// An item of a list that is not as a Job is.
+pub(super) struct Misfit {
+    /// What it says to be.
+    pub(super) type_meta: TypeMeta,
+    /// Why it is no Job.
+    pub(super) why: FileError,
 }
 
 /// A stream of JSON, and how far it has been read.
@@ -133,11 +133,14 @@ impl<R: Read> Stream<R> {
     }
 
     /// Read an item of a list, which may borrow from the text, and give it to `take`.
-    pub(super) fn item(&mut self, take: &mut dyn FnMut(Found<'_>)) -> Result<(), FileError> {
-        let misfit = loop {
+    pub(super) fn item(
+        &mut self,
+        take: &mut dyn FnMut(Result<Item<'_>, Misfit>),
+    ) -> Result<(), FileError> {
+        let why = loop {
             match parse::<Item<'_>>(self.rest(), self.has_ended) {
                 Some((Ok(item), used)) => {
-                    take(Found::Item(item));
+                    take(Ok(item));
                     self.at += used;
                     return Ok(());
                 }
@@ -149,7 +152,7 @@ impl<R: Read> Stream<R> {
         // It may be of another kind, which has other members by the same names.
         let whole: Box<RawValue> = self.value()?;
         let type_meta = serde_json::from_str(whole.get()).unwrap_or_default();
-        take(Found::Misfit(type_meta, misfit));
+        take(Err(Misfit { type_meta, why }));
         Ok(())
     }
 

@@ -113,7 +113,7 @@ impl ListReader {
         if self.place == Place::List(0) {
             self.place = Place::After;
         }
-        let Some((key, length, begun)) = open(bytes).map_err(DecodeError::from)? else {
+        let Some(Opened { key, length, begun }) = open(bytes).map_err(DecodeError::from)? else {
             return Ok(None);
         };
         if (self.place, key) == (Place::Before, RAW) {
@@ -152,14 +152,25 @@ impl ListReader {
     }
 }
 
-/// The key and length of a field and what has come after them; `None` if these have not come whole.
-fn open(bytes: &[u8]) -> Result<Option<(u64, u64, &[u8])>, Damage> {
+/// A field of which the key and length have come, and the beginning of what comes after them.
+struct Opened<'a> {
+    key: u64,
+    length: u64,
+    begun: &'a [u8],
+}
+
+/// Open a field; `None` if its key and length have not come whole.
+fn open(bytes: &[u8]) -> Result<Option<Opened<'_>>, Damage> {
     let mut fields = Fields(bytes);
     let opened = fields.varint().and_then(|key| Ok((key, fields.varint()?)));
     match opened {
         // Neither the envelope nor a list has fields of any other type.
         Ok((key, _)) if key & 7 != 2 || key >> 3 == 0 => Err(Damage::Key),
-        Ok((key, length)) => Ok(Some((key, length, fields.0))),
+        Ok((key, length)) => Ok(Some(Opened {
+            key,
+            length,
+            begun: fields.0,
+        })),
         Err(Damage::CutShort) => Ok(None),
         Err(damage) => Err(damage),
     }
