@@ -3,7 +3,7 @@
 //! A question may stand for an hour, and a conflict may tell that a Job was touched a moment ago. Then what was shown
 //! is held against what is there now. Nothing ever joins a plan that a person has approved; it can only lose Jobs.
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::collections::HashMap;
 
 use crate::{
     compact::Uid,
@@ -23,8 +23,6 @@ pub struct Approved {
     fresh: Option<Plan>,
     /// One for each of [`Plan::purges`], in its order.
     targets: Vec<Target>,
-    /// Group and place of each Job of the later reading, or of the plan.
-    places: OnceLock<HashMap<Uid, (usize, usize)>>,
 }
 
 /// What is to be done about a Job that was to be purged.
@@ -37,7 +35,7 @@ pub enum Target {
     /// Read it again, since it was not among the others any more: it may be gone, or relabelled.
     Reread,
     /// Nothing: it is settled already.
-    Settled(Outcome),
+    Settled(Box<Outcome>),
 }
 
 /// What is to be done about a Job that has been read again.
@@ -69,7 +67,6 @@ impl Approved {
             policy,
             fresh: None,
             targets,
-            places: OnceLock::new(),
         }
     }
 
@@ -102,7 +99,6 @@ impl Approved {
             policy,
             fresh: Some(fresh),
             targets,
-            places: OnceLock::new(),
         }
     }
 
@@ -138,7 +134,7 @@ impl Approved {
             return left_alone(Change::Relabelled);
         }
         let basis = self.fresh.as_ref().unwrap_or(&self.plan);
-        let Some((group, place)) = self.place_of(basis, job) else {
+        let Some((group, place)) = place_of(basis, job) else {
             return left_alone(Change::Relabelled);
         };
         if !differs(&group.jobs[place].job, &found) && group.jobs[place].verdict.is_purge() {
@@ -163,23 +159,16 @@ impl Approved {
             Verdict::Skip(reasons) => left_alone(Change::NowKept(reasons)),
         }
     }
+}
 
-    /// Where a Job stands, found by an index that is made when it is first needed.
-    fn place_of<'a>(&self, basis: &'a Plan, job: &Job) -> Option<(&'a PlannedGroup, usize)> {
-        let places = self.places.get_or_init(|| {
-            let all = basis
-                .groups
-                .iter()
-                .enumerate()
-                .flat_map(|(group, planned)| {
-                    let jobs = planned.jobs.iter().enumerate();
-                    jobs.map(move |(place, planned)| (planned.job.uid.clone(), (group, place)))
-                });
-            all.collect()
-        });
-        let (group, place) = *places.get(&job.uid)?;
-        Some((&basis.groups[group], place))
-    }
+/// Where a Job stands in a plan.
+fn place_of<'a>(plan: &'a Plan, job: &Job) -> Option<(&'a PlannedGroup, usize)> {
+    let group = plan.group_of(job)?;
+    let place = group
+        .jobs
+        .iter()
+        .position(|planned| planned.job.uid == job.uid)?;
+    Some((group, place))
 }
 
 fn left_alone(change: Change) -> Rejudged {
@@ -187,7 +176,7 @@ fn left_alone(change: Change) -> Rejudged {
 }
 
 fn changed(change: Change) -> Target {
-    Target::Settled(Outcome::Changed(change))
+    Target::Settled(Box::new(Outcome::Changed(change)))
 }
 
 fn stays(group: &PlannedGroup, uid: &Uid) -> bool {
@@ -205,7 +194,7 @@ fn recheck(job: &Job, now: Option<&PlannedGroup>, keeper_gone: bool) -> Target {
     match same.verdict {
         // Names do not change: somebody has edited a saved plan.
         _ if same.job.name != job.name => changed(Change::Replaced),
-        _ if same.job.deletion == Deletion::Requested => Target::Settled(Outcome::Gone),
+        _ if same.job.deletion == Deletion::Requested => Target::Settled(Box::new(Outcome::Gone)),
         Verdict::Skip(reasons) => changed(Change::NowKept(reasons)),
         Verdict::Purge if keeper_gone => changed(Change::KeeperGone),
         Verdict::Purge if same.job.resource_version == job.resource_version => Target::AsPlanned,

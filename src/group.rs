@@ -36,38 +36,54 @@ pub struct Group {
     pub jobs: Vec<Job>,
 }
 
-/// Part Jobs into groups, ordered by namespace, then label values (then family); Jobs within a group newest first.
-pub fn group(mut jobs: Vec<Job>, mixed: MixedGroups) -> Vec<Group> {
-    let family = |job: &Job| (mixed == MixedGroups::Split).then(|| Box::<str>::from(job.family()));
-    let same_group = |a: &Job, b: &Job| by_key(a, b).is_eq() && by_family(a, b, mixed).is_eq();
+/// Part Jobs into groups, Jobs within a group newest first.
+///
+/// The groups come from the last to the first in the order of namespace, then label values (then family). Each is taken
+/// off the end of the Jobs and the room that it had is given back on the way: there may be a million.
+pub fn group(mut jobs: Vec<Job>, mixed: MixedGroups) -> Groups {
     jobs.sort_unstable_by(|a, b| {
         by_key(a, b)
             .then_with(|| by_family(a, b, mixed))
             .then_with(|| Job::newest_first(a, b))
     });
-    // From the end, so that what has been parted off is given back on the way: there may be a million.
-    let mut groups = Vec::new();
-    while let Some(last) = jobs.last() {
+    Groups { jobs, mixed }
+}
+
+/// See [`group`].
+#[derive(Debug)]
+pub struct Groups {
+    /// Those that are in no group yet, in order.
+    jobs: Vec<Job>,
+    mixed: MixedGroups,
+}
+
+impl Iterator for Groups {
+    type Item = Group;
+
+    fn next(&mut self) -> Option<Group> {
+        let (jobs, mixed) = (&mut self.jobs, self.mixed);
+        let last = jobs.last()?;
+        let same_group =
+            |job: &Job| by_key(job, last).is_eq() && by_family(job, last, mixed).is_eq();
         let key = GroupKey {
             namespace: Arc::clone(&last.namespace),
             values: Arc::clone(&last.label_values),
         };
-        let family = family(last);
+        let family = (mixed == MixedGroups::Split).then(|| last.family().into());
         let start = jobs
             .iter()
-            .rposition(|job| !same_group(job, last))
+            .rposition(|job| !same_group(job))
             .map_or(0, |at| at + 1);
-        groups.push(Group {
+        let group = Group {
             key,
             family,
             jobs: jobs.split_off(start),
-        });
-        if jobs.len() < jobs.capacity() / 2 {
+        };
+        if jobs.len() < jobs.capacity() / 8 * 7 {
             jobs.shrink_to_fit();
         }
+        Some(group)
     }
-    groups.reverse();
-    groups
 }
 
 /// Equal namespaces and values are mostly the same piece of memory.

@@ -1,6 +1,6 @@
 //! The plan: every group judged, counted and ready to be shown or carried out.
 
-use std::num::NonZeroUsize;
+use std::{cmp::Ordering, num::NonZeroUsize};
 
 use jiff::Timestamp;
 
@@ -140,8 +140,7 @@ impl Plan {
             warnings.push(Warning::NothingFound);
         }
         warnings.extend(created_in_future(&snapshot.jobs, now));
-        let groups: Vec<PlannedGroup> = group::group(snapshot.jobs, policy.mixed_groups)
-            .into_iter()
+        let mut groups: Vec<PlannedGroup> = group::group(snapshot.jobs, policy.mixed_groups)
             .map(|group| {
                 let verdicts = policy.judge(&group, now);
                 PlannedGroup {
@@ -156,6 +155,7 @@ impl Plan {
                 }
             })
             .collect();
+        groups.reverse();
         warnings.extend(group_warnings(&groups, policy.mixed_groups));
         Plan {
             source: snapshot.source,
@@ -185,6 +185,19 @@ impl Plan {
                 }
             },
         )
+    }
+
+    /// The group that a Job belongs to by its namespace, label values and, where groups were split by it, family.
+    pub fn group_of(&self, job: &Job) -> Option<&PlannedGroup> {
+        let at = self.groups.binary_search_by(|group| {
+            let by_key =
+                (&group.key.namespace, &group.key.values).cmp(&(&job.namespace, &job.label_values));
+            by_key.then_with(|| match &group.family {
+                Some(family) => (**family).cmp(job.family()),
+                None => Ordering::Equal,
+            })
+        });
+        self.groups.get(at.ok()?)
     }
 
     /// The Jobs to delete, in the order of the plan.

@@ -4,8 +4,28 @@ use std::io::{self, Write};
 
 use comfy_table::{Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width};
 
+use unicode_width::UnicodeWidthStr;
+
 use super::{Colour, Headers, Style, View, age, table, words};
-use crate::text::harmless;
+use crate::{
+    plan::{Plan, PlannedGroup, PlannedJob},
+    text::harmless,
+};
+
+const HEADERS: [&str; 7] = [
+    "NAMESPACE",
+    "GROUP",
+    "JOBS",
+    "SKIP",
+    "PURGE",
+    "NEWEST",
+    "OLDEST",
+];
+const GROUP: usize = 1;
+const PURGE: usize = 4;
+const GAP: u16 = 2;
+/// So many rows are laid out at a time: each takes far more room than what it shows.
+const ROWS: usize = 256;
 
 /// Write the plan or report.
 ///
@@ -13,84 +33,104 @@ use crate::text::harmless;
 /// If the writer fails.
 pub fn write(out: &mut dyn Write, view: View, style: Style) -> io::Result<()> {
     let plan = view.plan();
-    let mut rows = Table::new();
-    rows.load_style(comfy_table::presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
-    match style.colour {
-        Colour::On => rows.enforce_styling(),
-        Colour::Off => rows.force_no_tty(),
-    };
+    let widths = widths(plan, style);
     if style.headers == Headers::Show && !plan.groups.is_empty() {
-        rows.set_header([
-            "NAMESPACE",
-            "GROUP",
-            "JOBS",
-            "SKIP",
-            "PURGE",
-            "NEWEST",
-            "OLDEST",
-        ]);
+        write_table(out, [HEADERS.map(Cell::new)], &widths, style)?;
     }
-    for group in &plan.groups {
-        let mut labels = harmless(&words::group_labels(&plan.labels, &group.key)).into_owned();
-        if let Some(family) = &group.family {
-            labels += &format!(" (family {})", harmless(family));
-        }
-        let purge = group.purge_count();
-        let mut purge_cell = Cell::new(purge);
-        if purge > 0 && style.colour == Colour::On {
-            purge_cell = purge_cell.fg(Color::Red);
-        }
-        let age = |job: Option<&crate::plan::PlannedJob>| {
-            Cell::new(job.map_or_else(String::new, |planned| {
-                age::human(
-                    plan.taken_at
-                        .duration_since(planned.job.created.timestamp()),
-                )
-            }))
-        };
-        rows.add_row(vec![
-            Cell::new(harmless(&group.key.namespace)),
-            Cell::new(labels),
-            Cell::new(group.jobs.len()),
-            Cell::new(group.jobs.len() - purge),
-            purge_cell,
-            age(group.jobs.first()),
-            age(group.jobs.last()),
-        ]);
+    for groups in plan.groups.chunks(ROWS) {
+        let rows = groups.iter().map(|group| {
+            let mut row = texts(plan, group).map(Cell::new);
+            if group.purge_count() > 0 && style.colour == Colour::On {
+                row[PURGE] = row[PURGE].clone().fg(Color::Red);
+            }
+            row
+        });
+        write_table(out, rows, &widths, style)?;
     }
-    fit(&mut rows, style.width);
-    if rows.row_count() > 0 {
-        for line in rows.lines() {
-            writeln!(out, "{}", line.trim_end())?;
-        }
+    if !plan.groups.is_empty() {
         writeln!(out)?;
     }
     table::write_totals(out, view)
 }
 
-/// Counts to the right; only the group's name may be broken to fit the terminal.
-fn fit(rows: &mut Table, width: Option<u16>) {
-    const GROUP: usize = 1;
-    const GAP: u16 = 2;
-    let widths = rows.column_max_content_widths();
-    let line: u16 = widths.iter().fold(0, |sum, width| {
+/// What a group's row shows.
+fn texts(plan: &Plan, group: &PlannedGroup) -> [String; HEADERS.len()] {
+    let mut labels = harmless(&words::group_labels(&plan.labels, &group.key)).into_owned();
+    if let Some(family) = &group.family {
+        labels += &format!(" (family {})", harmless(family));
+    }
+    let purge = group.purge_count();
+    let age = |job: Option<&PlannedJob>| {
+        job.map_or_else(String::new, |planned| {
+            age::human(
+                plan.taken_at
+                    .duration_since(planned.job.created.timestamp()),
+            )
+        })
+    };
+    [
+        harmless(&group.key.namespace).into_owned(),
+        labels,
+        group.jobs.len().to_string(),
+        (group.jobs.len() - purge).to_string(),
+        purge.to_string(),
+        age(group.jobs.first()),
+        age(group.jobs.last()),
+    ]
+}
+
+/// The columns' widths. Only the group's name may be broken to fit the terminal.
+fn widths(plan: &Plan, style: Style) -> [u16; HEADERS.len()] {
+    let mut widths = match style.headers {
+        Headers::Show => HEADERS.map(|header| header.len() as u16),
+        Headers::Hide => [0; HEADERS.len()],
+    };
+    for group in &plan.groups {
+        for (width, text) in widths.iter_mut().zip(texts(plan, group)) {
+            *width = (*width).max(u16::try_from(text.width()).unwrap_or(u16::MAX));
+        }
+    }
+    let line = widths.iter().fold(0_u16, |sum, width| {
         sum.saturating_add(width.saturating_add(GAP))
     });
-    for index in 0..widths.len() {
-        if let Some(column) = rows.column_mut(index) {
-            column.set_padding((0, GAP));
+    if let Some(terminal) = style.width
+        && line > terminal
+    {
+        widths[GROUP] = widths[GROUP].saturating_sub(line - terminal).max(10);
+    }
+    widths
+}
+
+fn write_table(
+    out: &mut dyn Write,
+    rows: impl IntoIterator<Item = [Cell; HEADERS.len()]>,
+    widths: &[u16],
+    style: Style,
+) -> io::Result<()> {
+    let mut table = Table::new();
+    table
+        .load_style(comfy_table::presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    match style.colour {
+        Colour::On => table.enforce_styling(),
+        Colour::Off => table.force_no_tty(),
+    };
+    table.add_rows(rows);
+    for (index, width) in widths.iter().enumerate() {
+        if let Some(column) = table.column_mut(index) {
+            column
+                .set_padding((0, GAP))
+                .set_constraint(ColumnConstraint::Absolute(Width::Fixed(
+                    width.saturating_add(GAP),
+                )));
+            // Counts and ages.
             if index > GROUP {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
     }
-    if let (Some(terminal), Some(column)) = (width, rows.column_mut(GROUP))
-        && line > terminal
-    {
-        let group = widths[GROUP].saturating_sub(line - terminal).max(10);
-        column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(
-            group.saturating_add(GAP),
-        )));
+    for line in table.lines() {
+        writeln!(out, "{}", line.trim_end())?;
     }
+    Ok(())
 }

@@ -101,6 +101,8 @@ const GAP: u16 = 2;
 const NARROW: u16 = 12;
 /// The last that they give before other columns have to give as well.
 const NARROWER: u16 = 6;
+/// So many rows are laid out at a time: each takes far more room than what it shows.
+const ROWS: usize = 256;
 /// No column is ever made narrower than this.
 const NARROWEST: u16 = 3;
 
@@ -127,7 +129,9 @@ pub fn write(out: &mut dyn Write, view: View, columns: Columns, style: Style) ->
     }
     for (group, rows) in view.groups() {
         write_group_line(out, view, group, style)?;
-        write_lines(out, layout.table(rows.iter().map(|row| layout.cells(row))))?;
+        for rows in rows.chunks(ROWS) {
+            write_lines(out, layout.table(rows.iter().map(|row| layout.cells(row))))?;
+        }
     }
     if !plan.groups.is_empty() {
         writeln!(out)?;

@@ -161,7 +161,7 @@ pub async fn purge(
                     None => break,
                     Some((index, (job, Target::Settled(outcome)))) => {
                         on_event(Event::Settled { job, outcome });
-                        outcomes[index] = Some(outcome.clone());
+                        outcomes[index] = Some((**outcome).clone());
                         continue;
                     }
                     Some((index, (job, Target::AsPlanned))) => {
@@ -233,7 +233,7 @@ pub async fn purge(
     // What was known before the run began is known all the same.
     for (index, (_, target)) in untouched {
         if let Target::Settled(outcome) = target {
-            outcomes[index] = Some(outcome.clone());
+            outcomes[index] = Some((**outcome).clone());
         }
     }
     // What was tried without an answer has failed: nobody knows what came of it.
