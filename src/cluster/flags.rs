@@ -59,10 +59,10 @@ pub struct ConnectionFlags {
     /// Give up on a request after this time, such as 5s or 2m; 0 waits for ever [default: 60s]
     #[arg(long, value_name = "DURATION")]
     pub request_timeout: Option<RequestTimeout>,
-    /// Ask the server not to compress its answers
+    /// Ask the server not to compress its answers [default: only within the cluster]
     #[arg(long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
-          default_value = "false", default_missing_value = "true", hide_default_value = true, action = clap::ArgAction::Set)]
-    pub disable_compression: bool,
+          default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub disable_compression: Option<bool>,
 }
 
 /// A value that is not empty: an unset shell variable must not fall back to something else.
