@@ -26,6 +26,7 @@ mod family_laws;
 mod file;
 mod file_plan;
 mod foreign_words;
+mod frugal;
 mod fuzz_seeds;
 mod golden;
 mod impersonation;

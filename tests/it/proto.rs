@@ -10,6 +10,7 @@ use serde_json::Value;
 pub static SCHEMA: LazyLock<Schema> = LazyLock::new(Schema::load);
 
 const META: &str = "k8s.io.apimachinery.pkg.apis.meta.v1";
+const QUANTITIES: &str = "map<string,.k8s.io.apimachinery.pkg.api.resource.Quantity>";
 const UNKNOWN: &str = "k8s.io.apimachinery.pkg.runtime.Unknown";
 
 /// Messages by their full names.
@@ -164,6 +165,17 @@ impl Schema {
                 let mut quantity = Vec::new();
                 delimited(&mut quantity, 1, text.as_bytes());
                 delimited(out, field.number, &quantity);
+            }
+            (QUANTITIES, Value::Object(entries)) => {
+                for (key, value) in entries {
+                    let mut quantity = Vec::new();
+                    let value = value.as_str().expect("a text");
+                    delimited(&mut quantity, 1, value.as_bytes());
+                    let mut entry = Vec::new();
+                    delimited(&mut entry, 1, key.as_bytes());
+                    delimited(&mut entry, 2, &quantity);
+                    delimited(out, field.number, &entry);
+                }
             }
             ("map<string,string>", Value::Object(entries)) => {
                 for (key, value) in entries {

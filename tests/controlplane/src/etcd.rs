@@ -18,7 +18,7 @@ const WRITERS: usize = 4;
 
 /// One etcd, by its address.
 #[derive(Clone, Copy)]
-pub(crate) struct Etcd {
+pub struct Etcd {
     address: SocketAddr,
 }
 
@@ -33,6 +33,13 @@ impl Etcd {
         Self {
             address: SocketAddr::from(([127, 0, 0, 1], port)),
         }
+    }
+
+    /// The one at an address such as `http://127.0.0.1:2379`.
+    pub fn at(url: &str) -> Result<Self> {
+        let address = url.trim_start_matches("http://").parse();
+        let address = address.context(format_args!("{url} is not the address of an etcd"))?;
+        Ok(Self { address })
     }
 
     pub(crate) fn url(self) -> String {

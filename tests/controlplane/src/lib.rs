@@ -20,6 +20,7 @@ mod certs;
 mod client;
 mod error;
 mod etcd;
+mod fleet;
 mod go;
 mod launch;
 mod manifest;
@@ -30,6 +31,8 @@ mod server;
 
 pub use binaries::Binaries;
 pub use error::{Context, Error, Result};
+pub use etcd::Etcd;
+pub use fleet::Fleet;
 pub use samples::{ARGOCD_INSTANCE, MAS_GROUP, SAMPLE_CRON_JOB, samples};
 pub use seed::{Owner, SeedJob, State};
 pub use server::{ControlPlane, Options, TOKEN_USER};

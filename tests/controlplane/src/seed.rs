@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use uuid::{Builder, Uuid};
 
 use crate::error::Result;
+use crate::etcd::Etcd;
 use crate::manifest::namespace_entry;
 use crate::server::ControlPlane;
 
@@ -179,14 +180,21 @@ impl SeedJob {
     }
 }
 
+impl Etcd {
+    /// Writes the Jobs, and the namespaces that are missing. A Job that is there already is replaced.
+    pub fn seed(self, jobs: &[SeedJob]) -> Result<()> {
+        let namespaces: BTreeSet<&str> = jobs.iter().map(SeedJob::get_namespace).collect();
+        for name in namespaces {
+            self.create(&namespace_entry(name))?;
+        }
+        self.put_all(jobs, SeedJob::entry)
+    }
+}
+
 impl ControlPlane {
     /// Writes the Jobs, and the namespaces that are missing. A Job that is there already is replaced.
     pub fn seed(&self, jobs: &[SeedJob]) -> Result<()> {
-        let namespaces: BTreeSet<&str> = jobs.iter().map(SeedJob::get_namespace).collect();
-        for name in namespaces {
-            self.seed_namespace(name)?;
-        }
-        self.etcd.put_all(jobs, SeedJob::entry)
+        self.etcd.seed(jobs)
     }
 
     /// Writes a namespace unless it is there.

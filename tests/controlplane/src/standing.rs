@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, process, thread};
 
-use controlplane::{Binaries, Context, ControlPlane, Error, Options, Result, cache};
+use controlplane::{Binaries, Context, ControlPlane, Error, Etcd, Options, Result, SeedJob, cache};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -30,7 +30,21 @@ struct Holder {
     pid: u64,
     word: String,
     kubeconfig: String,
+    etcd: String,
 }
+
+/// What `up` is to start.
+#[derive(Clone, Copy)]
+pub struct Wanted {
+    /// Whether it holds the sample Jobs.
+    pub samples: bool,
+    /// Whether kube-controller-manager runs.
+    pub controllers: bool,
+}
+
+/// The words by which `up` tells `hold` what is wanted.
+const SAMPLES: &str = "samples";
+const NO_CONTROLLERS: &str = "no-controllers";
 
 impl Standing {
     fn open() -> Result<(Self, File)> {
@@ -63,6 +77,8 @@ impl Standing {
             pid: state["pid"].as_u64()?,
             word: text("word")?,
             kubeconfig: text("kubeconfig")?,
+            // One that an older version of this program started does not tell.
+            etcd: text("etcd").unwrap_or_default(),
         })
     }
 
@@ -97,7 +113,7 @@ impl Holder {
 }
 
 /// Starts the plane that stays and tells how to use it.
-pub fn up(with_samples: bool) -> Result<ExitCode> {
+pub fn up(wanted: Wanted) -> Result<ExitCode> {
     let (standing, _lock) = Standing::open()?;
     if let Some(holder) = standing.holder()
         && holder.is_alive()?
@@ -112,7 +128,7 @@ pub fn up(with_samples: bool) -> Result<ExitCode> {
     fs::create_dir_all(&standing.folder)
         .context(format_args!("cannot make {}", standing.folder.display()))?;
     eprintln!("starting the control plane");
-    let mut held = spawn_hold(&standing, with_samples)?;
+    let mut held = spawn_hold(&standing, wanted)?;
     let deadline = Instant::now() + UP_DEADLINE;
     let holder = loop {
         if let Some(holder) = standing.holder() {
@@ -134,7 +150,7 @@ pub fn up(with_samples: bool) -> Result<ExitCode> {
         }
         thread::sleep(Duration::from_millis(100));
     };
-    if with_samples {
+    if wanted.samples {
         eprintln!(
             "it is up and holds sample Jobs; kubectl is in {}",
             binaries.folder().display()
@@ -150,7 +166,7 @@ pub fn up(with_samples: bool) -> Result<ExitCode> {
 }
 
 /// `nohup`, a process group and a log of its own: the terminal may go, it stays.
-fn spawn_hold(standing: &Standing, with_samples: bool) -> Result<process::Child> {
+fn spawn_hold(standing: &Standing, wanted: Wanted) -> Result<process::Child> {
     use std::os::unix::process::CommandExt as _;
     let program = env::current_exe().context("cannot find this program")?;
     let log = || {
@@ -171,8 +187,11 @@ fn spawn_hold(standing: &Standing, with_samples: bool) -> Result<process::Child>
         .arg(HOLD)
         .arg(&standing.folder)
         .arg(word);
-    if with_samples {
-        command.arg("samples");
+    if wanted.samples {
+        command.arg(SAMPLES);
+    }
+    if !wanted.controllers {
+        command.arg(NO_CONTROLLERS);
     }
     command
         .process_group(0)
@@ -195,14 +214,20 @@ pub fn hold(args: &[&str]) -> Result<ExitCode> {
     };
     let options = Options {
         context: "jobclean-play".into(),
+        controllers: !rest.contains(&NO_CONTROLLERS),
         parent: Some(standing.folder.clone()),
         ..Options::default()
     };
     let plane = ControlPlane::start(options)?;
-    if rest.contains(&"samples") {
+    if rest.contains(&SAMPLES) {
         plane.seed_samples(Timestamp::now())?;
     }
-    let state = json!({"pid": process::id(), "word": word, "kubeconfig": plane.kubeconfig()});
+    let state = json!({
+        "pid": process::id(),
+        "word": word,
+        "kubeconfig": plane.kubeconfig(),
+        "etcd": plane.etcd_url(),
+    });
     write_whole(&standing.state(), &state.to_string())?;
     loop {
         thread::park();
@@ -215,6 +240,23 @@ fn write_whole(path: &Path, text: &str) -> Result<()> {
     let unfinished = path.with_extension("unfinished");
     fs::write(&unfinished, text).context(&cannot)?;
     fs::rename(&unfinished, path).context(&cannot)
+}
+
+/// Writes Jobs into the plane that stays.
+pub fn seed(jobs: impl Iterator<Item = SeedJob>) -> Result<ExitCode> {
+    let (standing, _lock) = Standing::open()?;
+    let holder = match standing.holder() {
+        Some(holder) if holder.is_alive()? => holder,
+        _ => {
+            return Err(Error::new(
+                "none is up; start one with: cargo controlplane up --empty",
+            ));
+        }
+    };
+    let jobs: Vec<SeedJob> = jobs.collect();
+    Etcd::at(&holder.etcd)?.seed(&jobs)?;
+    eprintln!("{} Jobs written", jobs.len());
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Ends the plane that stays and removes what it held.

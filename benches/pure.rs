@@ -1,0 +1,121 @@
+//! How long the pure parts take: decode, take in, group, judge, render, for 1,000, 10,000 and 100,000 Jobs.
+
+mod support;
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use bytes::Bytes;
+use criterion::{
+    BatchSize, BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group,
+    criterion_main, measurement::WallTime,
+};
+use kubectl_jobclean::{
+    group::{self, MixedGroups},
+    retention::Policy,
+    wire,
+};
+
+/// The largest comes last: the pages of the others are its first ones.
+const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
+const LARGEST: usize = SIZES[SIZES.len() - 1];
+
+fn of_size(pages: &[Bytes], jobs: usize) -> &[Bytes] {
+    &pages[..jobs / support::PAGE]
+}
+
+/// Times a part, with as few rounds as a steady figure takes: a round of the largest is long enough by itself.
+fn part(
+    criterion: &mut Criterion,
+    name: &str,
+    mut bench: impl FnMut(&mut BenchmarkGroup<WallTime>, BenchmarkId, usize),
+) {
+    let mut group = criterion.benchmark_group(name);
+    group
+        .sampling_mode(SamplingMode::Flat)
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_secs(1));
+    for jobs in SIZES {
+        group.throughput(Throughput::Elements(jobs as u64));
+        bench(&mut group, BenchmarkId::from_parameter(jobs), jobs);
+    }
+    group.finish();
+}
+
+fn decode(criterion: &mut Criterion) {
+    let pages = support::pages(LARGEST, support::protobuf);
+    part(criterion, "decode protobuf", |group, id, jobs| {
+        let pages = of_size(&pages, jobs);
+        group.bench_function(id, |bencher| {
+            bencher.iter(|| {
+                for page in pages {
+                    black_box(wire::decode_protobuf(page).expect("a page"));
+                }
+            });
+        });
+    });
+    part(
+        criterion,
+        "decode protobuf and take in",
+        |group, id, jobs| {
+            let pages = of_size(&pages, jobs);
+            group.bench_function(id, |bencher| {
+                bencher.iter_with_large_drop(|| support::read(pages));
+            });
+        },
+    );
+    let pages = support::pages(LARGEST, support::json_text);
+    part(criterion, "decode json", |group, id, jobs| {
+        let pages = of_size(&pages, jobs);
+        group.bench_function(id, |bencher| {
+            bencher.iter(|| {
+                for page in pages {
+                    black_box(wire::decode_json(page).expect("a page"));
+                }
+            });
+        });
+    });
+}
+
+fn decide(criterion: &mut Criterion) {
+    let all = support::read(&support::pages(LARGEST, support::protobuf));
+    let of_size = |jobs: usize| all[..jobs].to_vec();
+    part(criterion, "group", |bench, id, jobs| {
+        let jobs = of_size(jobs);
+        bench.bench_function(id, |bencher| {
+            bencher.iter_batched(
+                || jobs.clone(),
+                |jobs| group::group(jobs, MixedGroups::Hold),
+                BatchSize::PerIteration,
+            );
+        });
+    });
+    part(criterion, "judge", |bench, id, jobs| {
+        let policy = Policy::default();
+        let groups = group::group(of_size(jobs), policy.mixed_groups);
+        let now = support::snapshot(Vec::new()).taken_at;
+        bench.bench_function(id, |bencher| {
+            bencher.iter(|| {
+                for group in &groups {
+                    black_box(policy.judge(group, now));
+                }
+            });
+        });
+    });
+    for form in support::FORMS {
+        part(criterion, &format!("render {form}"), |bench, id, jobs| {
+            let plan = support::plan(of_size(jobs));
+            let mut out = Vec::new();
+            bench.bench_function(id, |bencher| {
+                bencher.iter(|| {
+                    out.clear();
+                    support::render(form, &plan, &mut out);
+                });
+            });
+        });
+    }
+}
+
+criterion_group!(benches, decode, decide);
+criterion_main!(benches);

@@ -1,0 +1,197 @@
+"""The control plane that is measured: `cargo controlplane up --empty`, and what of it the measurements need."""
+
+import base64
+import http.client
+import json
+import os
+import re
+import ssl
+import subprocess
+import tempfile
+import time
+import urllib.parse
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LABEL = "argocd.argoproj.io/instance"
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+
+
+def cargo(*arguments, **options):
+    """Runs cargo on this repository."""
+    return subprocess.run(["cargo", *arguments], cwd=ROOT, stdin=subprocess.DEVNULL, check=True, **options)
+
+
+def binary(package):
+    """Builds a release binary and tells where it is."""
+    out = cargo(
+        "build", "--release", "--locked", "--package", package, "--bins", "--message-format=json-render-diagnostics",
+        stdout=subprocess.PIPE, text=True,
+    )
+    for line in out.stdout.splitlines():
+        message = json.loads(line)
+        if message.get("executable") and message["target"]["name"] == package:
+            return Path(message["executable"])
+    raise SystemExit(f"error: cargo does not say where {package} is")
+
+
+class Plane:
+    """A control plane of its own, without controllers: they would do work of their own, and watch all Jobs.
+
+    `cargo controlplane` has one place for each user. The one here is elsewhere, so that neither gets in the other's way.
+    """
+
+    def __init__(self, program, folder):
+        self.program = program
+        own = Path(folder) / "cache"
+        shared = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kubectl-jobclean"
+        (own / "kubectl-jobclean").mkdir(parents=True, exist_ok=True)
+        shared.mkdir(parents=True, exist_ok=True)
+        # Its binaries take minutes to build: they are those of everybody.
+        for built in shared.glob("controlplane-*"):
+            link = own / "kubectl-jobclean" / built.name
+            if not link.exists():
+                link.symlink_to(built)
+        self.env = {**os.environ, "XDG_CACHE_HOME": str(own)}
+        self.standing = False
+
+    def _tell(self, *arguments):
+        done = subprocess.run(
+            [self.program, *arguments], env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise SystemExit(f"error: controlplane {' '.join(arguments)}:\n{done.stderr.strip()}")
+        return done
+
+    def up(self, jobs):
+        """Starts it afresh, with so many Jobs."""
+        self.down()
+        self.standing = True
+        done = self._tell("up", "--empty", "--no-controllers")
+        self.kubeconfig = re.search(r"export KUBECONFIG='(.*)'", done.stdout).group(1)
+        self.kubectl = str(Path(re.search(r"kubectl is in (.*)", done.stderr).group(1)) / "kubectl")
+        config = json.loads(Path(self.kubeconfig).read_text())
+        self.url = config["clusters"][0]["cluster"]["server"]
+        self.ca = base64.b64decode(config["clusters"][0]["cluster"]["certificate-authority-data"]).decode()
+        user = config["users"][0]["user"]
+        pem = base64.b64decode(user["client-certificate-data"]) + base64.b64decode(user["client-key-data"])
+        with tempfile.NamedTemporaryFile(suffix=".pem") as file:
+            file.write(pem)
+            file.flush()
+            self.tls = ssl.create_default_context(cadata=self.ca)
+            self.tls.load_cert_chain(file.name)
+        self.server_pid = self._find_server()
+        if jobs:
+            self.seed(jobs)
+
+    def _find_server(self):
+        port = f"--secure-port={urllib.parse.urlsplit(self.url).port}"
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            except OSError:
+                continue
+            # The guard that watches over it has the same words, after its own.
+            if port in words and words[0].endswith("kube-apiserver"):
+                return int(entry.name)
+        raise SystemExit("error: there is no kube-apiserver to measure")
+
+    def seed(self, jobs):
+        """Writes so many Jobs; those that are there already are replaced."""
+        self._tell("seed", "--jobs", str(jobs))
+        # The server's cache takes in what was written: not while something is measured.
+        read(self, "pb")
+        time.sleep(1)
+
+    def down(self):
+        if self.standing:
+            self._tell("down")
+            self.standing = False
+
+    def kube(self, *arguments):
+        """What kubectl prints."""
+        done = subprocess.run(
+            [self.kubectl, "--kubeconfig", self.kubeconfig, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise SystemExit(f"error: kubectl {' '.join(arguments)}: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+    def token(self):
+        """A bearer token that may do everything, for a load tool that cannot use client certificates."""
+        if not self.kube("get", "serviceaccounts", "-n", "default", "-o", "name"):
+            self.kube("create", "serviceaccount", "load", "-n", "default")
+            self.kube("create", "clusterrolebinding", "load", "--clusterrole=cluster-admin", "--serviceaccount=default:load")
+        return self.kube("create", "token", "load", "-n", "default", "--duration=12h")
+
+
+def varint(data, at):
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return value, at
+
+
+def field(data, at, end, wanted):
+    """Where a message's field of this number stands, if it is text, bytes or a message."""
+    while at < end:
+        key, at = varint(data, at)
+        length, after = varint(data, at)
+        if key & 7 == 0:
+            at = after
+            continue
+        if key >> 3 == wanted:
+            return after, after + length
+        at = after + length
+    return None
+
+
+def next_token(body, encoding):
+    """The token of the page after this one; it stands in the beginning of either encoding."""
+    if encoding == "json":
+        found = re.search(rb'"continue":"([^"]+)"', body[:4000])
+        return found.group(1).decode() if found else ""
+    raw = field(body, 4, len(body), 2)
+    meta = raw and field(body, *raw, 1)
+    token = meta and field(body, *meta, 3)
+    return body[token[0] : token[1]].decode() if token else ""
+
+
+def read(plane, encoding, url=None, gzip=False, size=500):
+    """The limit of any client that asks for one page after another: reads all pages and throws them away.
+
+    Returns the seconds from before the connection is made until the last byte has come, the pages, and the bytes that
+    came over the wire.
+    """
+    place = urllib.parse.urlsplit(url or plane.url)
+    connection = http.client.HTTPSConnection(place.hostname, place.port, context=plane.tls)
+    headers = {"Accept": PROTOBUF if encoding == "pb" else "application/json", "User-Agent": "raw"}
+    if gzip:
+        headers["Accept-Encoding"] = "gzip"
+    query = f"/apis/batch/v1/jobs?labelSelector={urllib.parse.quote(LABEL, safe='')}&limit={size}"
+    token, pages, came = "", 0, 0
+    begun = time.perf_counter()
+    while True:
+        connection.request("GET", query + (f"&continue={urllib.parse.quote(token, safe='')}" if token else ""), headers=headers)
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            raise SystemExit(f"error: the server answers {answer.status}: {body[:300]!r}")
+        pages += 1
+        came += len(body)
+        if answer.getheader("Content-Encoding") == "gzip":
+            import zlib
+
+            body = zlib.decompress(body, wbits=31)
+        token = next_token(body, encoding)
+        if not token:
+            break
+    wall = time.perf_counter() - begun
+    connection.close()
+    return {"wall": wall, "pages": pages, "bytes": came}

@@ -1,0 +1,215 @@
+"""Figures to Markdown."""
+
+from .sections import FORMS
+
+MB = 1_000_000
+
+
+def table(head, rows):
+    """A Markdown table; all columns but the first are figures."""
+    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
+    lines += ["| " + " | ".join("" if cell is None else str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def seconds(value):
+    if value is None:
+        return None
+    return f"{value:.0f} s" if value >= 100 else f"{value:.1f} s" if value >= 10 else f"{value:.2f} s"
+
+
+def milliseconds(value):
+    return None if value is None else f"{value * 1000:.1f} ms"
+
+
+def megabytes(value):
+    return None if value is None else f"{value / MB:,.0f} MB" if value >= 10 * MB else f"{value / MB:.1f} MB"
+
+
+def rate(value):
+    return None if value is None else f"{value:,.0f} a second" if value >= 10 else f"{value:.1f} a second"
+
+
+def times(value, of):
+    return None if value is None or not of else f"{value / of:.2f}"
+
+
+def get(results, *path):
+    for step in path:
+        results = (results or {}).get(step)
+    return results
+
+
+def headline(results):
+    """What one reads first: everybody beside everybody."""
+    plan = get(results, "plan", "figures") or {}
+    delete = get(results, "delete", "figures") or {}
+    jobs = get(results, "plan", "jobs") or 0
+    wall = lambda name: get(plan, name, "wall")
+    peak = lambda *names: max((get(figures, name, "peak") for figures, name in names if get(figures, name, "peak")), default=None)
+
+    def pair(one, two, show):
+        parts = [show(value) for value in (one, two) if value is not None]
+        return " / ".join(parts) or None
+
+    concurrency = get(results, "delete", "concurrency")
+    original = get(plan, "original") or {}
+    sampled = ""
+    if original:
+        sampled = f" ({original['groups_wall']:.0f} s + {original['a_group'] * 1000:.0f} ms for each of {original['groups']:,.0f} groups)"
+    rows = [
+        [
+            "reading the pages and throwing them away, protobuf / JSON",
+            pair(wall("raw protobuf"), wall("raw JSON"), seconds), None,
+            delete.get("h2load") and f"{rate(delete['h2load']['rate'])} (h2load)",
+        ],
+        [
+            "`kubectl get` (table) / `-o json` / `delete`",
+            pair(wall("kubectl get"), wall("kubectl get -o json"), seconds),
+            pair(get(plan, "kubectl get", "peak"), get(plan, "kubectl get -o json", "peak"), megabytes),
+            rate(get(delete, "kubectl", "rate")),
+        ],
+        [
+            "the original (Python)",
+            original and seconds(wall("original")) + sampled,
+            megabytes(peak((plan, "original"), (delete, "original"))),
+            rate(get(delete, "original", "rate")),
+        ],
+        [
+            "**kubectl jobclean**",
+            seconds(wall("ours table")),
+            megabytes(peak(*((plan, f"ours {form}") for form in FORMS), (delete, "ours"))),
+            rate(get(delete, "ours", "rate")),
+        ],
+    ]
+    return "\n".join([
+        f"{jobs:,} Jobs; deletes with {concurrency} in flight. Medians.\n",
+        table(["", "list and plan", "peak memory", "delete"], rows),
+    ])
+
+
+def plan(section):
+    figures, jobs = section["figures"], section["jobs"]
+    raw = get(figures, "raw protobuf", "wall")
+    rows = []
+    for name, row in figures.items():
+        shown = name.replace("ours ", "kubectl jobclean -o ").replace("original", "the original, list and groups")
+        cpu = row.get("cpu")
+        rows.append([
+            shown, seconds(row.get("wall")), times(row.get("wall"), raw), seconds(cpu),
+            None if cpu is None else f"{cpu / jobs * 1e6:.1f} µs", megabytes(row.get("peak")), seconds(row.get("server")), row["rounds"],
+        ])
+    head = ["", "time", "of raw protobuf", "client CPU", "a Job", "peak memory", "kube-apiserver CPU", "rounds"]
+    note = f"{jobs:,} Jobs, pages of 500."
+    original = figures.get("original")
+    if original:
+        note += (
+            f" The original's time is {original['groups_wall']:.0f} s to find the {original['groups']:,.0f} groups and"
+            f" {original['a_group'] * 1000:.0f} ms to read each, measured on {original['sampled']:.0f} of them and multiplied;"
+            " its kube-apiserver CPU likewise."
+        )
+    return note + "\n\n" + table(head, rows)
+
+
+def line(section):
+    lines = section["lines"]
+    names = list(next(iter(lines.values())))
+    rows = [
+        [name.replace("ours", "kubectl jobclean"), *(seconds(get(figures, name, "wall")) for figures in lines.values())]
+        for name in names
+    ]
+    return f"{section['jobs']:,} Jobs, `-o table`.\n\n" + table(["", *lines], rows)
+
+
+def delete(section):
+    figures = section["figures"]
+    best = get(figures, "h2load", "rate")
+    names = {
+        "ours": "kubectl jobclean --yes --cascade=background", "h2load": "h2load, HTTP/2, one connection",
+        "kubectl": "kubectl delete --cascade=background", "original": "the original (foreground, dry of a collector)",
+    }
+    rows = []
+    for name, row in figures.items():
+        deleted = row["deleted"]
+        rows.append([
+            names[name], f"{deleted:,.0f}", rate(row["rate"]), times(row["rate"], best),
+            None if "cpu" not in row else f"{row['cpu'] / deleted * 1e6:.0f} µs", megabytes(row.get("peak")),
+            None if "server" not in row else f"{row['server'] / deleted * 1e6:.0f} µs", row["rounds"],
+        ])
+    head = ["", "Jobs", "rate", "of h2load", "client CPU a Job", "peak memory", "kube-apiserver CPU a Job", "rounds"]
+    with_plan = rate(get(figures, "ours", "rate_with_plan"))
+    return (
+        f"With {section['concurrency']} in flight. The rate of kubectl jobclean is without the time that the plan alone takes on the"
+        f" same Jobs; with it, it is {with_plan}.\n\n" + table(head, rows)
+    )
+
+
+def startup(section):
+    rows = [
+        [name if name.startswith("to") else f"`{name}`", milliseconds(row["wall"]), milliseconds(row.get("accepted")), row["rounds"]]
+        for name, row in section["figures"].items()
+    ]
+    return table(["", "time", "connection", "rounds"], rows)
+
+
+def file(section):
+    rows = [
+        [f"`-o {form}`", seconds(row["wall"]), f"{row['rate'] / MB:,.0f} MB/s", megabytes(row["peak"]), seconds(row["cpu"]), row["rounds"]]
+        for form, row in section["figures"].items()
+    ]
+    size = next(iter(section["figures"].values()))["bytes"]
+    return f"{section['jobs']:,} Jobs in {megabytes(size)} of JSON, through a pipe.\n\n" + table(["", "time", "", "peak memory", "CPU", "rounds"], rows)
+
+
+def scale(section):
+    files = {f"{int(jobs):,} (a file)": figures for jobs, figures in section["files"].items()}
+    sizes = {f"{int(jobs):,}": figures for jobs, figures in section["sizes"].items()}
+    memory = [
+        [f"`-o {form}`"]
+        + [megabytes(get(figures, f"ours {form}", "peak")) for figures in sizes.values()]
+        + [megabytes(get(figures, form, "peak")) for figures in files.values()]
+        for form in FORMS
+    ]
+    ends = [(int(jobs), get(figures, "ours table", "peak")) for jobs, figures in section["sizes"].items()]
+    growth = ""
+    if len(ends) > 1:
+        (few, low), (many, high) = ends[0], ends[-1]
+        growth = f"\n\nFrom {few:,} to {many:,} Jobs `-o table` grows by {(high - low) / (many - few):.0f} bytes a Job."
+    walls = [[name.replace("ours ", "kubectl jobclean -o "), *(seconds(get(figures, name, "wall")) for figures in sizes.values())]
+             for name in ("raw protobuf", "ours table", "ours json", "kubectl get")]
+    return (
+        "Peak memory:\n\n" + table(["", *sizes, *files], memory) + growth
+        + "\n\nTime:\n\n" + table(["", *sizes], walls)
+        + '\n\n<img src="scale.svg" alt="Time and peak memory against the number of Jobs">'
+    )
+
+
+SECTIONS = {"startup": startup, "plan": plan, "line": line, "delete": delete, "file": file, "scale": scale}
+
+
+def machine(entry):
+    """Where and when a section was measured."""
+    versions = ", ".join(f"{name} {version}" for name, version in entry["versions"].items() if version)
+    return f"Measured on {entry['date']}: {entry['machine']}; {versions}."
+
+
+def blocks(results):
+    """What goes between the markers of the README, by name."""
+    made = {}
+    for name, entry in results.items():
+        made[name] = SECTIONS[name](entry["result"]) + "\n\n" + machine(entry)
+    if "plan" in results or "delete" in results:
+        made["headline"] = headline({name: entry["result"] for name, entry in results.items()})
+    return made
+
+
+def fill(readme, made):
+    """The README with these blocks between their markers."""
+    for name, text in made.items():
+        begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+        before, found, rest = readme.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not found or not closed:
+            raise SystemExit(f"error: benches/README.md has no place for {name}: {begin} … {end}")
+        readme = f"{before}{begin}\n{text}\n{end}{after}"
+    return readme

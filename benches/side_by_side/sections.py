@@ -1,0 +1,318 @@
+"""What is measured. Each section brings up what it needs and returns its figures."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+from pathlib import Path
+
+from . import measure, plane as planes
+from .plane import LABEL
+
+FORMS = ["table", "wide", "summary", "json", "yaml", "name"]
+# What h2load asks for, so that its answers are as small as ours.
+SMALL = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
+
+class Bench:
+    """What the sections share."""
+
+    def __init__(self, told, folder, say):
+        self.told = told
+        self.folder = Path(folder)
+        self.say = say
+        say("building the release binaries")
+        self.tool = planes.binary("kubectl-jobclean")
+        self.helper = planes.binary("controlplane")
+        self.plane = planes.Plane(self.helper, folder)
+        # Nothing of whoever runs this may change what is measured.
+        self.env = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "KUBERC": "off"}
+        self._venv = None
+
+    def argv(self, *arguments, url=None):
+        server = ["-s", url] if url else []
+        return [self.tool, "--kubeconfig", self.plane.kubeconfig, *server, "-A", "-L", LABEL, *arguments]
+
+    def up(self, jobs):
+        self.say(f"control plane with {jobs:,} Jobs")
+        self.plane.up(jobs)
+
+    def with_server(self, work):
+        """The figures of some work, and the CPU that the server spent on it."""
+        time.sleep(0.5)
+        before = measure.cpu_of(self.plane.server_pid)
+        figures = work()
+        return {**figures, "server": measure.cpu_of(self.plane.server_pid) - before}
+
+    def ours(self, *arguments, url=None, codes=(0,)):
+        out = str(self.folder / "ours.out")
+        one = measure.once(self.argv(*arguments, url=url), env=self.env, stdout=out, codes=codes)
+        return {key: one[key] for key in ("wall", "cpu", "peak")}
+
+    def raw(self, encoding, **options):
+        figures = planes.read(self.plane, encoding, **options)
+        return {"wall": figures["wall"], "bytes": figures["bytes"], "pages": figures["pages"]}
+
+    def kubectl(self, *arguments):
+        argv = [self.plane.kubectl, "--kubeconfig", self.plane.kubeconfig, *arguments]
+        one = measure.once(argv, env=self.env, stdout=str(self.folder / "kubectl.out"))
+        return {key: one[key] for key in ("wall", "cpu", "peak")}
+
+    def original(self, *arguments):
+        """The original's figures, from its own process."""
+        if self._venv is None:
+            self._venv = self._make_venv()
+        script = Path(__file__).with_name("original.py")
+        done = subprocess.run(
+            [self._venv, script, *arguments], env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise measure.Failed(f"the original: {done.stderr.strip()}")
+        return json.loads(done.stdout)
+
+    def _make_venv(self):
+        folder = self.folder / "venv"
+        self.say("installing the original (PyPI: mas-devops)")
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        python = folder / "bin" / "python"
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "mas-devops"], check=True)
+        return python
+
+    def original_version(self):
+        if self._venv is None:
+            return None
+        out = subprocess.run([self._venv, "-m", "pip", "show", "mas-devops"], capture_output=True, text=True).stdout
+        return re.search(r"^Version: (.*)$", out, re.M).group(1)
+
+
+def table_of(series):
+    """Medians, by contender."""
+    return {
+        name: {**{figure: series.of(name, figure) for figure in series.rounds[name]}, "rounds": series.count(name)}
+        for name in series.names()
+    }
+
+
+def plan(bench):
+    """List, plan and render, beside the raw read, kubectl and the original."""
+    told = bench.told
+    bench.up(told.jobs)
+    contenders = [
+        ("raw protobuf", lambda: bench.with_server(lambda: bench.raw("pb")), told.rounds),
+        ("raw JSON", lambda: bench.with_server(lambda: bench.raw("json")), told.rounds),
+    ]
+    for form in FORMS:
+        contenders.append(
+            (f"ours {form}", lambda form=form: bench.with_server(lambda: bench.ours("--dry-run=client", "-o", form)), told.rounds)
+        )
+    kubectl = min(told.rounds, told.kubectl_rounds)
+    contenders += [
+        ("kubectl get", lambda: bench.with_server(lambda: bench.kubectl("get", "jobs", "-A", "-l", LABEL)), kubectl),
+        ("kubectl get -o json", lambda: bench.with_server(lambda: bench.kubectl("get", "jobs", "-A", "-l", LABEL, "-o", "json")), kubectl),
+    ]
+    sample = [LABEL, str(bench.plane.server_pid), str(told.original_groups)]
+    contenders.append(("original", lambda: bench.original("plan", bench.plane.kubeconfig, *sample), told.original_rounds))
+    figures = table_of(measure.interleaved(told.rounds, contenders, bench.say))
+    return {"jobs": told.jobs, "figures": figures, "original": bench.original_version()}
+
+
+@contextlib.contextmanager
+def proxy(bench, *flags):
+    """A slow line to the server: its address."""
+    port = urllib.parse.urlsplit(bench.plane.url).port
+    script = Path(__file__).with_name("proxy.py")
+    with subprocess.Popen([sys.executable, script, str(port), *flags], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield f"https://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.stdin.close()
+
+
+def line(bench):
+    """The same over slow lines, with and without compression."""
+    told = bench.told
+    bench.up(told.jobs)
+    lines = {}
+    for name, flags in {
+        "loopback": None,
+        "20 ms more for each request": ["--delay-ms", "20"],
+        "100 Mbit/s": ["--mbit", "100"],
+    }.items():
+        bench.say(name)
+        with proxy(bench, *flags) if flags else contextlib.nullcontext(bench.plane.url) as url:
+            plain = ["--dry-run=client", "-o", "table"]
+            contenders = [
+                ("raw protobuf", lambda: bench.raw("pb", url=url), told.rounds),
+                ("raw protobuf, gzip", lambda: bench.raw("pb", url=url, gzip=True), told.rounds),
+                ("ours", lambda: bench.ours(*plain, url=url), told.rounds),
+                ("ours --disable-compression", lambda: bench.ours(*plain, "--disable-compression", url=url), told.rounds),
+                ("ours --disable-compression=false", lambda: bench.ours(*plain, "--disable-compression=false", url=url), told.rounds),
+            ]
+            lines[name] = table_of(measure.interleaved(told.rounds, contenders, bench.say))
+    return {"jobs": told.jobs, "lines": lines}
+
+
+def delete(bench):
+    """Deletes beside an HTTP/2 load tool, kubectl and the original, all on Jobs of the same shape."""
+    told = bench.told
+    if shutil.which("h2load") is None:
+        raise SystemExit("error: h2load is missing; on Debian: apt-get install nghttp2-client")
+    bench.up(0)
+    # Some stay: one of each group of twenty, and the one in a hundred that still runs.
+    jobs = -(-told.deletes * 100 // 93)
+    uris = bench.folder / "uris"
+
+    def planned():
+        """What the plan would purge; exactly so many of it are left to the load tool."""
+        bench.plane.seed(jobs)
+        document = bench.folder / "plan.json"
+        alone = measure.once(bench.argv("--dry-run=client", "-o", "json"), env=bench.env, stdout=str(document))
+        groups = json.loads(document.read_text())["groups"]
+        return [(group["namespace"], job["name"]) for group in groups for job in group["jobs"] if job["verdict"] == "PURGE"], alone["wall"]
+
+    def ours():
+        purge, alone = planned()
+        out = bench.folder / "report.json"
+        flags = ["--yes", "--cascade=background", "--concurrency", str(told.concurrency), "-o", "json"]
+        one = bench.with_server(lambda: measure.once(bench.argv(*flags), env=bench.env, stdout=str(out)))
+        outcomes = last_document(out)["summary"]["outcomes"]
+        if outcomes.get("deleted") != len(purge):
+            raise measure.Failed(f"of {len(purge)} Jobs: {outcomes}")
+        return {
+            "rate": len(purge) / (one["wall"] - alone),
+            "rate_with_plan": len(purge) / one["wall"],
+            "deleted": len(purge), "cpu": one["cpu"], "peak": one["peak"], "server": one["server"],
+        }
+
+    def h2load():
+        purge, _ = planned()
+        place = f"{bench.plane.url}/apis/batch/v1/namespaces"
+        uris.write_text("".join(f"{place}/{namespace}/jobs/{name}?propagationPolicy=Background\n" for namespace, name in purge))
+        headers = [":method: DELETE", f"authorization: Bearer {bench.plane.token()}", f"accept: {SMALL}"]
+        argv = ["h2load", "-n", len(purge), "-c", 1, "-m", told.concurrency, "-t", 1, "-i", uris]
+        argv += [part for header in headers for part in ("-H", header)]
+        out = bench.folder / "h2load.out"
+        one = bench.with_server(lambda: measure.once([str(part) for part in argv], env=bench.env, stdout=str(out)))
+        said = out.read_text()
+        counts = re.search(r"status codes: (\d+) 2xx", said)
+        finished = re.search(r"finished in ([\d.]+)(us|ms|s|m)\b", said)
+        if counts is None or finished is None or int(counts.group(1)) != len(purge):
+            raise measure.Failed(f"h2load did not delete {len(purge)} Jobs:\n{said}")
+        took = float(finished.group(1)) * {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60}[finished.group(2)]
+        return {"rate": len(purge) / took, "deleted": len(purge), "cpu": one["cpu"], "peak": one["peak"], "server": one["server"]}
+
+    def kubectl():
+        bench.plane.seed(jobs)
+        listed = bench.plane.kube("get", "jobs", "-n", "team-000", "-o", "name").split()[: told.kubectl_deletes]
+        one = bench.kubectl("delete", "-n", "team-000", "--cascade=background", *listed)
+        return {"rate": len(listed) / one["wall"], "deleted": len(listed), "cpu": one["cpu"], "peak": one["peak"]}
+
+    def original():
+        # Foreground deletion, which is all it knows, leaves the Jobs to a collector that does not run here: it is the
+        # requests that are timed.
+        bench.plane.up(told.original_deletes)
+        figures = bench.original("delete", bench.plane.kubeconfig, LABEL)
+        return {"rate": figures["deleted"] / figures["delete_wall"], "deleted": figures["deleted"], "peak": figures["peak"]}
+
+    contenders = [("ours", ours, told.rounds), ("h2load", h2load, told.rounds), ("kubectl", kubectl, min(told.rounds, told.kubectl_rounds))]
+    series = measure.interleaved(told.rounds, contenders, bench.say)
+    last = measure.interleaved(told.original_rounds, [("original", original, told.original_rounds)], bench.say)
+    figures = {**table_of(series), **table_of(last)}
+    return {"concurrency": told.concurrency, "figures": figures, "original": bench.original_version()}
+
+
+def last_document(path):
+    """The last of several JSON documents: a report may follow its plan."""
+    decoder, text, at, document = json.JSONDecoder(), path.read_text(), 0, None
+    while at < len(text):
+        document, at = decoder.raw_decode(text, at)
+        at += len(text[at:]) - len(text[at:].lstrip())
+    return document
+
+
+def startup(bench):
+    """How soon it is there, and how soon its first request is."""
+    bench.up(0)
+    times = bench.told.starts
+    version = measure.run([bench.tool, "--version"], env=bench.env, times=times)
+    figures = {"--version": {"wall": measure.median(one["wall"] for one in version), "rounds": times}}
+
+    def first(scheme, url_of):
+        """From just before exec to the connection, and to its first bytes: those of the request, or of TLS."""
+        series = measure.Series()
+        for _ in range(times):
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                url = url_of(listener.getsockname()[1])
+                argv = [str(part) for part in bench.argv("--dry-run=client", url=url)]
+                quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
+                begun = time.perf_counter()
+                pid = os.posix_spawn(argv[0], argv, bench.env, file_actions=quiet)
+                try:
+                    listener.settimeout(10)
+                    client, _ = listener.accept()
+                    accepted = time.perf_counter() - begun
+                    client.recv(1)
+                    came = time.perf_counter() - begun
+                    client.close()
+                finally:
+                    os.kill(pid, 9)
+                    os.waitpid(pid, 0)
+            series.add(scheme, accepted=accepted, wall=came)
+        return table_of(series)
+
+    figures.update(first("to the first request (HTTP)", lambda port: f"http://127.0.0.1:{port}"))
+    figures.update(first("to the first bytes of TLS", lambda port: f"https://127.0.0.1:{port}"))
+    for name, row in figures.items():
+        bench.say(f"  {name}: {row['wall'] * 1000:.2f} ms")
+    return {"figures": figures}
+
+
+def jobs_file(bench, jobs):
+    """A file of so many Jobs, as kubectl prints them though on one line."""
+    path = bench.folder / f"jobs-{jobs}.json"
+    if not path.exists():
+        bench.say(f"writing a file of {jobs:,} Jobs")
+        with open(path, "wb") as file:
+            subprocess.run([bench.helper, "print", "--jobs", str(jobs)], stdout=file, check=True)
+    return path
+
+
+def from_file(bench, jobs, form):
+    path = jobs_file(bench, jobs)
+    argv = [bench.tool, "-f", "-", "-A", "-L", LABEL, "-o", form]
+    one = measure.once(argv, env=bench.env, stdin=str(path), stdout=str(bench.folder / "ours.out"))
+    size = path.stat().st_size
+    return {"wall": one["wall"], "cpu": one["cpu"], "peak": one["peak"], "bytes": size, "rate": size / one["wall"]}
+
+
+def file(bench):
+    """A plan from standard input, a pipe."""
+    told = bench.told
+    contenders = [(form, lambda form=form: from_file(bench, told.file_jobs, form), told.rounds) for form in ("summary", "name")]
+    return {"jobs": told.file_jobs, "figures": table_of(measure.interleaved(told.rounds, contenders, bench.say))}
+
+
+def scale(bench):
+    """Time and memory against the number of Jobs, for every form of output."""
+    told = bench.told
+    sizes = {}
+    for jobs in told.sizes:
+        bench.up(jobs)
+        contenders = [("raw protobuf", lambda: bench.raw("pb"), told.rounds)]
+        contenders += [(f"ours {form}", lambda form=form: bench.ours("--dry-run=client", "-o", form), told.rounds) for form in FORMS]
+        contenders.append(("kubectl get", lambda: bench.kubectl("get", "jobs", "-A", "-l", LABEL), min(told.rounds, told.kubectl_rounds)))
+        sizes[str(jobs)] = table_of(measure.interleaved(told.rounds, contenders, bench.say))
+    bench.plane.down()
+    rounds = min(told.rounds, 3)
+    contenders = [(form, lambda form=form: from_file(bench, told.file_jobs, form), rounds) for form in FORMS]
+    files = {str(told.file_jobs): table_of(measure.interleaved(rounds, contenders, bench.say))}
+    return {"sizes": sizes, "files": files}
+
+
+SECTIONS = {"startup": startup, "plan": plan, "line": line, "delete": delete, "file": file, "scale": scale}

@@ -1,0 +1,133 @@
+//! What a server would send: pages of realistic Jobs, in protobuf and in JSON, written without the tool's own messages.
+
+#[path = "../../tests/it/proto.rs"]
+mod proto;
+
+use std::io;
+
+use bytes::Bytes;
+use controlplane::{ARGOCD_INSTANCE, Fleet, SeedJob};
+use jiff::Timestamp;
+use kubectl_jobclean::{
+    intake::{Identity, Intake},
+    job::Job,
+    output::{
+        Colour, Headers, Style, View, json, name, summary,
+        table::{self, Columns},
+        yaml,
+    },
+    plan::{Plan, Snapshot, Source},
+    retention::Policy,
+    selector::LabelKey,
+    wire,
+};
+use serde_json::{Value, json};
+
+/// Jobs of one page, as the tool asks for them.
+pub const PAGE: usize = 500;
+
+const VERSION: &str = "4711";
+/// As long as those of kube-apiserver.
+const TOKEN: &str = "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6NDcxMSwic3RhcnQiOiJ0ZWFtLTAwMC9zeW5jLTAwMDAwLTAwMDA1MDBcdTAwMDAifQ";
+
+/// The pages of a list of so many Jobs, each encoded in this way.
+pub fn pages(jobs: usize, encode: fn(&[Value], &Value) -> Bytes) -> Vec<Bytes> {
+    let fleet = Fleet::of(u32::try_from(jobs).expect("a number of Jobs"));
+    let jobs: Vec<SeedJob> = fleet.jobs().collect();
+    let last = jobs.len().div_ceil(PAGE) - 1;
+    let page = |(number, jobs): (usize, &[SeedJob])| {
+        let mut metadata = json!({"resourceVersion": VERSION});
+        if number < last {
+            metadata["continue"] = TOKEN.into();
+            metadata["remainingItemCount"] = ((last - number) * PAGE).into();
+        }
+        let items: Vec<Value> = jobs.iter().map(item).collect();
+        encode(&items, &metadata)
+    };
+    jobs.chunks(PAGE).enumerate().map(page).collect()
+}
+
+/// A Job as an item of a list: with a version, and without a kind.
+fn item(job: &SeedJob) -> Value {
+    let mut object = job.manifest();
+    object["metadata"]["resourceVersion"] = VERSION.into();
+    let members = object.as_object_mut().expect("an object");
+    members.remove("apiVersion");
+    members.remove("kind");
+    object
+}
+
+/// As kube-apiserver writes protobuf.
+pub fn protobuf(items: &[Value], metadata: &Value) -> Bytes {
+    let list =
+        json!({"apiVersion": "batch/v1", "kind": "JobList", "metadata": metadata, "items": items});
+    let message = "k8s.io.api.batch.v1.JobList";
+    proto::SCHEMA.body(message, &list).into()
+}
+
+/// As kube-apiserver writes JSON: the kind first, the items last.
+pub fn json_text(items: &[Value], metadata: &Value) -> Bytes {
+    let items = Value::from(items);
+    format!("{{\"kind\":\"JobList\",\"apiVersion\":\"batch/v1\",\"metadata\":{metadata},\"items\":{items}}}\n").into()
+}
+
+/// The label by which the Jobs are grouped.
+pub fn labels() -> Vec<LabelKey> {
+    vec![ARGOCD_INSTANCE.parse().expect("a label key")]
+}
+
+/// Reads pages of protobuf as the tool does: decodes each and takes its Jobs in.
+pub fn read(pages: &[Bytes]) -> Vec<Job> {
+    let mut intake = Intake::new(&labels(), Identity::Required);
+    let mut jobs = Vec::new();
+    for page in pages {
+        let list = wire::decode_protobuf(page).expect("a page");
+        for job in list.items {
+            jobs.extend(intake.take(job).expect("a Job that can be judged"));
+        }
+    }
+    jobs
+}
+
+/// What was read, as one snapshot.
+pub fn snapshot(jobs: Vec<Job>) -> Snapshot {
+    Snapshot {
+        source: Source::Cluster {
+            context: "prod".to_owned(),
+            server: "https://10.0.0.1:6443".to_owned(),
+        },
+        labels: labels(),
+        resource_version: VERSION.to_owned(),
+        // 2026-01-01T00:00:00Z, after the newest of them.
+        taken_at: Timestamp::from_second(1_767_225_600).expect("a time"),
+        jobs,
+    }
+}
+
+/// The plan of what was read, by the default policy.
+pub fn plan(jobs: Vec<Job>) -> Plan {
+    Plan::new(snapshot(jobs), &Policy::default())
+}
+
+/// Every form of output, by the name that `-o` gives it.
+pub const FORMS: [&str; 6] = ["table", "wide", "summary", "json", "yaml", "name"];
+
+/// Renders a plan as into a file: without colour, and lines as long as they like.
+pub fn render(form: &str, plan: &Plan, out: &mut dyn io::Write) {
+    let view = View::Plan(plan);
+    let style = Style {
+        width: None,
+        colour: Colour::Off,
+        headers: Headers::Show,
+    };
+    let written = match form {
+        "table" => table::write(out, view, Columns::Normal, style),
+        "wide" => table::write(out, view, Columns::Wide, style),
+        "summary" => summary::write(out, view, style),
+        "json" => json::write(out, view),
+        "yaml" => yaml::write(out, view),
+        "name" => name::write(out, view),
+        _ => panic!("there is no form {form}"),
+    };
+    written.expect("memory takes everything");
+}
