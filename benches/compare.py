@@ -43,6 +43,8 @@ def arguments():
     parser.add_argument("--starts", type=int, default=20, help="starts to time (default 20)")
     parser.add_argument("--file-jobs", type=int, default=1_000_000, help="Jobs in the file (default 1,000,000)")
     parser.add_argument("--sizes", type=lambda text: [int(size) for size in text.split(",")], default=[1_000, 10_000, 50_000, 100_000], help="numbers of Jobs for the plot")
+    parser.add_argument("--tool", type=Path, help="measure this kubectl-jobclean instead of a release build")
+    parser.add_argument("--controlplane", type=Path, help="use this program instead of a release build")
     told = parser.parse_args()
     unknown = [name for name in told.sections if name not in sections.SECTIONS]
     if unknown:

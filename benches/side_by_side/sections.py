@@ -27,9 +27,9 @@ class Bench:
         self.told = told
         self.folder = Path(folder)
         self.say = say
-        say("building the release binaries")
-        self.tool = planes.binary("kubectl-jobclean")
-        self.helper = planes.binary("controlplane")
+        say("the release binaries")
+        self.tool = told.tool or planes.binary("kubectl-jobclean")
+        self.helper = told.controlplane or planes.binary("controlplane")
         self.plane = planes.Plane(self.helper, folder)
         # Nothing of whoever runs this may change what is measured.
         self.env = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "KUBERC": "off"}
