@@ -80,9 +80,11 @@ def versions(bench, result):
     pinned = (HERE.parent / "tests/controlplane/go.mod").read_text()
     kubernetes = re.search(r"k8s\.io/kubernetes (v\S+)", pinned)
     h2load = output("h2load", "--version").replace("h2load ", "") if "concurrency" in result else None
-    size = bench.tool.stat().st_size
+    size = f"{bench.tool.stat().st_size / 2**20:.2f} MiB"
+    # Of a binary that was built elsewhere nobody here knows the commit.
+    commit = "" if bench.told.tool else f"{output('git', 'describe', '--always', '--dirty')}, "
     return {
-        "kubectl-jobclean": f"{output(bench.tool, '--version').split()[-1]} ({output('git', 'rev-parse', '--short', 'HEAD')}, {size / 2**20:.2f} MiB)",
+        "kubectl-jobclean": f"{output(bench.tool, '--version').split()[-1]} ({commit}{size})",
         "rustc": output("rustc", "--version").split()[1],
         "Kubernetes": kubernetes.group(1) if kubernetes else None,
         "mas-devops": result.get("original"),

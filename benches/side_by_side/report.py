@@ -71,7 +71,7 @@ def headline(results):
         ],
         [
             "the original (Python)",
-            original and seconds(wall("original")) + sampled,
+            seconds(wall("original")) + sampled if original else None,
             megabytes(peak((plan, "original"), (delete, "original"))),
             rate(get(delete, "original", "rate")),
         ],
@@ -82,8 +82,10 @@ def headline(results):
             rate(get(delete, "ours", "rate")),
         ],
     ]
+    planned = f"Plans of {jobs:,} Jobs" if jobs else "Plans not measured"
+    deleted = f"deletes with {concurrency} in flight" if concurrency else "deletes not measured"
     return "\n".join([
-        f"{jobs:,} Jobs; deletes with {concurrency} in flight. Medians.\n",
+        f"{planned}, {deleted}; medians.\n",
         table(["", "list and plan", "peak memory", "delete"], rows),
     ])
 
@@ -126,7 +128,7 @@ def delete(section):
     best = get(figures, "h2load", "rate")
     names = {
         "ours": "kubectl jobclean --yes --cascade=background", "h2load": "h2load, HTTP/2, one connection",
-        "kubectl": "kubectl delete --cascade=background", "original": "the original (foreground, dry of a collector)",
+        "kubectl": "kubectl delete --cascade=background", "original": "the original (foreground; its delete requests alone)",
     }
     rows = []
     for name, row in figures.items():
@@ -173,7 +175,7 @@ def scale(section):
     ends = [(int(jobs), get(figures, "ours table", "peak")) for jobs, figures in section["sizes"].items()]
     growth = ""
     if len(ends) > 1:
-        (few, low), (many, high) = ends[0], ends[-1]
+        (few, low), (many, high) = ends[-2:]
         growth = f"\n\nFrom {few:,} to {many:,} Jobs `-o table` grows by {(high - low) / (many - few):.0f} bytes a Job."
     walls = [[name.replace("ours ", "kubectl jobclean -o "), *(seconds(get(figures, name, "wall")) for figures in sizes.values())]
              for name in ("raw protobuf", "ours table", "ours json", "kubectl get")]
