@@ -23,26 +23,54 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.dont_write_bytecode = True
 
-from side_by_side import plot, report, sections  # noqa: E402
+from side_by_side import plot, report, sections
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"what to measure: {', '.join(sections.SECTIONS)}; all if none is named")
+    parser.add_argument(
+        "sections",
+        nargs="*",
+        metavar="SECTION",
+        help=f"what to measure: {', '.join(sections.SECTIONS)}; all if none is named",
+    )
     parser.add_argument("--write", action="store_true", help="write results.json, README.md and scale.svg")
-    parser.add_argument("--render", action="store_true", help="measure nothing; write README.md and scale.svg from results.json")
+    parser.add_argument(
+        "--render", action="store_true", help="measure nothing; write README.md and scale.svg from results.json"
+    )
     parser.add_argument("--jobs", type=int, default=50_000, help="Jobs to plan (default 50,000)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds, of which the median counts (default 5)")
-    parser.add_argument("--kubectl-rounds", type=int, default=5, help="rounds at most for kubectl, which takes long (default 5)")
-    parser.add_argument("--original-rounds", type=int, default=1, help="rounds for the original, which takes longer (default 1)")
-    parser.add_argument("--original-groups", type=int, default=100, help="groups that the original reads; the rest is multiplied (default 100)")
+    parser.add_argument(
+        "--kubectl-rounds", type=int, default=5, help="rounds at most for kubectl, which takes long (default 5)"
+    )
+    parser.add_argument(
+        "--original-rounds", type=int, default=1, help="rounds for the original, which takes longer (default 1)"
+    )
+    parser.add_argument(
+        "--original-groups",
+        type=int,
+        default=100,
+        help="groups that the original reads; the rest is multiplied (default 100)",
+    )
     parser.add_argument("--deletes", type=int, default=20_000, help="Jobs to delete in a round (default 20,000)")
-    parser.add_argument("--kubectl-deletes", type=int, default=200, help="Jobs that kubectl deletes in a round (default 200)")
-    parser.add_argument("--original-deletes", type=int, default=4_000, help="Jobs of which the original deletes all but the newest (default 4,000)")
+    parser.add_argument(
+        "--kubectl-deletes", type=int, default=200, help="Jobs that kubectl deletes in a round (default 200)"
+    )
+    parser.add_argument(
+        "--original-deletes",
+        type=int,
+        default=4_000,
+        help="Jobs of which the original deletes all but the newest (default 4,000)",
+    )
     parser.add_argument("--concurrency", type=int, default=32, help="deletes in flight (default 32)")
     parser.add_argument("--starts", type=int, default=20, help="starts to time (default 20)")
     parser.add_argument("--file-jobs", type=int, default=1_000_000, help="Jobs in the file (default 1,000,000)")
-    parser.add_argument("--sizes", type=lambda text: [int(size) for size in text.split(",")], default=[1_000, 10_000, 50_000, 100_000], help="numbers of Jobs for the plot")
+    parser.add_argument(
+        "--sizes",
+        type=lambda text: [int(size) for size in text.split(",")],
+        default=[1_000, 10_000, 50_000, 100_000],
+        help="numbers of Jobs for the plot",
+    )
     parser.add_argument("--tool", type=Path, help="measure this kubectl-jobclean instead of a release build")
     parser.add_argument("--controlplane", type=Path, help="use this program instead of a release build")
     told = parser.parse_args()
@@ -68,7 +96,7 @@ def machine():
     """The processor, cores, memory and kernel."""
     processor = platform.processor() or platform.machine()
     try:
-        found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M)
+        found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
         processor = found.group(1) if found else processor
     except OSError:
         pass

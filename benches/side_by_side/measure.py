@@ -19,8 +19,12 @@ def run(argv, env=None, times=1, codes=(0,), **spec):
     """Runs a program `times` times and returns a list of its wall, cpu (seconds), peak (bytes) and code."""
     with open(os.devnull) as nothing:
         errors = spec.setdefault("stderr", f"/tmp/jobclean-compare-{os.getpid()}.err")
-        told = json.dumps({"argv": [str(part) for part in argv], "env": env or dict(os.environ), "times": times, **spec})
-        out = subprocess.run([sys.executable, "-I", "-S", SPAWNER, told], stdin=nothing, stdout=subprocess.PIPE, check=True)
+        told = json.dumps(
+            {"argv": [str(part) for part in argv], "env": env or dict(os.environ), "times": times, **spec}
+        )
+        out = subprocess.run(
+            [sys.executable, "-I", "-S", SPAWNER, told], stdin=nothing, stdout=subprocess.PIPE, check=True
+        )
     answer = json.loads(out.stdout)
     said = Path(errors).read_text(errors="replace").strip() if Path(errors).exists() else ""
     Path(errors).unlink(missing_ok=True)
@@ -82,6 +86,8 @@ def interleaved(rounds, contenders, say):
                 continue
             figures = contender()
             series.add(name, **figures)
-            shown = "  ".join(f"{key} {value:.3f}" if isinstance(value, float) else f"{key} {value}" for key, value in figures.items())
+            shown = "  ".join(
+                f"{key} {value:.3f}" if isinstance(value, float) else f"{key} {value}" for key, value in figures.items()
+            )
             say(f"  {number}/{rounds} {name}: {shown}")
     return series

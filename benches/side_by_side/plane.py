@@ -25,8 +25,15 @@ def cargo(*arguments, **options):
 def binary(package):
     """Builds a release binary and tells where it is."""
     out = cargo(
-        "build", "--release", "--locked", "--package", package, "--bins", "--message-format=json-render-diagnostics",
-        stdout=subprocess.PIPE, text=True,
+        "build",
+        "--release",
+        "--locked",
+        "--package",
+        package,
+        "--bins",
+        "--message-format=json-render-diagnostics",
+        stdout=subprocess.PIPE,
+        text=True,
     )
     for line in out.stdout.splitlines():
         message = json.loads(line)
@@ -113,7 +120,10 @@ class Plane:
     def kube(self, *arguments):
         """What kubectl prints."""
         done = subprocess.run(
-            [self.kubectl, "--kubeconfig", self.kubeconfig, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True
+            [self.kubectl, "--kubeconfig", self.kubeconfig, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
         )
         if done.returncode:
             raise SystemExit(f"error: kubectl {' '.join(arguments)}: {done.stderr.strip()}")
@@ -123,7 +133,9 @@ class Plane:
         """A bearer token that may do everything, for a load tool that cannot use client certificates."""
         if not self.kube("get", "serviceaccounts", "-n", "default", "-o", "name"):
             self.kube("create", "serviceaccount", "load", "-n", "default")
-            self.kube("create", "clusterrolebinding", "load", "--clusterrole=cluster-admin", "--serviceaccount=default:load")
+            self.kube(
+                "create", "clusterrolebinding", "load", "--clusterrole=cluster-admin", "--serviceaccount=default:load"
+            )
         return self.kube("create", "token", "load", "-n", "default", "--duration=12h")
 
 
@@ -178,7 +190,9 @@ def read(plane, encoding, url=None, gzip=False, size=500):
     token, pages, came = "", 0, 0
     begun = time.perf_counter()
     while True:
-        connection.request("GET", query + (f"&continue={urllib.parse.quote(token, safe='')}" if token else ""), headers=headers)
+        connection.request(
+            "GET", query + (f"&continue={urllib.parse.quote(token, safe='')}" if token else ""), headers=headers
+        )
         answer = connection.getresponse()
         body = answer.read()
         if answer.status != 200:

@@ -3,7 +3,7 @@
 import math
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 400, 320, 56, 12, 34, 40
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 400, 320, 56, 24, 34, 40
 # Told apart by most eyes, on white and on black.
 COLOURS = {"kubectl jobclean": "#0f8a6d", "raw protobuf": "#8a7fd1", "kubectl get": "#d1702f"}
 STYLE = """
@@ -43,7 +43,9 @@ def panel(title, unit, lines, offset):
     for power in range(y0, y1 + 1):
         y = place_y(10**power)
         out.append(f'<line class="grid" x1="{offset + LEFT}" y1="{y:.1f}" x2="{offset + WIDTH - RIGHT}" y2="{y:.1f}"/>')
-        out.append(f'<text x="{offset + LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{short(10.0**power)} {unit}</text>')
+        out.append(
+            f'<text x="{offset + LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{short(10.0**power)} {unit}</text>'
+        )
     out.append(f'<text x="{offset + LEFT + inner / 2:.1f}" y="{HEIGHT - 6}" text-anchor="middle">Jobs</text>')
     for name, line in lines.items():
         colour = COLOURS[name]
@@ -69,10 +71,12 @@ def svg(section):
         return found
 
     out = panel("Time to list, plan and print", "s", lines("wall", 1), 0)
-    out += panel("Peak memory (1M: from a file)", "MB", lines("peak", 1_000_000), WIDTH)
+    out += panel("Peak memory (the largest: from a file)", "MB", lines("peak", 1_000_000), WIDTH)
     x = LEFT
     for name, colour in COLOURS.items():
-        out.append(f'<circle cx="{x}" cy="{HEIGHT + 12}" r="5" fill="{colour}"/><text x="{x + 10}" y="{HEIGHT + 16}">{escape(name)}</text>')
+        out.append(
+            f'<circle cx="{x}" cy="{HEIGHT + 12}" r="5" fill="{colour}"/><text x="{x + 10}" y="{HEIGHT + 16}">{escape(name)}</text>'
+        )
         x += 150
     body = "\n".join(out)
     size = f'viewBox="0 0 {2 * WIDTH} {HEIGHT + 28}" width="{2 * WIDTH}" height="{HEIGHT + 28}"'

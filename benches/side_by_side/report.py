@@ -46,7 +46,9 @@ def headline(results):
     delete = get(results, "delete", "figures") or {}
     jobs = get(results, "plan", "jobs") or 0
     wall = lambda name: get(plan, name, "wall")
-    peak = lambda *names: max((get(figures, name, "peak") for figures, name in names if get(figures, name, "peak")), default=None)
+    peak = lambda *names: max(
+        (get(figures, name, "peak") for figures, name in names if get(figures, name, "peak")), default=None
+    )
 
     def pair(one, two, show):
         parts = [show(value) for value in (one, two) if value is not None]
@@ -60,7 +62,8 @@ def headline(results):
     rows = [
         [
             "reading the pages and throwing them away, protobuf / JSON",
-            pair(wall("raw protobuf"), wall("raw JSON"), seconds), None,
+            pair(wall("raw protobuf"), wall("raw JSON"), seconds),
+            None,
             delete.get("h2load") and f"{rate(delete['h2load']['rate'])} (h2load)",
         ],
         [
@@ -84,10 +87,12 @@ def headline(results):
     ]
     planned = f"Plans of {jobs:,} Jobs" if jobs else "Plans not measured"
     deleted = f"deletes with {concurrency} in flight" if concurrency else "deletes not measured"
-    return "\n".join([
-        f"{planned}, {deleted}; medians.\n",
-        table(["", "list and plan", "peak memory", "delete"], rows),
-    ])
+    return "\n".join(
+        [
+            f"{planned}, {deleted}; medians.\n",
+            table(["", "list and plan", "peak memory", "delete"], rows),
+        ]
+    )
 
 
 def plan(section):
@@ -97,10 +102,18 @@ def plan(section):
     for name, row in figures.items():
         shown = name.replace("ours ", "kubectl jobclean -o ").replace("original", "the original, list and groups")
         cpu = row.get("cpu")
-        rows.append([
-            shown, seconds(row.get("wall")), times(row.get("wall"), raw), seconds(cpu),
-            None if cpu is None else f"{cpu / jobs * 1e6:.1f} µs", megabytes(row.get("peak")), seconds(row.get("server")), row["rounds"],
-        ])
+        rows.append(
+            [
+                shown,
+                seconds(row.get("wall")),
+                times(row.get("wall"), raw),
+                seconds(cpu),
+                None if cpu is None else f"{cpu / jobs * 1e6:.1f} µs",
+                megabytes(row.get("peak")),
+                seconds(row.get("server")),
+                row["rounds"],
+            ]
+        )
     head = ["", "time", "of raw protobuf", "client CPU", "a Job", "peak memory", "kube-apiserver CPU", "rounds"]
     note = f"{jobs:,} Jobs, pages of 500."
     original = figures.get("original")
@@ -127,17 +140,26 @@ def delete(section):
     figures = section["figures"]
     best = get(figures, "h2load", "rate")
     names = {
-        "ours": "kubectl jobclean --yes --cascade=background", "h2load": "h2load, HTTP/2, one connection",
-        "kubectl": "kubectl delete --cascade=background", "original": "the original (foreground; its delete requests alone)",
+        "ours": "kubectl jobclean --yes --cascade=background",
+        "h2load": "h2load, HTTP/2, one connection",
+        "kubectl": "kubectl delete --cascade=background",
+        "original": "the original (foreground; its delete requests alone)",
     }
     rows = []
     for name, row in figures.items():
         deleted = row["deleted"]
-        rows.append([
-            names[name], f"{deleted:,.0f}", rate(row["rate"]), times(row["rate"], best),
-            None if "cpu" not in row else f"{row['cpu'] / deleted * 1e6:.0f} µs", megabytes(row.get("peak")),
-            None if "server" not in row else f"{row['server'] / deleted * 1e6:.0f} µs", row["rounds"],
-        ])
+        rows.append(
+            [
+                names[name],
+                f"{deleted:,.0f}",
+                rate(row["rate"]),
+                times(row["rate"], best),
+                None if "cpu" not in row else f"{row['cpu'] / deleted * 1e6:.0f} µs",
+                megabytes(row.get("peak")),
+                None if "server" not in row else f"{row['server'] / deleted * 1e6:.0f} µs",
+                row["rounds"],
+            ]
+        )
     head = ["", "Jobs", "rate", "of h2load", "client CPU a Job", "peak memory", "kube-apiserver CPU a Job", "rounds"]
     with_plan = rate(get(figures, "ours", "rate_with_plan"))
     return (
@@ -148,7 +170,12 @@ def delete(section):
 
 def startup(section):
     rows = [
-        [name if name.startswith("to") else f"`{name}`", milliseconds(row["wall"]), milliseconds(row.get("accepted")), row["rounds"]]
+        [
+            name if name.startswith("to") else f"`{name}`",
+            milliseconds(row["wall"]),
+            milliseconds(row.get("accepted")),
+            row["rounds"],
+        ]
         for name, row in section["figures"].items()
     ]
     return table(["", "time", "connection", "rounds"], rows)
@@ -156,11 +183,20 @@ def startup(section):
 
 def file(section):
     rows = [
-        [f"`-o {form}`", seconds(row["wall"]), f"{row['rate'] / MB:,.0f} MB/s", megabytes(row["peak"]), seconds(row["cpu"]), row["rounds"]]
+        [
+            f"`-o {form}`",
+            seconds(row["wall"]),
+            f"{row['rate'] / MB:,.0f} MB/s",
+            megabytes(row["peak"]),
+            seconds(row["cpu"]),
+            row["rounds"],
+        ]
         for form, row in section["figures"].items()
     ]
     size = next(iter(section["figures"].values()))["bytes"]
-    return f"{section['jobs']:,} Jobs in {megabytes(size)} of JSON, through a pipe.\n\n" + table(["", "time", "", "peak memory", "CPU", "rounds"], rows)
+    return f"{section['jobs']:,} Jobs in {megabytes(size)} of JSON, through a pipe.\n\n" + table(
+        ["", "time", "", "peak memory", "CPU", "rounds"], rows
+    )
 
 
 def scale(section):
@@ -177,11 +213,19 @@ def scale(section):
     if len(ends) > 1:
         (few, low), (many, high) = ends[-2:]
         growth = f"\n\nFrom {few:,} to {many:,} Jobs `-o table` grows by {(high - low) / (many - few):.0f} bytes a Job."
-    walls = [[name.replace("ours ", "kubectl jobclean -o "), *(seconds(get(figures, name, "wall")) for figures in sizes.values())]
-             for name in ("raw protobuf", "ours table", "ours json", "kubectl get")]
+    walls = [
+        [
+            name.replace("ours ", "kubectl jobclean -o "),
+            *(seconds(get(figures, name, "wall")) for figures in sizes.values()),
+        ]
+        for name in ("raw protobuf", "ours table", "ours json", "kubectl get")
+    ]
     return (
-        "Peak memory:\n\n" + table(["", *sizes, *files], memory) + growth
-        + "\n\nTime:\n\n" + table(["", *sizes], walls)
+        "Peak memory:\n\n"
+        + table(["", *sizes, *files], memory)
+        + growth
+        + "\n\nTime:\n\n"
+        + table(["", *sizes], walls)
         + '\n\n<img src="scale.svg" alt="Time and peak memory against the number of Jobs">'
     )
 

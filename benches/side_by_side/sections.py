@@ -12,7 +12,8 @@ import time
 import urllib.parse
 from pathlib import Path
 
-from . import measure, plane as planes
+from . import measure
+from . import plane as planes
 from .plane import LABEL
 
 FORMS = ["table", "wide", "summary", "json", "yaml", "name"]
@@ -88,7 +89,7 @@ class Bench:
         if self._venv is None:
             return None
         out = subprocess.run([self._venv, "-m", "pip", "show", "mas-devops"], capture_output=True, text=True).stdout
-        return re.search(r"^Version: (.*)$", out, re.M).group(1)
+        return re.search(r"^Version: (.*)$", out, re.MULTILINE).group(1)
 
 
 def table_of(series):
@@ -109,15 +110,25 @@ def plan(bench):
     ]
     for form in FORMS:
         contenders.append(
-            (f"ours {form}", lambda form=form: bench.with_server(lambda: bench.ours("--dry-run=client", "-o", form)), told.rounds)
+            (
+                f"ours {form}",
+                lambda form=form: bench.with_server(lambda: bench.ours("--dry-run=client", "-o", form)),
+                told.rounds,
+            )
         )
     kubectl = min(told.rounds, told.kubectl_rounds)
     contenders += [
         ("kubectl get", lambda: bench.with_server(lambda: bench.kubectl("get", "jobs", "-A", "-l", LABEL)), kubectl),
-        ("kubectl get -o json", lambda: bench.with_server(lambda: bench.kubectl("get", "jobs", "-A", "-l", LABEL, "-o", "json")), kubectl),
+        (
+            "kubectl get -o json",
+            lambda: bench.with_server(lambda: bench.kubectl("get", "jobs", "-A", "-l", LABEL, "-o", "json")),
+            kubectl,
+        ),
     ]
     sample = [LABEL, str(bench.plane.server_pid), str(told.original_groups)]
-    contenders.append(("original", lambda: bench.original("plan", bench.plane.kubeconfig, *sample), told.original_rounds))
+    contenders.append(
+        ("original", lambda: bench.original("plan", bench.plane.kubeconfig, *sample), told.original_rounds)
+    )
     figures = table_of(measure.interleaved(told.rounds, contenders, bench.say))
     return {"jobs": told.jobs, "figures": figures, "original": bench.original_version()}
 
@@ -127,7 +138,9 @@ def proxy(bench, *flags):
     """A slow line to the server: its address."""
     port = urllib.parse.urlsplit(bench.plane.url).port
     script = Path(__file__).with_name("proxy.py")
-    with subprocess.Popen([sys.executable, script, str(port), *flags], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, script, str(port), *flags], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
             yield f"https://127.0.0.1:{int(process.stdout.readline())}"
         finally:
@@ -138,6 +151,7 @@ def line(bench):
     """The same over slow lines, with and without compression."""
     told = bench.told
     bench.up(told.jobs)
+    plain = ["--dry-run=client", "-o", "table"]
     lines = {}
     for name, flags in {
         "loopback": None,
@@ -146,13 +160,20 @@ def line(bench):
     }.items():
         bench.say(name)
         with proxy(bench, *flags) if flags else contextlib.nullcontext(bench.plane.url) as url:
-            plain = ["--dry-run=client", "-o", "table"]
             contenders = [
                 ("raw protobuf", lambda: bench.raw("pb", url=url), told.rounds),
                 ("raw protobuf, gzip", lambda: bench.raw("pb", url=url, gzip=True), told.rounds),
                 ("ours", lambda: bench.ours(*plain, url=url), told.rounds),
-                ("ours --disable-compression", lambda: bench.ours(*plain, "--disable-compression", url=url), told.rounds),
-                ("ours --disable-compression=false", lambda: bench.ours(*plain, "--disable-compression=false", url=url), told.rounds),
+                (
+                    "ours --disable-compression",
+                    lambda: bench.ours(*plain, "--disable-compression", url=url),
+                    told.rounds,
+                ),
+                (
+                    "ours --disable-compression=false",
+                    lambda: bench.ours(*plain, "--disable-compression=false", url=url),
+                    told.rounds,
+                ),
             ]
             lines[name] = table_of(measure.interleaved(told.rounds, contenders, bench.say))
     return {"jobs": told.jobs, "lines": lines}
@@ -174,7 +195,9 @@ def delete(bench):
         document = bench.folder / "plan.json"
         alone = measure.once(bench.argv("--dry-run=client", "-o", "json"), env=bench.env, stdout=str(document))
         groups = json.loads(document.read_text())["groups"]
-        return [(group["namespace"], job["name"]) for group in groups for job in group["jobs"] if job["verdict"] == "PURGE"], alone["wall"]
+        return [
+            (group["namespace"], job["name"]) for group in groups for job in group["jobs"] if job["verdict"] == "PURGE"
+        ], alone["wall"]
 
     def ours():
         purge, alone = planned()
@@ -187,13 +210,18 @@ def delete(bench):
         return {
             "rate": len(purge) / (one["wall"] - alone),
             "rate_with_plan": len(purge) / one["wall"],
-            "deleted": len(purge), "cpu": one["cpu"], "peak": one["peak"], "server": one["server"],
+            "deleted": len(purge),
+            "cpu": one["cpu"],
+            "peak": one["peak"],
+            "server": one["server"],
         }
 
     def h2load():
         purge, _ = planned()
         place = f"{bench.plane.url}/apis/batch/v1/namespaces"
-        uris.write_text("".join(f"{place}/{namespace}/jobs/{name}?propagationPolicy=Background\n" for namespace, name in purge))
+        uris.write_text(
+            "".join(f"{place}/{namespace}/jobs/{name}?propagationPolicy=Background\n" for namespace, name in purge)
+        )
         headers = [":method: DELETE", f"authorization: Bearer {bench.plane.token()}", f"accept: {SMALL}"]
         argv = ["h2load", "-n", len(purge), "-c", 1, "-m", told.concurrency, "-t", 1, "-i", uris]
         argv += [part for header in headers for part in ("-H", header)]
@@ -205,7 +233,13 @@ def delete(bench):
         if counts is None or finished is None or int(counts.group(1)) != len(purge):
             raise measure.Failed(f"h2load did not delete {len(purge)} Jobs:\n{said}")
         took = float(finished.group(1)) * {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60}[finished.group(2)]
-        return {"rate": len(purge) / took, "deleted": len(purge), "cpu": one["cpu"], "peak": one["peak"], "server": one["server"]}
+        return {
+            "rate": len(purge) / took,
+            "deleted": len(purge),
+            "cpu": one["cpu"],
+            "peak": one["peak"],
+            "server": one["server"],
+        }
 
     def kubectl():
         bench.plane.seed(jobs)
@@ -218,9 +252,17 @@ def delete(bench):
         # requests that are timed.
         bench.plane.up(told.original_deletes)
         figures = bench.original("delete", bench.plane.kubeconfig, LABEL)
-        return {"rate": figures["deleted"] / figures["delete_wall"], "deleted": figures["deleted"], "peak": figures["peak"]}
+        return {
+            "rate": figures["deleted"] / figures["delete_wall"],
+            "deleted": figures["deleted"],
+            "peak": figures["peak"],
+        }
 
-    contenders = [("ours", ours, told.rounds), ("h2load", h2load, told.rounds), ("kubectl", kubectl, min(told.rounds, told.kubectl_rounds))]
+    contenders = [
+        ("ours", ours, told.rounds),
+        ("h2load", h2load, told.rounds),
+        ("kubectl", kubectl, min(told.rounds, told.kubectl_rounds)),
+    ]
     series = measure.interleaved(told.rounds, contenders, bench.say)
     last = measure.interleaved(told.original_rounds, [("original", original, told.original_rounds)], bench.say)
     figures = {**table_of(series), **table_of(last)}
@@ -294,7 +336,9 @@ def from_file(bench, jobs, form):
 def file(bench):
     """A plan from standard input, a pipe."""
     told = bench.told
-    contenders = [(form, lambda form=form: from_file(bench, told.file_jobs, form), told.rounds) for form in ("summary", "name")]
+    contenders = [
+        (form, lambda form=form: from_file(bench, told.file_jobs, form), told.rounds) for form in ("summary", "name")
+    ]
     return {"jobs": told.file_jobs, "figures": table_of(measure.interleaved(told.rounds, contenders, bench.say))}
 
 
@@ -305,8 +349,17 @@ def scale(bench):
     for jobs in told.sizes:
         bench.up(jobs)
         contenders = [("raw protobuf", lambda: bench.raw("pb"), told.rounds)]
-        contenders += [(f"ours {form}", lambda form=form: bench.ours("--dry-run=client", "-o", form), told.rounds) for form in FORMS]
-        contenders.append(("kubectl get", lambda: bench.kubectl("get", "jobs", "-A", "-l", LABEL), min(told.rounds, told.kubectl_rounds)))
+        contenders += [
+            (f"ours {form}", lambda form=form: bench.ours("--dry-run=client", "-o", form), told.rounds)
+            for form in FORMS
+        ]
+        contenders.append(
+            (
+                "kubectl get",
+                lambda: bench.kubectl("get", "jobs", "-A", "-l", LABEL),
+                min(told.rounds, told.kubectl_rounds),
+            )
+        )
         sizes[str(jobs)] = table_of(measure.interleaved(told.rounds, contenders, bench.say))
     bench.plane.down()
     rounds = min(told.rounds, 3)
