@@ -140,7 +140,7 @@ def measure(told):
                 if told.write:
                     write(results)
         finally:
-            bench.plane.down()
+            bench.plane.close()
     if "plan" in results or "delete" in results:
         print(report.blocks(results)["headline"])
 

@@ -5,6 +5,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 SPAWNER = Path(__file__).with_name("spawner.py")
@@ -18,7 +19,7 @@ class Failed(Exception):
 def run(argv, env=None, times=1, codes=(0,), **spec):
     """Runs a program `times` times and returns a list of its wall, cpu (seconds), peak (bytes) and code."""
     with open(os.devnull) as nothing:
-        errors = spec.setdefault("stderr", f"/tmp/jobclean-compare-{os.getpid()}.err")
+        errors = spec.setdefault("stderr", f"{tempfile.gettempdir()}/jobclean-compare-{os.getpid()}.err")
         told = json.dumps(
             {"argv": [str(part) for part in argv], "env": env or dict(os.environ), "times": times, **spec}
         )

@@ -61,6 +61,20 @@ class Plane:
                 link.symlink_to(built)
         self.env = {**os.environ, "XDG_CACHE_HOME": str(own)}
         self.standing = False
+        # However this script ends, its end of the pipe is closed then, and what it left standing is taken down.
+        self.guard = subprocess.Popen(
+            ["sh", "-c", 'read -r _; exec "$0" down', program],
+            env=self.env,
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def close(self):
+        """Takes it down for good."""
+        self.down()
+        self.guard.stdin.close()
+        self.guard.wait()
 
     def _tell(self, *arguments):
         done = subprocess.run(
