@@ -5,7 +5,6 @@ mod support;
 use std::hint::black_box;
 use std::time::Duration;
 
-use bytes::Bytes;
 use criterion::{
     BatchSize, BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group,
     criterion_main, measurement::WallTime,
@@ -16,12 +15,18 @@ use kubectl_jobclean::{
     wire,
 };
 
-/// The largest comes last: the pages of the others are its first ones.
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
-const LARGEST: usize = SIZES[SIZES.len() - 1];
 
-fn of_size(pages: &[Bytes], jobs: usize) -> &[Bytes] {
-    &pages[..jobs / support::PAGE]
+/// Something for each size. Each has Jobs of its own: the first of many would all be of different groups.
+fn of_sizes<T>(make: impl Fn(usize) -> T) -> impl Fn(usize) -> T
+where
+    T: Clone,
+{
+    let all = SIZES.map(make);
+    move |jobs| {
+        let place = SIZES.iter().position(|size| *size == jobs);
+        all[place.expect("one of the sizes")].clone()
+    }
 }
 
 /// Times a part, with as few rounds as a steady figure takes: a round of the largest is long enough by itself.
@@ -44,12 +49,12 @@ fn part(
 }
 
 fn decode(criterion: &mut Criterion) {
-    let pages = support::pages(LARGEST, support::protobuf);
+    let pages = of_sizes(|jobs| support::pages(jobs, support::protobuf));
     part(criterion, "decode protobuf", |group, id, jobs| {
-        let pages = of_size(&pages, jobs);
+        let pages = pages(jobs);
         group.bench_function(id, |bencher| {
             bencher.iter(|| {
-                for page in pages {
+                for page in &pages {
                     black_box(wire::decode_protobuf(page).expect("a page"));
                 }
             });
@@ -59,18 +64,19 @@ fn decode(criterion: &mut Criterion) {
         criterion,
         "decode protobuf and take in",
         |group, id, jobs| {
-            let pages = of_size(&pages, jobs);
+            let pages = pages(jobs);
             group.bench_function(id, |bencher| {
-                bencher.iter_with_large_drop(|| support::read(pages));
+                bencher.iter_with_large_drop(|| support::read(&pages));
             });
         },
     );
-    let pages = support::pages(LARGEST, support::json_text);
+    drop(pages);
+    let pages = of_sizes(|jobs| support::pages(jobs, support::json_text));
     part(criterion, "decode json", |group, id, jobs| {
-        let pages = of_size(&pages, jobs);
+        let pages = pages(jobs);
         group.bench_function(id, |bencher| {
             bencher.iter(|| {
-                for page in pages {
+                for page in &pages {
                     black_box(wire::decode_json(page).expect("a page"));
                 }
             });
@@ -79,8 +85,7 @@ fn decode(criterion: &mut Criterion) {
 }
 
 fn decide(criterion: &mut Criterion) {
-    let all = support::read(&support::pages(LARGEST, support::protobuf));
-    let of_size = |jobs: usize| all[..jobs].to_vec();
+    let of_size = of_sizes(|jobs| support::read(&support::pages(jobs, support::protobuf)));
     part(criterion, "group", |bench, id, jobs| {
         let jobs = of_size(jobs);
         bench.bench_function(id, |bencher| {

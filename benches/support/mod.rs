@@ -24,7 +24,7 @@ use kubectl_jobclean::{
 use serde_json::{Value, json};
 
 /// Jobs of one page, as the tool asks for them.
-pub const PAGE: usize = 500;
+const PAGE: usize = 500;
 
 const VERSION: &str = "4711";
 /// As long as those of kube-apiserver.

@@ -7,8 +7,9 @@
 mod support;
 
 use std::alloc::System;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
+use bytes::Bytes;
 use kubectl_jobclean::{plan::Plan, retention::Policy, wire};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -20,6 +21,8 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 /// Enough that what is asked for once in a run does not show.
 const JOBS: usize = 2_000;
+
+static PAGES: LazyLock<Vec<Bytes>> = LazyLock::new(|| support::pages(JOBS, support::protobuf));
 
 /// Allocations for each Job: to decode a page of protobuf and take its Jobs in, to decode one of JSON, to group and judge,
 /// and to render in each of [`support::FORMS`].
@@ -69,8 +72,8 @@ fn at_most(counts: &[(String, f64, f64)]) {
 #[test]
 fn allocations_for_each_job() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let pages = support::pages(JOBS, support::protobuf);
-    let (jobs, asked) = counted(|| support::read(&pages));
+    let pages = &*PAGES;
+    let (jobs, asked) = counted(|| support::read(pages));
     assert_eq!(jobs.len(), JOBS);
     let mut counts = vec![("read protobuf".to_owned(), asked.allocations, READ)];
 
@@ -103,8 +106,8 @@ fn allocations_for_each_job_of_json() {
 #[test]
 fn bytes_kept_for_each_job() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let pages = support::pages(JOBS, support::protobuf);
-    let (plan, asked) = counted(|| support::plan(support::read(&pages)));
+    let pages = &*PAGES;
+    let (plan, asked) = counted(|| support::plan(support::read(pages)));
     assert_eq!(plan.summary().jobs, JOBS);
     at_most(&[("bytes of a plan".to_owned(), asked.kept, KEPT)]);
 }
