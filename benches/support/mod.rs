@@ -19,12 +19,15 @@ use kubectl_jobclean::{
     plan::{Plan, Snapshot, Source},
     retention::Policy,
     selector::LabelKey,
-    wire,
+    wire::{self, DecodeError, ListReader},
 };
 use serde_json::{Value, json};
 
 /// Jobs of one page, as the tool asks for them.
 const PAGE: usize = 500;
+
+/// As much of it as a record of TLS brings.
+const PIECE: usize = 16 * 1024;
 
 const VERSION: &str = "4711";
 /// As long as those of kube-apiserver.
@@ -76,15 +79,20 @@ pub fn labels() -> Vec<LabelKey> {
     vec![ARGOCD_INSTANCE.parse().expect("a label key")]
 }
 
-/// Reads pages of protobuf as the tool does: decodes each and takes its Jobs in.
+/// Reads pages of protobuf as the tool does: decodes each while it comes and takes its Jobs in.
 pub fn read(pages: &[Bytes]) -> Vec<Job> {
     let mut intake = Intake::new(&labels(), Identity::Required);
     let mut jobs = Vec::new();
     for page in pages {
-        let list = wire::decode_protobuf(page).expect("a page");
-        for job in list.items {
+        let mut list = ListReader::default();
+        let mut on_job = |job: wire::Job<'_>| -> Result<(), DecodeError> {
             jobs.extend(intake.take(job).expect("a Job that can be judged"));
+            Ok(())
+        };
+        for piece in page.chunks(PIECE) {
+            list.feed(piece, &mut on_job).expect("a piece of a page");
         }
+        list.finish().expect("a page");
     }
     jobs
 }

@@ -26,10 +26,10 @@ static PAGES: LazyLock<Vec<Bytes>> = LazyLock::new(|| support::pages(JOBS, suppo
 
 /// Allocations for each Job: to decode a page of protobuf and take its Jobs in, to decode one of JSON, to group and judge,
 /// and to render in each of [`support::FORMS`].
-const READ: f64 = 35.0;
-const DECODE_JSON: f64 = 38.0;
+const READ: f64 = 7.6;
+const DECODE_JSON: f64 = 4.3;
 const DECIDE: f64 = 0.3;
-const RENDER: [f64; 6] = [48.0, 87.0, 3.2, 6.6, 44.0, 0.1];
+const RENDER: [f64; 6] = [48.0, 87.0, 3.9, 6.6, 44.0, 0.1];
 /// Bytes for each Job that a plan holds once it is made.
 const KEPT: f64 = 170.0;
 
