@@ -15,6 +15,7 @@
 //! | [`approval`] | what of a plan still holds later and may be carried out |
 //! | [`saved`] | a plan in a file, to be carried out later |
 //! | [`outcome`] | what became of a Job that was to be purged |
+//! | [`remaining`], [`metadata`] | what is left of a purge while it is waited for, and the lists that tell |
 //! | [`wire`], [`intake`] | what Kubernetes sends, in protobuf or JSON, and how it becomes a Job |
 //! | [`file`](mod@file) | Jobs from a file |
 //! | [`selector`], [`duration`] | label keys, selectors and lengths of time, as kubectl's users write them |
@@ -32,7 +33,7 @@
 //! - `purge → {cluster, approval, backup}`, `cluster → {approval, intake, plan}`, `{cluster, file} → intake → {wire, job}`
 //! - `saved → output → {plan, purge's Report}`
 //!
-//! `job`, `group`, `retention`, `plan`, `approval`, `outcome`, `selector` and `text` are pure: no kube, no tokio, no clap,
+//! `job`, `group`, `retention`, `plan`, `approval`, `outcome`, `remaining`, `selector` and `text` are pure: no kube, no tokio, no clap,
 //! no I/O, no clock; the time is a parameter. `tests/it/architecture.rs` holds the sources to this.
 
 pub mod approval;
@@ -48,10 +49,12 @@ pub mod group;
 pub mod intake;
 pub mod job;
 pub mod limit;
+pub mod metadata;
 pub mod outcome;
 pub mod output;
 pub mod plan;
 pub mod purge;
+pub mod remaining;
 pub mod retention;
 pub mod retry;
 pub mod run;

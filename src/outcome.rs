@@ -111,6 +111,11 @@ impl OutcomeCounts {
         self.0[outcome.index()] += 1;
     }
 
+    /// How many had this outcome, whatever there is to say beyond its word.
+    pub fn of(self, outcome: &Outcome) -> usize {
+        self.0[outcome.index()]
+    }
+
     /// Every outcome's word and count, zeros included.
     pub fn iter(self) -> impl Iterator<Item = (&'static str, usize)> {
         Outcome::WORDS.into_iter().zip(self.0)

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::{
     backup::BackupDir,
-    cli::{Cli, DryRun, Format},
+    cli::{Cli, DryRun, Format, Patience},
     clock,
     cluster::delete::Effect,
     error::{Error, Exit, io_words},
@@ -151,7 +151,10 @@ pub async fn run_cluster(
             }
         }
     };
-    let report = session.carry_out(*approved, effect, backup).await;
+    let mut report = session.carry_out(*approved, effect, backup).await;
+    if let (Patience::UntilGone(limit), Effect::Delete) = (cli.action.patience(), effect) {
+        report = session.wait(report, limit).await;
+    }
     show::report(cli, &report, effect, ui);
     Ok(report.exit())
 }

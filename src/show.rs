@@ -4,17 +4,25 @@ use std::io::{self, BufWriter, Write};
 
 use crate::{
     cli::{Cli, Format},
-    cluster::{delete::Effect, list},
+    cluster::{
+        delete::{Cascade, Effect},
+        list,
+    },
     error::{Error, Exit, io_words},
+    job::Job,
     outcome::Outcome,
     output::{Headers, View, json, name, summary, table, words, yaml},
     plan::{Plan, Warning},
     purge::{self, EndedEarly, Report},
+    remaining::{End, Waited, collector_time},
     ui::{Ui, Verbosity},
 };
 
 /// More warnings than this of one plan are counted, not shown; a document has them all.
 const WARNINGS_SHOWN: usize = 10;
+
+/// More Jobs than this that are still there are counted, not shown.
+const HELD_SHOWN: usize = 10;
 
 /// What happens while listing.
 pub fn list_event(event: &list::Event, ui: &Ui) {
@@ -83,7 +91,64 @@ pub fn before_purge(cli: &Cli, plan: &Plan, ui: &Ui) -> Result<(), Error> {
             .map_err(|error| write_error(&error))?;
         ui.text(&String::from_utf8_lossy(&text));
     }
+    if cli.action.cascade == Cascade::Foreground {
+        slow_collector(plan.summary().purge, ui);
+    }
     Ok(())
+}
+
+/// That what follows will take its time, where it will, and what to do about it.
+fn slow_collector(jobs: usize, ui: &Ui) {
+    let Some((shorter, longer)) = collector_time(jobs) else {
+        return;
+    };
+    ui.note(
+        Verbosity::Normal,
+        &format!(
+            "note: with --cascade=foreground these {} stay Terminating until the garbage collector has taken their \
+             Pods: some {} at its default pace; with --cascade=background the Jobs go at once and their Pods after them",
+            words::count(jobs, "Job"),
+            words::span(shorter, longer),
+        ),
+    );
+}
+
+/// How waiting ended, and what holds the Jobs that are still there.
+fn waited(report: &Report, waited: &Waited, ui: &Ui) {
+    let left = report.counts().of(&Outcome::Terminating);
+    let left = words::count(left, "Job");
+    let say = |text: &str| match waited.end {
+        // Whoever stopped it knows.
+        End::Stopped => ui.note(Verbosity::Normal, text),
+        _ => ui.failure(text),
+    };
+    match &waited.end {
+        End::AllGone => return,
+        End::TimedOut(limit) => say(&format!(
+            "{left} still terminating after {} s",
+            limit.as_secs()
+        )),
+        End::Blind(why) => say(&format!(
+            "{left} may still be terminating, and it cannot be seen whether they are: {why}"
+        )),
+        End::Stopped => say(&format!("{left} still terminating")),
+    }
+    let jobs: Vec<&Job> = report.plan.purges().collect();
+    for (index, held) in waited.held.iter().take(HELD_SHOWN) {
+        let job = jobs[*index];
+        say(&format!(
+            "Job {}/{} is still terminating: {}",
+            job.namespace,
+            job.name,
+            words::held(held)
+        ));
+    }
+    let more = waited.held.len().saturating_sub(HELD_SHOWN);
+    if more > 0 {
+        say(&format!(
+            "{more} more are still terminating; the document that -o json prints has all of them"
+        ));
+    }
 }
 
 /// What happens during a purge.
@@ -134,6 +199,9 @@ pub fn report(cli: &Cli, report: &Report, effect: Effect, ui: &Ui) {
             ui.failure(&format!("stopped early: the server does not answer: {why}"))
         }
         Some(EndedEarly::Stopped(_)) | None => {}
+    }
+    if let Some(end) = &report.waited {
+        waited(report, end, ui);
     }
     let counts = words::outcomes(report.counts(), report.outcomes.len());
     let written = match (cli.output.format, effect) {

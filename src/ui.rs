@@ -213,6 +213,14 @@ impl Ui {
         }
     }
 
+    /// Say how far it has come, and what is left.
+    pub fn progress_of(&self, position: usize, left: &str) {
+        if let Some(bar) = &*self.bar.borrow() {
+            bar.set_position(position as u64);
+            bar.set_message(left.to_owned());
+        }
+    }
+
     /// One more is done.
     pub fn step(&self) {
         if let Some(bar) = &*self.bar.borrow() {

@@ -9,6 +9,7 @@ pub mod flags;
 mod kubeconfig;
 pub mod list;
 mod page;
+pub mod remaining;
 pub mod request;
 mod reread;
 mod trouble;

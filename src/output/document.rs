@@ -93,6 +93,18 @@ struct Job<'a> {
     outcome: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<Cow<'a, str>>,
+    /// What holds a Job that was waited for in vain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finalizers: Option<Vec<Cow<'a, str>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pods: Option<Vec<Pod<'a>>>,
+}
+
+/// A Pod that a Job waits for.
+#[derive(Serialize)]
+struct Pod<'a> {
+    name: Cow<'a, str>,
+    finalizers: Vec<Cow<'a, str>>,
 }
 
 impl Serialize for Groups<'_> {
@@ -129,6 +141,8 @@ impl<'a> Group<'a> {
 impl<'a> Job<'a> {
     fn new(row: Row<'a>, prepare: Prepare) -> Job<'a> {
         let job = &row.planned.job;
+        let all = |texts: &'a [String]| texts.iter().map(|text| prepare(text)).collect();
+        let pods = row.held.map(|held| held.pods.iter());
         Job {
             name: prepare(&job.name),
             uid: prepare(&job.uid.to_string()).into_owned().into(),
@@ -145,6 +159,14 @@ impl<'a> Job<'a> {
                 .outcome
                 .and_then(Outcome::message)
                 .map(|message| prepare(&message).into_owned().into()),
+            finalizers: row.held.map(|held| all(&held.finalizers)),
+            pods: pods.filter(|pods| pods.len() > 0).map(|pods| {
+                pods.map(|pod| Pod {
+                    name: prepare(&pod.name),
+                    finalizers: all(&pod.finalizers),
+                })
+                .collect()
+            }),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     outcome::Outcome,
     plan::{Plan, PlannedGroup, PlannedJob},
     purge::Report,
+    remaining::Held,
 };
 
 /// How to write for the eye.
@@ -69,20 +70,26 @@ impl<'a> View<'a> {
             View::Plan(_) => [].iter(),
             View::Report(report) => report.outcomes.iter(),
         };
+        let held = match self {
+            View::Plan(_) => None,
+            View::Report(report) => report.waited.as_ref().map(|waited| &waited.held),
+        };
+        let mut places = 0..;
         self.plan().groups.iter().map(move |group| {
             let rows = group
                 .jobs
                 .iter()
                 .enumerate()
-                .map(|(index, planned)| Row {
-                    planned,
-                    rank: index + 1,
-                    of: group.jobs.len(),
-                    outcome: planned
-                        .verdict
-                        .is_purge()
-                        .then(|| outcomes.next())
-                        .flatten(),
+                .map(|(index, planned)| {
+                    let is_purge = planned.verdict.is_purge();
+                    let place = is_purge.then(|| places.next()).flatten();
+                    Row {
+                        planned,
+                        rank: index + 1,
+                        of: group.jobs.len(),
+                        outcome: is_purge.then(|| outcomes.next()).flatten(),
+                        held: place.and_then(|place| held?.get(&place)),
+                    }
                 })
                 .collect();
             (group, rows)
@@ -101,4 +108,6 @@ pub struct Row<'a> {
     pub of: usize,
     /// What became of it, if it was to be purged and that was carried out.
     pub outcome: Option<&'a Outcome>,
+    /// What holds it, if it was waited for and is still there.
+    pub held: Option<&'a Held>,
 }

@@ -1,11 +1,17 @@
 //! What plans, warnings and reports say to people, shared by the forms of output.
 
+use std::time::Duration;
+
 use crate::{
     group::{GroupKey, MixedGroups},
     outcome::OutcomeCounts,
     plan::{Plan, Summary, Warning},
+    remaining::Held,
     selector::LabelKey,
 };
+
+/// More Pods than this of one Job are counted, not named.
+const PODS_SHOWN: usize = 5;
 
 /// `KEY=VALUE` of every cleanup label of a group, joined by commas; not made harmless.
 pub fn group_labels(labels: &[LabelKey], key: &GroupKey) -> String {
@@ -46,6 +52,45 @@ pub fn outcomes(counts: OutcomeCounts, purge: usize) -> String {
     match parts.as_slice() {
         [] => format!("{} to purge", count(purge, "Job")),
         parts => format!("{} to purge: {}", count(purge, "Job"), parts.join(", ")),
+    }
+}
+
+/// What holds a Job that is still there: a fragment, not made harmless.
+pub fn held(held: &Held) -> String {
+    let named = |names: &[String]| match names {
+        [one] => format!("finalizer {one}"),
+        names => format!("finalizers {}", names.join(", ")),
+    };
+    let mut text = match held.finalizers.as_slice() {
+        [] => "no finalizer holds it any more".to_owned(),
+        names => format!("held by the {}", named(names)),
+    };
+    let pods: Vec<String> = held
+        .pods
+        .iter()
+        .take(PODS_SHOWN)
+        .map(|pod| match pod.finalizers.as_slice() {
+            [] => format!("Pod {}", pod.name),
+            names => format!("Pod {} ({})", pod.name, named(names)),
+        })
+        .collect();
+    if !pods.is_empty() {
+        text += &format!(", which waits for {}", pods.join(", "));
+    }
+    match held.pods.len().saturating_sub(PODS_SHOWN) {
+        0 => text,
+        more => format!("{text} and {more} more"),
+    }
+}
+
+/// A span of time for people: `3 to 7 minutes`, `1 to 2.5 hours`.
+pub fn span(shorter: Duration, longer: Duration) -> String {
+    let minutes = |time: Duration| time.as_secs().div_ceil(60);
+    let hours = |time: Duration| (time.as_secs_f64() / 360.0).round() / 10.0;
+    match (minutes(shorter), minutes(longer)) {
+        (from, to) if from == to => count(usize::try_from(to).unwrap_or(usize::MAX), "minute"),
+        (from, to) if to < 120 => format!("{from} to {to} minutes"),
+        _ => format!("{} to {} hours", hours(shorter), hours(longer)),
     }
 }
 

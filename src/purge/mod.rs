@@ -31,6 +31,7 @@ use crate::{
     job::Job,
     outcome::{Outcome, OutcomeCounts},
     plan::Plan,
+    remaining::{End, Waited},
 };
 
 /// What a run of deletes came to.
@@ -42,6 +43,8 @@ pub struct Report {
     pub outcomes: Vec<Outcome>,
     /// Why it ended early, if it did.
     pub ended_early: Option<EndedEarly>,
+    /// What waiting for its Jobs to be gone came to, if that was asked for and there were any to wait for.
+    pub waited: Option<Waited>,
 }
 
 impl Report {
@@ -56,6 +59,10 @@ impl Report {
             Some(EndedEarly::Stopped(Stop::Interrupt)) => Exit::Interrupted,
             Some(EndedEarly::Stopped(Stop::Terminate)) => Exit::Terminated,
             _ if self.outcomes.iter().any(Outcome::is_failure) => Exit::Incomplete,
+            // Who waits for all to be gone goes on when they are, and must not go on when they are not.
+            _ if matches!(&self.waited, Some(waited) if waited.end != End::AllGone) => {
+                Exit::Incomplete
+            }
             _ => Exit::Success,
         }
     }
@@ -263,5 +270,6 @@ pub async fn purge(
         plan: approved.into_plan(),
         outcomes,
         ended_early,
+        waited: None,
     }
 }

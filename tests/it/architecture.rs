@@ -8,13 +8,14 @@ use std::{
 };
 
 /// Files that decide what is deleted. They have no other input than their arguments.
-const PURE: [&str; 8] = [
+const PURE: [&str; 9] = [
     "approval",
     "job",
     "group",
     "retention",
     "plan",
     "outcome",
+    "remaining",
     "selector",
     "text",
 ];
@@ -62,12 +63,14 @@ const TERMINAL_USERS: [(&str, &[&str]); 5] = [
 ];
 
 /// The arrows: what a module may use of its siblings. Modules that are not named here may use any but the [`STORY`].
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("compact", &[]),
     ("job", &["compact"]),
     ("selector", &[]),
     ("text", &[]),
     ("wire", &[]),
+    ("metadata", &["wire"]),
+    ("remaining", &["compact", "job", "outcome"]),
     ("clock", &[]),
     ("duration", &[]),
     ("error", &[]),
@@ -92,6 +95,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "output",
             "plan",
             "purge",
+            "remaining",
             "retention",
             "selector",
             "text",

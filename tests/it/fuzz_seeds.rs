@@ -12,6 +12,7 @@ use kubectl_jobclean::file::{self, Wanted};
 use kubectl_jobclean::intake::{Identity, Intake};
 use kubectl_jobclean::job::family;
 use kubectl_jobclean::limit::MaxPurge;
+use kubectl_jobclean::metadata;
 use kubectl_jobclean::output::{Colour, Headers, Style, View, json, name, summary, table, yaml};
 use kubectl_jobclean::plan::{Plan, Snapshot, Source};
 use kubectl_jobclean::retention::Policy;
@@ -77,6 +78,25 @@ fn lists_in_json() {
     each("list_json", |seed| {
         if let Ok(list) = wire::decode_json(seed) {
             is_taken_in(list);
+        }
+    });
+}
+
+#[test]
+fn lists_of_metadata() {
+    each("list_metadata", |seed| {
+        let Some((choice, body)) = seed.split_first() else {
+            return;
+        };
+        let content_type = match choice % 2 {
+            0 => wire::PROTOBUF,
+            _ => "application/json",
+        };
+        if let Ok(list) = metadata::decode(content_type, body) {
+            for item in list.items {
+                let meta = item.metadata.unwrap();
+                assert!(!meta.uid.is_empty() && !meta.name.is_empty());
+            }
         }
     });
 }

@@ -121,6 +121,7 @@ fn every_outcome() -> Report {
             Outcome::Deleted,
         ],
         ended_early: Some(EndedEarly::Stopped(Stop::Interrupt)),
+        waited: None,
     }
 }
 
@@ -331,6 +332,7 @@ fn an_empty_plan() {
         plan: nothing(),
         outcomes: vec![],
         ended_early: None,
+        waited: None,
     };
     golden("nothing-o-table", &as_table(View::Plan(&plan), PLAIN));
     golden("nothing-o-summary", &as_summary(View::Plan(&plan), PLAIN));

@@ -99,6 +99,7 @@ fn report_on(plan: Plan, drawn: &[Outcome]) -> Report {
         plan,
         outcomes: drawn.iter().cycle().take(purges).cloned().collect(),
         ended_early: None,
+        waited: None,
     }
 }
 

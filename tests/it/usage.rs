@@ -95,8 +95,6 @@ fn the_same_label_twice_is_one_or_an_error_but_never_another_plan() {
 const LATER: &[&[&str]] = &[
     &["-i"],
     &["--interactive"],
-    &["--wait"],
-    &["--timeout", "5s"],
     &["completion", "bash"],
     &["rbac"],
 ];
@@ -170,6 +168,8 @@ fn help_shows_what_works_and_nothing_else() {
         "-y",
         "--dry-run",
         "--cascade",
+        "--wait",
+        "--timeout",
         "--concurrency",
         "--chunk-size",
         "--output",

@@ -1,0 +1,200 @@
+//! What is still there of Jobs that were deleted, and the Pods that they wait for: metadata alone, with the right to
+//! list alone.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::{
+    Cluster,
+    list::{escape, get, jobs_path},
+    request::Failure,
+};
+use crate::{
+    compact::Uid,
+    metadata::{self, ACCEPT, MetadataList, ObjectMeta},
+    remaining::{FoundJob, FoundPod, Place, Pod},
+    retry::{Backoff, Tries},
+};
+
+/// How often a list is begun before it is given up.
+const MAX_STARTS: usize = 4;
+
+/// Why something could not be seen: a lowercase fragment.
+pub type Blind = String;
+
+/// One look at the cluster: how it is listed, and who is told of waits.
+pub struct Look<'a> {
+    /// The most objects in one answer; 0 asks for all at once.
+    pub chunk_size: u32,
+    /// It waits for so long before it asks again, and why.
+    pub on_wait: &'a mut dyn FnMut(Duration, &str),
+}
+
+/// What to list at a place.
+#[derive(Clone, Copy)]
+enum Kind {
+    Jobs,
+    Pods,
+}
+
+/// Why a page is of no use.
+enum Trouble {
+    /// Its snapshot is gone.
+    StartOver(String),
+    Fatal(Blind),
+}
+
+impl Cluster {
+    /// All Jobs that are at these places.
+    ///
+    /// # Errors
+    /// If it cannot be seen at all of them: what was not looked at would pass for gone.
+    pub async fn jobs_at(
+        &self,
+        places: &[Place],
+        look: &mut Look<'_>,
+    ) -> Result<Vec<FoundJob>, Blind> {
+        let mut jobs = Vec::new();
+        let mut take = |meta: ObjectMeta| {
+            jobs.push(FoundJob {
+                uid: Uid::from(meta.uid),
+                finalizers: meta.finalizers,
+            });
+        };
+        for place in places {
+            self.metadata_at(Kind::Jobs, place, look, &mut take).await?;
+        }
+        Ok(jobs)
+    }
+
+    /// All Pods that are at these places and have an owner.
+    ///
+    /// # Errors
+    /// If they cannot be seen, which nobody needs to be able to.
+    pub async fn pods_at(
+        &self,
+        places: &[Place],
+        look: &mut Look<'_>,
+    ) -> Result<Vec<FoundPod>, Blind> {
+        let mut pods = Vec::new();
+        let mut take = |meta: ObjectMeta| {
+            if !meta.owner_references.is_empty() {
+                let owners = meta.owner_references.into_iter();
+                pods.push(FoundPod {
+                    owners: owners.map(|owner| Uid::from(owner.uid)).collect(),
+                    pod: Pod {
+                        name: meta.name,
+                        finalizers: meta.finalizers,
+                    },
+                });
+            }
+        };
+        for place in places {
+            self.metadata_at(Kind::Pods, place, look, &mut take).await?;
+        }
+        Ok(pods)
+    }
+
+    /// Whatever is at a place. If a list has to start over, some of it is taken twice; nothing is left out.
+    async fn metadata_at(
+        &self,
+        kind: Kind,
+        place: &Place,
+        look: &mut Look<'_>,
+        take: &mut dyn FnMut(ObjectMeta),
+    ) -> Result<(), Blind> {
+        let mut starts = 1;
+        let mut token: Option<String> = None;
+        loop {
+            let uri = address(kind, place, look.chunk_size, token.as_deref());
+            let list = match self.metadata_page(uri, token.is_some(), look).await {
+                Ok(list) => list,
+                Err(Trouble::StartOver(_)) if starts < MAX_STARTS => {
+                    starts += 1;
+                    token = None;
+                    continue;
+                }
+                Err(Trouble::StartOver(why) | Trouble::Fatal(why)) => return Err(why),
+            };
+            list.items
+                .into_iter()
+                .filter_map(|item| item.metadata)
+                .for_each(&mut *take);
+            let next = list.metadata.and_then(|meta| meta.continue_token);
+            match next.filter(|next| !next.is_empty()) {
+                None => return Ok(()),
+                next if next == token => return Err("its pages do not come to an end".to_owned()),
+                next => token = next,
+            }
+        }
+    }
+
+    /// One page, asked for again while that may help.
+    async fn metadata_page(
+        &self,
+        uri: String,
+        continues: bool,
+        look: &mut Look<'_>,
+    ) -> Result<MetadataList, Trouble> {
+        let mut backoff = Backoff::new(Tries::for_delete());
+        loop {
+            let answer = match get(uri.clone(), ACCEPT) {
+                Ok(request) => self.call(request).await,
+                Err(failure) => Err(failure),
+            };
+            let (why, retry_after) = match answer {
+                Ok(answer) if answer.status == StatusCode::OK => {
+                    match metadata::decode(answer.content_type(), &answer.body) {
+                        Ok(list) => return Ok(list),
+                        Err(why) => (format!("the answer cannot be read: {why}"), None),
+                    }
+                }
+                Ok(answer) if answer.status == StatusCode::GONE && continues => {
+                    return Err(Trouble::StartOver(answer.words()));
+                }
+                Ok(answer) if answer.is_transient() => (answer.words(), answer.retry_after()),
+                Ok(answer) => return Err(Trouble::Fatal(answer.words())),
+                Err(failure @ Failure::Setup { .. }) => {
+                    return Err(Trouble::Fatal(failure.words()));
+                }
+                Err(failure) => (failure.words(), None),
+            };
+            let Some(delay) = backoff.next_delay(retry_after) else {
+                return Err(Trouble::Fatal(why));
+            };
+            (look.on_wait)(delay, &why);
+            tokio::time::sleep(delay).await;
+        }
+    }
+}
+
+/// Never with a resourceVersion: what may be stale could show what is gone, or hide what is there.
+fn address(kind: Kind, place: &Place, chunk_size: u32, token: Option<&str>) -> String {
+    let namespace = match place {
+        Place::Job(namespace, _) | Place::Namespace(namespace) => Some(&**namespace),
+        Place::AllNamespaces => None,
+    };
+    let path = match (kind, namespace) {
+        (Kind::Jobs, namespace) => jobs_path(namespace),
+        (Kind::Pods, None) => "/api/v1/pods".to_owned(),
+        (Kind::Pods, Some(namespace)) => format!("/api/v1/namespaces/{}/pods", escape(namespace)),
+    };
+    let mut query = Vec::new();
+    if let Place::Job(_, name) = place {
+        query.push(format!(
+            "fieldSelector={}",
+            escape(&format!("metadata.name={name}"))
+        ));
+    }
+    if chunk_size > 0 {
+        query.push(format!("limit={chunk_size}"));
+    }
+    if let Some(token) = token {
+        query.push(format!("continue={}", escape(token)));
+    }
+    match query.is_empty() {
+        true => path,
+        false => format!("{path}?{}", query.join("&")),
+    }
+}
