@@ -1,6 +1,8 @@
 //! What a user can say. Values check themselves, so that a typo is a usage error before anything happens.
 
-use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+mod waiting;
+
+use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::PossibleValue};
 
@@ -9,12 +11,14 @@ use crate::{
         delete::Cascade,
         flags::{ConnectionFlags, go_bool, non_empty},
     },
-    duration::{HumanDuration, ParseDurationError},
+    duration::HumanDuration,
     group::MixedGroups,
     limit::MaxPurge,
     retention::{Policy, Treatment},
     selector::{LabelKey, Selector},
 };
+
+pub use self::waiting::{Patience, Waiting};
 
 const AFTER_HELP: &str = "\
 Job families (--mixed-groups): a family is the Job's name without its generated endings. Trailing '-' segments are \
@@ -26,7 +30,7 @@ Always kept: Jobs that are terminating, and Jobs that are protected (the annotat
 or argocd.argoproj.io/sync-options holds Delete=false or Prune=false).
 
 Exit codes: 0 done, nothing to do, or dry run without failures; 1 an error before any delete; 2 usage; 3 some deletes \
-failed or were not tried, or Jobs were still there when --wait ended; 4 declined at the question; 5 held by --max-purge; 130 interrupted (SIGINT), 143 (SIGTERM)";
+failed or were not tried, or Jobs were still there when --wait ended; 4 declined at the question or nothing chosen; 5 held by --max-purge; 130 interrupted (SIGINT), 143 (SIGTERM)";
 
 /// Keep the newest Job of every cleanup group and delete the rest
 ///
@@ -135,6 +139,10 @@ pub struct Action {
     #[arg(short, long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
           default_value = "false", default_missing_value = "true", hide_default_value = true, action = ArgAction::Set)]
     pub yes: bool,
+    /// Choose which groups to purge from a list before the question
+    #[arg(short, long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true", hide_default_value = true, action = ArgAction::Set)]
+    pub interactive: bool,
     /// Change nothing: server (the default of the bare flag) tries every delete on the server, client only plans
     #[arg(
         long,
@@ -164,44 +172,15 @@ pub struct Action {
     /// Write each Job's manifest into this folder before its delete; without a backup it is not deleted
     #[arg(long, value_name = "DIR", conflicts_with = "filename")]
     pub backup: Option<PathBuf>,
-    /// Wait until the purged Jobs are gone, and say what holds those that are not; left out in a dry run
-    #[arg(long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
-          default_missing_value = "true", action = ArgAction::Set, conflicts_with_all = ["filename", "save_plan"])]
-    pub wait: Option<bool>,
-    /// Wait no longer than this (90s, 5m, 1h; 0 is for ever), then exit 3 if some are still there; implies --wait
-    #[arg(long, value_name = "DURATION", value_parser = wait_limit, conflicts_with_all = ["filename", "save_plan"])]
-    pub timeout: Option<HumanDuration>,
+    /// Whether to wait for them to be gone.
+    #[command(flatten)]
+    pub waiting: Waiting,
     /// Have at most N deletes in flight, 1 to 256
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,
     /// List N Jobs a page; 0 asks for all at once
     #[arg(long, value_name = "N", default_value_t = 500, visible_alias = "limit")]
     pub chunk_size: u32,
-}
-
-/// How long a run stays when its deletes are sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
-    /// It does not wait: accepted is done.
-    ///
-    /// kubectl waits by default, as it mostly deletes one thing. After a large purge with `foreground` that would be
-    /// hours at the garbage collector's pace, and for ever where a finalizer has nobody who removes it.
-    None,
-    /// Until all Jobs are gone, at most so long if there is a limit.
-    UntilGone(Option<Duration>),
-}
-
-impl Action {
-    /// How long to stay when the deletes are sent.
-    pub fn patience(&self) -> Patience {
-        match (self.wait, self.timeout) {
-            (None | Some(true), Some(limit)) => {
-                Patience::UntilGone(Some(limit.0).filter(|limit| !limit.is_zero()))
-            }
-            (Some(true), None) => Patience::UntilGone(None),
-            (None, None) | (Some(false), _) => Patience::None,
-        }
-    }
 }
 
 /// What is shown.
@@ -317,8 +296,19 @@ impl Cli {
         if self.action.save_plan.is_some() && self.action.dry_run == DryRun::Server {
             return Some("--save-plan only plans: --dry-run=server goes with --plan".to_owned());
         }
-        if self.action.wait == Some(false) && self.action.timeout.is_some() {
-            return Some("--timeout says how long to wait, and --wait=false not to".to_owned());
+        // Choosing is a question, and these ask none.
+        if self.action.interactive {
+            let asks_nothing = [
+                ("--yes", self.action.yes),
+                ("--filename", self.which.filename.is_some()),
+                ("--dry-run", self.action.dry_run != DryRun::None),
+            ];
+            if let Some((flag, _)) = asks_nothing.into_iter().find(|(_, given)| *given) {
+                return Some(format!("--interactive and {flag} cannot be used together"));
+            }
+        }
+        if let Some(contradiction) = self.action.waiting.contradiction() {
+            return Some(contradiction);
         }
         let mut seen = Vec::new();
         for label in &self.which.labels {
@@ -350,14 +340,6 @@ impl Cli {
 fn at_least_one(text: &str) -> Result<NonZeroUsize, &'static str> {
     let number: usize = text.parse().map_err(|_| "it is not a number")?;
     NonZeroUsize::new(number).ok_or("a group always keeps at least 1")
-}
-
-/// A length of time, or kubectl's bare 0 for no limit.
-fn wait_limit(text: &str) -> Result<HumanDuration, ParseDurationError> {
-    match text {
-        "0" => Ok(HumanDuration(Duration::ZERO)),
-        _ => text.parse(),
-    }
 }
 
 fn namespace(text: &str) -> Result<String, &'static str> {

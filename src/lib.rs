@@ -12,6 +12,7 @@
 //! | [`group`] | what makes Jobs a group |
 //! | [`retention`] | a policy judges one group: a verdict and its reasons for every Job |
 //! | [`plan`], [`limit`] | all groups judged and counted; how much a plan may purge |
+//! | [`choice`] | which groups of a plan to purge, as somebody picks them |
 //! | [`approval`] | what of a plan still holds later and may be carried out |
 //! | [`saved`] | a plan in a file, to be carried out later |
 //! | [`outcome`] | what became of a Job that was to be purged |
@@ -33,11 +34,12 @@
 //! - `purge → {cluster, approval, backup}`, `cluster → {approval, intake, plan}`, `{cluster, file} → intake → {wire, job}`
 //! - `saved → output → {plan, purge's Report}`
 //!
-//! `job`, `group`, `retention`, `plan`, `approval`, `outcome`, `remaining`, `selector` and `text` are pure: no kube, no tokio, no clap,
+//! `job`, `group`, `retention`, `plan`, `choice`, `approval`, `outcome`, `remaining`, `selector` and `text` are pure: no kube, no tokio, no clap,
 //! no I/O, no clock; the time is a parameter. `tests/it/architecture.rs` holds the sources to this.
 
 pub mod approval;
 pub mod backup;
+pub mod choice;
 pub mod cli;
 pub mod clock;
 pub mod cluster;

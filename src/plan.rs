@@ -200,6 +200,32 @@ impl Plan {
         self.groups.get(at.ok()?)
     }
 
+    /// The plan of these groups alone, as if no other had been asked for; they are named by their places, in order.
+    pub fn only(self, groups: &[usize]) -> Plan {
+        let places = self.groups.into_iter().enumerate();
+        let groups: Vec<PlannedGroup> = places
+            .filter(|(place, _)| groups.binary_search(place).is_ok())
+            .map(|(_, group)| group)
+            .collect();
+        let stays = |warning: &Warning| match warning {
+            Warning::MixedGroup { key, .. } | Warning::MaybeCutOff { key } => {
+                groups.iter().any(|group| group.key == *key)
+            }
+            Warning::NothingFound | Warning::CreatedInFuture { .. } | Warning::Ignored { .. } => {
+                true
+            }
+        };
+        let warnings = self.warnings.into_iter().filter(stays).collect();
+        Plan {
+            groups,
+            warnings,
+            source: self.source,
+            labels: self.labels,
+            resource_version: self.resource_version,
+            taken_at: self.taken_at,
+        }
+    }
+
     /// The Jobs to delete, in the order of the plan.
     pub fn purges(&self) -> impl Iterator<Item = &Job> {
         self.groups

@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Exit, io_words},
     file,
     output::{View, words},
-    plan::{Plan, Snapshot, Source, Warning},
+    plan::{Plan, Snapshot, Source, Summary, Warning},
     purge::Stop,
     session::{Decision, Session, exit_of, unless_stopped},
     show,
@@ -81,12 +81,15 @@ pub fn run_file(cli: &Cli, path: &str, ui: &Ui) -> Result<Exit, Error> {
     show::warnings(&plan, &place, ui);
     show::where_else_to_look(&plan, wanted.namespace.is_some(), ui);
     show::print(cli, View::Plan(&plan))?;
-    check_limit(cli, &plan).map(|()| Exit::Success)
+    check_limit(cli, &plan, plan.summary().jobs).map(|()| Exit::Success)
 }
 
-/// Whether the plan keeps to `--max-purge`.
-fn check_limit(cli: &Cli, plan: &Plan) -> Result<(), Error> {
-    let summary = plan.summary();
+/// Whether the plan keeps to `--max-purge`; so many Jobs were listed for it.
+fn check_limit(cli: &Cli, plan: &Plan, listed: usize) -> Result<(), Error> {
+    let summary = Summary {
+        jobs: listed,
+        ..plan.summary()
+    };
     match cli.action.max_purge {
         Some(limit) if !limit.allows(&summary) => Err(Error::new(
             Exit::Held,
@@ -110,6 +113,13 @@ pub async fn run_cluster(
     ui: &Ui,
     stop: watch::Receiver<Option<Stop>>,
 ) -> Result<Exit, Error> {
+    if cli.action.interactive && !ui.can_choose() {
+        return Err(Error::new(
+            Exit::Usage,
+            "nothing was deleted: there is no terminal to choose groups on",
+        )
+        .hint("leave --interactive out and select with --namespace and --selector"));
+    }
     let begun = unless_stopped(&stop, Session::begin(cli, ui, stop.clone())).await;
     let (session, plan) = match begun {
         Ok(begun) => begun?,
@@ -118,7 +128,15 @@ pub async fn run_cluster(
             return Ok(exit_of(reason));
         }
     };
-    if let Err(held) = check_limit(cli, &plan) {
+    let listed = plan.summary().jobs;
+    let plan = match cli.action.interactive {
+        false => plan,
+        true => match session.choose(plan).await {
+            Ok(chosen) => chosen,
+            Err((exit, plan)) => return not_carried_out(cli, exit, &plan),
+        },
+    };
+    if let Err(held) = check_limit(cli, &plan, listed) {
         show::print(cli, View::Plan(&plan))?;
         return Err(held);
     }
@@ -152,7 +170,7 @@ pub async fn run_cluster(
         }
     };
     let mut report = session.carry_out(*approved, effect, backup).await;
-    if let (Patience::UntilGone(limit), Effect::Delete) = (cli.action.patience(), effect) {
+    if let (Patience::UntilGone(limit), Effect::Delete) = (cli.action.waiting.patience(), effect) {
         report = session.wait(report, limit).await;
     }
     show::report(cli, &report, effect, ui);

@@ -1,5 +1,7 @@
 //! The only place that touches the terminal: what is said on stderr, progress, the question.
 
+mod choose;
+
 use std::{
     cell::RefCell,
     collections::HashSet,
@@ -19,6 +21,8 @@ use crate::{
     output::{Colour, Headers, Style},
     text::harmless,
 };
+
+pub use self::choose::Picked;
 
 /// How much is said on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -245,9 +249,7 @@ impl Ui {
     /// dialoguer's own loop would take neither the end of input nor Ctrl-C for an answer and hide the cursor; so its
     /// question is shown, and the key is read here.
     pub async fn confirm(&self, question: &str) -> Answer {
-        // What was typed before the question was there to be read is no answer to it.
-        #[cfg(unix)]
-        let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
+        forget_typed();
         let mut prompt = String::new();
         // Writing to a String cannot fail.
         let _ = SimpleTheme.format_confirm_prompt(&mut prompt, question, Some(false));
@@ -265,6 +267,12 @@ impl Ui {
         let _ = writeln!(term, "{word}");
         answer
     }
+}
+
+/// What was typed before a question was there to be read is no answer to it.
+fn forget_typed() {
+    #[cfg(unix)]
+    let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
 }
 
 fn read_answer(term: &Term) -> Answer {

@@ -1,5 +1,6 @@
 //! One run against one cluster: the steps that [`crate::run`] tells the story with.
 
+mod choose;
 mod saved_plan;
 mod wait;
 

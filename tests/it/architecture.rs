@@ -8,8 +8,9 @@ use std::{
 };
 
 /// Files that decide what is deleted. They have no other input than their arguments.
-const PURE: [&str; 9] = [
+const PURE: [&str; 10] = [
     "approval",
+    "choice",
     "job",
     "group",
     "retention",
@@ -63,7 +64,7 @@ const TERMINAL_USERS: [(&str, &[&str]); 5] = [
 ];
 
 /// The arrows: what a module may use of its siblings. Modules that are not named here may use any but the [`STORY`].
-const ARROWS: [(&str, &[&str]); 19] = [
+const ARROWS: [(&str, &[&str]); 20] = [
     ("compact", &[]),
     ("job", &["compact"]),
     ("selector", &[]),
@@ -71,6 +72,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("wire", &[]),
     ("metadata", &["wire"]),
     ("remaining", &["compact", "job", "outcome"]),
+    ("choice", &["plan", "text"]),
     ("clock", &[]),
     ("duration", &[]),
     ("error", &[]),

@@ -12,6 +12,7 @@ mod canary;
 mod canary_jobs;
 mod carry_out;
 mod chaos;
+mod choose;
 mod claims;
 mod company;
 mod conflicts;

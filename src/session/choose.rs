@@ -1,0 +1,37 @@
+//! Somebody chooses which groups of a plan to purge.
+
+use super::{Session, exit_of, unless_stopped};
+use crate::{
+    choice::Choice,
+    error::Exit,
+    plan::Plan,
+    ui::{Picked, Verbosity},
+};
+
+impl Session<'_> {
+    /// The plan of the chosen groups alone, or how the process ends and the plan that was chosen from.
+    ///
+    /// # Errors
+    /// If nothing was chosen.
+    pub async fn choose(&self, plan: Plan) -> Result<Plan, (Exit, Box<Plan>)> {
+        if plan.summary().purge == 0 {
+            return Ok(plan);
+        }
+        let picked = self.ui.choose(Choice::new(&plan));
+        let exit = match unless_stopped(&self.stop, picked).await {
+            Ok(Picked::Groups(groups)) if !groups.is_empty() => return Ok(plan.only(&groups)),
+            Ok(Picked::Groups(_) | Picked::Nothing) => {
+                let text = "Nothing was chosen, and nothing was deleted.";
+                self.ui.note(Verbosity::Normal, text);
+                Exit::Declined
+            }
+            Ok(Picked::Interrupted) => Exit::Interrupted,
+            Err(reason) => {
+                // The list stands where it was; what comes next begins a line of its own.
+                self.ui.text("");
+                exit_of(reason)
+            }
+        };
+        Err((exit, Box::new(plan)))
+    }
+}

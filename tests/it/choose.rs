@@ -1,0 +1,434 @@
+//! Choosing groups from a list at a real terminal, and what becomes of the choice.
+
+use std::process::Command;
+
+use crate::support::kubeconfig::{Files, arg};
+use crate::support::terminal::Left;
+use crate::support::{Space, Terminal, outcomes, verdicts};
+
+const UP: &str = "\u{1b}[A";
+const DOWN: &str = "\u{1b}[B";
+const PROMPT: &str = "Choose the groups to purge:";
+
+/// Groups `alpha` (3 Jobs), `beta` (2), `gamma` (2), and `single`, which has nothing to purge.
+fn groups() -> Space {
+    let space = Space::new();
+    space.seed(&[
+        space.job("alpha", "a-1", 3),
+        space.job("alpha", "a-2", 2),
+        space.job("alpha", "a-3", 1),
+        space.job("beta", "b-1", 2),
+        space.job("beta", "b-2", 1),
+        space.job("gamma", "c-1", 2),
+        space.job("gamma", "c-2", 1),
+        space.job("single", "s-1", 1),
+    ]);
+    space
+}
+
+const ALL: [&str; 8] = ["a-1", "a-2", "a-3", "b-1", "b-2", "c-1", "c-2", "s-1"];
+
+#[track_caller]
+fn list(space: &Space, args: &[&str]) -> Terminal {
+    list_of(&space.tool(&[&["-i", "--cascade=background"], args].concat()))
+}
+
+#[track_caller]
+fn list_of(command: &Command) -> Terminal {
+    let mut terminal = Terminal::start(command, 120);
+    terminal.wait_for("filter:");
+    terminal
+}
+
+#[track_caller]
+fn answer(mut terminal: Terminal, question: &str, keys: &str) -> Left {
+    terminal.wait_for(question);
+    terminal.send(keys);
+    terminal.finish()
+}
+
+#[test]
+fn only_what_was_chosen_goes() {
+    let space = groups();
+    let mut terminal = list(&space, &[]);
+    let text = terminal.text();
+    for line in [
+        format!("> [ ] {}  alpha  2 of 3", space.name),
+        format!("  [ ] {}  beta   1 of 2", space.name),
+        format!("  [ ] {}  gamma  1 of 2", space.name),
+        format!("{PROMPT} 0 groups, 0 Jobs"),
+        "3 of 3 groups shown".to_owned(),
+    ] {
+        assert!(text.contains(&line), "{line:?}\n{text}");
+    }
+    assert!(!text.contains("single"), "{text}");
+    terminal.send(" ");
+    terminal.wait_for("1 group, 2 Jobs");
+    terminal.send(UP);
+    terminal.send(" ");
+    terminal.wait_for("2 groups, 3 Jobs");
+    terminal.send("\r");
+    let left = answer(terminal, "Purge 3 Jobs in 2 groups from ", "y").exits(0);
+    assert!(
+        left.text.contains("3 Jobs to purge: 3 deleted"),
+        "{}",
+        left.text
+    );
+    // What was not chosen is not in the plan above the question.
+    assert!(!left.text.contains("b-1"), "{}", left.text);
+    space.holds(&["a-3", "b-1", "b-2", "c-2", "s-1"]);
+}
+
+#[test]
+fn what_is_typed_filters() {
+    let space = groups();
+    let mut terminal = list(&space, &[]);
+    terminal.send("ETX");
+    terminal.wait_for("0 of 3 groups shown, filter: ETX");
+    terminal.send("\u{7f}\u{7f}");
+    terminal.wait_for("1 of 3 groups shown, filter: E");
+    terminal.send("\u{15}ETA");
+    terminal.wait_for("1 of 3 groups shown, filter: ETA");
+    let text = terminal.text();
+    assert!(text.contains("beta") && !text.contains("alpha"), "{text}");
+    // All that are shown, and no other.
+    terminal.send("\t");
+    terminal.wait_for("1 group, 1 Job");
+    terminal.send("\u{15}");
+    terminal.wait_for("3 of 3 groups shown");
+    terminal.send(DOWN);
+    terminal.send(" ");
+    terminal.wait_for("2 groups, 2 Jobs");
+    terminal.send("\r");
+    answer(terminal, "Purge 2 Jobs in 2 groups from ", "y").exits(0);
+    space.holds(&["a-1", "a-2", "a-3", "b-2", "c-2", "s-1"]);
+}
+
+/// None is chosen to begin with, so that Enter alone is a No.
+#[test]
+fn no_choice_is_no() {
+    let space = groups();
+    for keys in [
+        "\r", "\u{1b}", "\u{4}", " \u{1b}", " \u{4}", "  \r", "zz\t\r",
+    ] {
+        let mut terminal = list(&space, &[]);
+        terminal.send(keys);
+        let left = terminal.finish().exits(4);
+        assert!(
+            left.text.contains(&format!("{PROMPT} none")),
+            "{keys:?}\n{}",
+            left.text
+        );
+        assert!(left.text.contains("nothing was deleted"), "{}", left.text);
+        assert!(!left.text.contains("Purge "), "{keys:?}\n{}", left.text);
+        // The list itself is gone.
+        assert!(!left.text.contains("[ ]"), "{keys:?}\n{}", left.text);
+    }
+    space.holds(&ALL);
+}
+
+#[test]
+fn ctrl_c_leaves_as_at_the_question() {
+    let space = groups();
+    let mut terminal = list(&space, &[]);
+    terminal.send(" ");
+    terminal.wait_for("1 group, 2 Jobs");
+    terminal.send("\u{3}");
+    terminal.finish().exits(130);
+    space.holds(&ALL);
+}
+
+#[test]
+fn a_signal_from_outside_leaves_too() {
+    let space = groups();
+    let files = Files::new();
+    let pid = files.path("pid");
+    let tool = space.tool(&["-i"]);
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .args(["-c", "echo $$ > \"$0\"; exec \"$@\"", arg(&pid)])
+        .arg(tool.get_program())
+        .args(tool.get_args())
+        .current_dir(tool.get_current_dir().unwrap());
+    for (key, value) in tool.get_envs() {
+        shell.env(key, value.unwrap());
+    }
+    let terminal = list_of(&shell);
+    let pid = std::fs::read_to_string(pid).unwrap();
+    let killed = Command::new("kill")
+        .args(["-s", "TERM", pid.trim()])
+        .status();
+    assert!(killed.unwrap().success());
+    let left = terminal.finish().exits(143);
+    // What is written next begins a line of its own.
+    assert!(
+        left.raw.ends_with('\n') || left.raw.ends_with("\u{1b}[?25h"),
+        "{:?}",
+        left.raw
+    );
+    space.holds(&ALL);
+}
+
+#[test]
+fn a_choice_may_still_be_declined() {
+    let space = groups();
+    let mut terminal = list(&space, &[]);
+    terminal.send("\t\r");
+    answer(terminal, "Purge 4 Jobs in 3 groups from ", "n").exits(4);
+    space.holds(&ALL);
+}
+
+/// As echo and a shell's next line need it.
+#[test]
+fn the_terminal_is_as_it_was() {
+    let space = groups();
+    for (keys, code) in [(" \r", 4), ("\u{1b}", 4), ("\u{3}", 130)] {
+        let tool = space.tool(&["-i"]);
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .args([
+                "-c",
+                "trap : INT; stty -a > \"$0.before\"; \"$@\"; code=$?; stty -a > \"$0.after\"; exit $code",
+            ])
+            .current_dir(tool.get_current_dir().unwrap());
+        let files = Files::new();
+        let modes = files.path("modes");
+        shell
+            .arg(&modes)
+            .arg(tool.get_program())
+            .args(tool.get_args());
+        for (key, value) in tool.get_envs() {
+            shell.env(key, value.unwrap());
+        }
+        shell.env("PATH", std::env::var_os("PATH").unwrap());
+        // The shell has to outlive a Ctrl-C that reaches it, too.
+        let mut terminal = list_of(&shell);
+        terminal.send(keys);
+        if keys.ends_with('\r') {
+            terminal.wait_for("Purge 2 Jobs");
+            terminal.send("n");
+        }
+        terminal.finish().exits(code);
+        let read = |end: &str| std::fs::read_to_string(modes.with_extension(end)).unwrap();
+        assert_eq!(read("after"), read("before"), "{keys:?}");
+    }
+}
+
+/// More groups than lines: pages, and a line that is too long is cut, so that it can be taken away again.
+#[test]
+fn a_long_list_has_pages() {
+    let space = Space::new();
+    let jobs: Vec<_> = (0..90)
+        .flat_map(|number| {
+            let group = format!("{number:02}-{}", "x".repeat(55));
+            [1, 2].map(|age| space.job(&group, &format!("sync-{number:02}-{age}"), age))
+        })
+        .collect();
+    space.seed(&jobs);
+    let command = space.tool(&["-i", "--cascade=background"]);
+    let mut terminal = Terminal::start(&command, 60);
+    terminal.wait_for("90 of 90 groups");
+    for (keys, first, last) in [
+        ("", "00-xx", "55-xx"),
+        ("\u{1b}[6~", "56-xx", "89-xx"),
+        ("\u{1b}[H", "00-xx", "55-xx"),
+        (UP, "56-xx", "89-xx"),
+        (DOWN, "00-xx", "55-xx"),
+        ("\u{1b}[F", "56-xx", "89-xx"),
+    ] {
+        terminal.send(keys);
+        terminal.wait_for(first);
+        terminal.wait_for(last);
+        let text = terminal.text();
+        assert_eq!(text.matches(PROMPT).count(), 1, "{text}");
+        assert_eq!(
+            text.matches("-xx").count(),
+            if first == "00-xx" { 56 } else { 34 },
+            "{text}"
+        );
+    }
+    terminal.send(" ");
+    terminal.wait_for("1 group, 1 Job");
+    terminal.send("\r");
+    answer(terminal, "Purge 1 Job in 1 group from ", "y").exits(0);
+    assert!(!space.names().contains("sync-89-2"));
+    assert_eq!(space.names().len(), 179);
+}
+
+#[test]
+fn text_from_the_cluster_stays_text() {
+    let space = Space::new();
+    // Label values cannot be hostile, so etcd has to hold what the server would not take.
+    let group = "red\u{1b}[31m\u{202e}";
+    space.seed(&[space.job(group, "a-1", 2), space.job(group, "a-2", 1)]);
+    let mut terminal = list(&space, &[]);
+    assert!(
+        terminal.text().contains(r"red\u{1b}[31m\u{202e}  1 of 2"),
+        "{}",
+        terminal.text()
+    );
+    terminal.send("\u{1b}");
+    let left = terminal.finish().exits(4);
+    assert!(!left.raw.contains("\u{1b}[31m") && !left.raw.contains('\u{202e}'));
+}
+
+#[test]
+fn nothing_to_purge_is_no_list() {
+    let space = Space::with(&[("sync-1", 1)]);
+    let left = Terminal::start(&space.tool(&["-i"]), 120).finish().exits(0);
+    assert!(!left.text.contains(PROMPT), "{}", left.text);
+}
+
+/// The limit is on what would be purged, and percentages are of what was listed.
+#[test]
+fn the_limit_holds_for_what_was_chosen() {
+    let space = groups();
+    // Two of eight.
+    for (limit, code) in [("1", 5), ("24%", 5), ("2", 4), ("25%", 4)] {
+        let mut terminal = list(&space, &["--max-purge", limit]);
+        terminal.send(" ");
+        terminal.wait_for("1 group, 2 Jobs");
+        terminal.send("\r");
+        if code == 4 {
+            terminal.wait_for("Purge 2 Jobs in 1 group");
+            terminal.send("n");
+        }
+        let left = terminal.finish().exits(code);
+        assert!(
+            code == 4 || left.text.contains("2 of 8 Jobs"),
+            "{}",
+            left.text
+        );
+    }
+    space.holds(&ALL);
+}
+
+/// The document on stdout has the chosen groups, and its counts add up.
+#[test]
+fn a_program_gets_the_report_of_what_was_chosen() {
+    let space = groups();
+    let files = Files::new();
+    let report = files.path("report.json");
+    let tool = space.tool(&["-i", "--cascade=background", "-o", "json"]);
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .args([
+            "-c",
+            "report=$1; shift; exec \"$@\" > \"$report\"",
+            "sh",
+            arg(&report),
+        ])
+        .arg(tool.get_program())
+        .args(tool.get_args())
+        .current_dir(tool.get_current_dir().unwrap());
+    for (key, value) in tool.get_envs() {
+        shell.env(key, value.unwrap());
+    }
+    let mut terminal = list_of(&shell);
+    terminal.send(" \r");
+    answer(terminal, "Purge 2 Jobs in 1 group", "y").exits(0);
+    let text = std::fs::read(report).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    assert_eq!(outcomes(&report), ["a-2 deleted", "a-1 deleted"]);
+    assert_eq!(report["summary"]["groups"], 1);
+    assert_eq!(report["summary"]["jobs"], 3);
+    space.holds(&["a-3", "b-1", "b-2", "c-1", "c-2", "s-1"]);
+}
+
+/// One chooses, another carries out; and of a plan that somebody else has made some may be left.
+#[test]
+fn a_choice_can_be_saved_and_a_saved_plan_chosen_from() {
+    let space = groups();
+    let files = Files::new();
+    let path = files.path("plan.json");
+    let mut terminal = list(&space, &["--save-plan", arg(&path)]);
+    terminal.send(" ");
+    terminal.send(DOWN);
+    terminal.send(" ");
+    terminal.wait_for("2 groups, 3 Jobs");
+    terminal.send("\r");
+    terminal.finish().exits(0);
+    let saved = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!(
+        verdicts(&saved),
+        [
+            "a-3 SKIP newest",
+            "a-2 PURGE superseded",
+            "a-1 PURGE superseded",
+            "b-2 SKIP newest",
+            "b-1 PURGE superseded",
+        ]
+    );
+    let kubeconfig = arg(crate::support::plane().kubeconfig());
+    let mut command = crate::support::tool();
+    command.args([
+        "--kubeconfig",
+        kubeconfig,
+        "--plan",
+        arg(&path),
+        "-i",
+        "--cascade=background",
+    ]);
+    let mut terminal = list_of(&command);
+    assert!(!terminal.text().contains("gamma"), "{}", terminal.text());
+    terminal.send("beta\t\r");
+    answer(terminal, "Purge 1 Job in 1 group", "y").exits(0);
+    space.holds(&["a-1", "a-2", "a-3", "b-2", "c-1", "c-2", "s-1"]);
+}
+
+#[test]
+fn nothing_is_saved_where_nothing_was_chosen() {
+    let space = groups();
+    let files = Files::new();
+    let path = files.path("plan.json");
+    let mut terminal = list(&space, &["--save-plan", arg(&path)]);
+    terminal.send("\r");
+    terminal.finish().exits(4);
+    assert!(!path.exists());
+}
+
+#[test]
+fn what_asks_nothing_offers_no_choice() {
+    let space = groups();
+    let mistakes: &[&[&str]] = &[
+        &["-i", "--yes"],
+        &["-i", "--dry-run"],
+        &["-i", "--dry-run=client"],
+        &["-i", "-f", "-"],
+        &["-i=perhaps"],
+        // There is no terminal here.
+        &["-i"],
+        &["--interactive", "-o", "json"],
+    ];
+    for mistake in mistakes {
+        let run = space.run(mistake).exits(2).complains(&["error: "]);
+        assert_eq!(run.out, "", "{}", run.story());
+    }
+    for harmless in [
+        &["-i=false", "--dry-run=client"][..],
+        &["-i", "--yes=false", "-h"],
+    ] {
+        space.run(harmless).exits(0);
+    }
+    let mut dumb = space.tool(&["-i"]);
+    dumb.env("TERM", "dumb");
+    let left = Terminal::start(&dumb, 120).finish().exits(2);
+    assert!(!left.raw.contains('\u{1b}'), "{:?}", left.raw);
+    space.holds(&ALL);
+}
+
+/// The list takes as long as it takes; then the cluster is looked at again.
+#[test]
+fn what_was_protected_meanwhile_stays() {
+    let space = groups();
+    let mut terminal = list(&space, &[]);
+    crate::support::Upstream::admin(crate::support::plane()).patch_job(
+        &space.name,
+        "a-1",
+        &serde_json::json!({"metadata": {"annotations": {"jobclean/keep": "true"}}}),
+    );
+    terminal.send("alpha\t\r");
+    let left = answer(terminal, "Purge 2 Jobs in 1 group", "y").exits(0);
+    assert!(left.text.contains("1 deleted, 1 changed"), "{}", left.text);
+    space.holds(&["a-1", "a-3", "b-1", "b-2", "c-1", "c-2", "s-1"]);
+}
