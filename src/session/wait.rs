@@ -46,9 +46,11 @@ impl Session<'_> {
         self.ui
             .start_bar(all, "{bar:30} {msg} still terminating, {elapsed}");
         self.ui.progress_of(0, &words::count(all, "Job"));
-        let ended = self.watch(&mut remaining, limit).await;
-        if let Ended::Late(_) = ended {
-            self.look_at_pods(&mut remaining).await;
+        let mut ended = self.watch(&mut remaining, limit).await;
+        if let Ended::Late(_) = ended
+            && let Err(reason) = self.look_at_pods(&mut remaining).await
+        {
+            ended = Ended::Stopped(reason);
         }
         self.ui.finish();
         self.show_server_warnings();
@@ -135,7 +137,7 @@ impl Session<'_> {
     }
 
     /// Find the Pods that hold what is left, where they may be read; nobody needs to be able to.
-    async fn look_at_pods(&self, remaining: &mut Remaining) {
+    async fn look_at_pods(&self, remaining: &mut Remaining) -> Result<(), Stop> {
         let mut on_wait = |delay: Duration, why: &str| self.show_wait(delay, why);
         let mut look = Look {
             chunk_size: self.query.chunk_size,
@@ -144,13 +146,15 @@ impl Session<'_> {
         let places = remaining.places_of_pods();
         let pods = self.cluster.pods_at(&places, &mut look);
         let pods = tokio::time::timeout(LAST_LOOK, pods);
-        match unless_stopped(&self.stop, pods).await {
-            Ok(Ok(Ok(pods))) => remaining.found_pods(pods),
-            Ok(Ok(Err(why))) => self
-                .ui
-                .note(Verbosity::Verbose, &format!("cannot list Pods: {why}")),
-            Ok(Err(_)) | Err(_) => {}
+        match unless_stopped(&self.stop, pods).await? {
+            Ok(Ok(pods)) => remaining.found_pods(pods),
+            Ok(Err(why)) => {
+                let text = format!("cannot list Pods: {why}");
+                self.ui.note(Verbosity::Verbose, &text);
+            }
+            Err(_) => {}
         }
+        Ok(())
     }
 
     fn show_wait(&self, delay: Duration, why: &str) {
