@@ -16,7 +16,7 @@
 //! | [`approval`] | what of a plan still holds later and may be carried out |
 //! | [`saved`] | a plan in a file, to be carried out later |
 //! | [`outcome`] | what became of a Job that was to be purged |
-//! | [`remaining`], [`metadata`] | what is left of a purge while it is waited for, and the lists that tell |
+//! | [`remaining`] | what is left of a purge while it is waited for |
 //! | [`wire`], [`intake`] | what Kubernetes sends, in protobuf or JSON, and how it becomes a Job |
 //! | [`file`](mod@file) | Jobs from a file |
 //! | [`selector`], [`duration`] | label keys, selectors and lengths of time, as kubectl's users write them |
@@ -51,7 +51,6 @@ pub mod group;
 pub mod intake;
 pub mod job;
 pub mod limit;
-pub mod metadata;
 pub mod outcome;
 pub mod output;
 pub mod plan;

@@ -12,9 +12,9 @@ use super::{
 };
 use crate::{
     compact::Uid,
-    metadata::{self, ACCEPT, MetadataList, ObjectMeta},
     remaining::{FoundJob, FoundPod, Place, Pod},
     retry::{Backoff, Tries},
+    wire::metadata::{self, ACCEPT, MetadataList, ObjectMeta},
 };
 
 /// How often a list is begun before it is given up.
@@ -121,7 +121,7 @@ impl Cluster {
                 .into_iter()
                 .filter_map(|item| item.metadata)
                 .for_each(&mut *take);
-            let next = list.metadata.and_then(|meta| meta.continue_token);
+            let next = list.metadata.continue_token;
             match next.filter(|next| !next.is_empty()) {
                 None => return Ok(()),
                 next if next == token => return Err("its pages do not come to an end".to_owned()),

@@ -6,6 +6,7 @@
 //! types.
 
 mod list;
+pub mod metadata;
 mod protobuf;
 
 use std::{borrow::Cow, fmt, ops::Deref};

@@ -51,7 +51,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    fn text(self) -> Result<&'a str, Damage> {
+    pub(super) fn text(self) -> Result<&'a str, Damage> {
         std::str::from_utf8(self.bytes()?).map_err(|_| Damage::NotText)
     }
 
@@ -63,7 +63,7 @@ impl<'a> Value<'a> {
         Ok(Some(self.text()?.to_owned()))
     }
 
-    fn message<M: Message<'a>>(self) -> Result<M, Damage> {
+    pub(super) fn message<M: Message<'a>>(self) -> Result<M, Damage> {
         M::read(self.bytes()?)
     }
 }

@@ -64,13 +64,12 @@ const TERMINAL_USERS: [(&str, &[&str]); 5] = [
 ];
 
 /// The arrows: what a module may use of its siblings. Modules that are not named here may use any but the [`STORY`].
-const ARROWS: [(&str, &[&str]); 20] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("compact", &[]),
     ("job", &["compact"]),
     ("selector", &[]),
     ("text", &[]),
     ("wire", &[]),
-    ("metadata", &["wire"]),
     ("remaining", &["compact", "job", "outcome"]),
     ("choice", &["plan", "text"]),
     ("clock", &[]),

@@ -12,7 +12,6 @@ use kubectl_jobclean::file::{self, Wanted};
 use kubectl_jobclean::intake::{Identity, Intake};
 use kubectl_jobclean::job::family;
 use kubectl_jobclean::limit::MaxPurge;
-use kubectl_jobclean::metadata;
 use kubectl_jobclean::output::{Colour, Headers, Style, View, json, name, summary, table, yaml};
 use kubectl_jobclean::plan::{Plan, Snapshot, Source};
 use kubectl_jobclean::retention::Policy;
@@ -21,6 +20,7 @@ use kubectl_jobclean::saved::SavedPlan;
 use kubectl_jobclean::selector::{LabelKey, Selector};
 use kubectl_jobclean::text::is_unsafe;
 use kubectl_jobclean::wire;
+use kubectl_jobclean::wire::metadata;
 
 /// Gives each seed of this folder to `holds`, and fails with the names of those for which it panics.
 #[track_caller]

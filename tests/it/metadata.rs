@@ -1,7 +1,7 @@
 //! Lists of metadata alone: read in either encoding, and not read if anything is amiss, since what is not in them
 //! passes for gone.
 
-use kubectl_jobclean::metadata::{MetadataList, Unreadable, decode};
+use kubectl_jobclean::wire::metadata::{MetadataList, Unreadable, decode};
 use serde_json::{Value, json};
 
 use crate::proto::SCHEMA;
@@ -31,8 +31,7 @@ fn list(kind: &str) -> Value {
 #[track_caller]
 fn is_read(decoded: Result<MetadataList, Unreadable>) {
     let decoded = decoded.unwrap();
-    let meta = decoded.metadata.unwrap();
-    assert_eq!(meta.continue_token.as_deref(), Some("on"));
+    assert_eq!(decoded.metadata.continue_token.as_deref(), Some("on"));
     let items: Vec<_> = decoded
         .items
         .into_iter()

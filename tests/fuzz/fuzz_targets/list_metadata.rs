@@ -1,7 +1,7 @@
 //! A list of metadata alone from the server, in either encoding. The first byte chooses which.
 #![no_main]
 
-use kubectl_jobclean::metadata;
+use kubectl_jobclean::wire::metadata;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
