@@ -10,13 +10,12 @@ pub mod private;
 pub mod proxy;
 pub mod random;
 pub mod running;
-pub mod terminal;
 pub mod tool;
 pub mod upstream;
 
+pub use ::terminal::{self, Terminal};
 pub use document::{jobs_of, outcomes, verdicts};
 pub use plane::{LABEL, Space, plane};
-pub use terminal::Terminal;
 pub use tool::{Run, run, tool};
 pub use upstream::Upstream;
 

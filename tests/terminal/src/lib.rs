@@ -1,4 +1,4 @@
-//! The tool in a real terminal.
+//! A program in a real terminal, as a person would sit at it: what is on the screen, and the keys.
 
 use std::io::{Read, Write};
 use std::num::NonZero;
@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
-use super::PATIENCE;
+/// Long enough for two busy cores; who waits longer has found something.
+const PATIENCE: Duration = Duration::from_secs(240);
 
 const ROWS: u16 = 60;
 
@@ -93,6 +94,11 @@ impl Terminal {
     /// The screen's text now.
     pub fn text(&self) -> String {
         self.seen.lock().unwrap().screen.screen().contents()
+    }
+
+    /// Everything that was written to it so far.
+    pub fn raw(&self) -> Vec<u8> {
+        self.seen.lock().unwrap().raw.clone()
     }
 
     /// Waits until the screen shows this.
