@@ -85,6 +85,16 @@ pub struct Controller {
 }
 
 impl Job {
+    /// All the words that [`Job::status`] may be.
+    pub const STATUSES: [&str; 6] = [
+        "Complete",
+        "Failed",
+        "Terminating",
+        "Suspended",
+        "FailureTarget",
+        "Running",
+    ];
+
     /// The word that `kubectl get jobs` shows in its STATUS column.
     pub fn status(&self) -> &'static str {
         match (self.state, self.deletion) {

@@ -24,7 +24,7 @@
 //! | [`retry`], [`clock`] | how often to try again; the one place that looks at the clock of the wall |
 //! | [`backup`] | a Job's manifest on disk before its delete |
 //! | [`purge`] | carries an approved plan out: bounded, adaptive, cancellable |
-//! | [`output`], [`text`] | renders a plan or report to a writer; text from elsewhere made harmless |
+//! | [`output`], [`text`] | renders a plan or report to a writer, and the JSON Schema of it; text from elsewhere made harmless |
 //! | [`error`] | errors, hints, exit codes |
 //!
 //! Arrows, never reversed:

@@ -4,6 +4,8 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 
+#[cfg(feature = "schema")]
+use super::schema;
 use super::{Row, View, extras::Extras, words};
 use crate::{
     outcome::Outcome,
@@ -17,22 +19,39 @@ pub const API_VERSION: &str = "jobclean/v1";
 /// How the text of a document is prepared for the form that it is written in.
 pub(super) type Prepare = for<'a> fn(&'a str) -> Cow<'a, str>;
 
-/// A Plan or a Report.
+/// What is to become of the Jobs of every cleanup group (a Plan), or what has become of them (a Report).
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(transform = schema::document))]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Document<'a> {
+    /// The version of this form; fields may be added within a version.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::api_version"))]
     api_version: &'static str,
+    /// Plan before, Report after a purge or a server dry run.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::kind"))]
     kind: &'static str,
+    /// Where the Jobs are, unless they come from a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     cluster: Option<Cluster<'a>>,
+    /// The file that the Jobs come from, - for stdin.
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<Cow<'a, str>>,
+    /// The labels whose values name the cleanup group.
     labels: Vec<&'a str>,
+    /// The one resourceVersion that all Jobs were listed at, empty for a file.
     resource_version: Cow<'a, str>,
+    /// When the Jobs were listed, by the clock of the machine that did.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::time"))]
     taken_at: String,
+    /// The totals.
     summary: Summary,
+    /// What is worth knowing about the plan, in words.
     warnings: Vec<String>,
+    /// Ordered by namespace, then by label values.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<Group<'static>>"))]
     groups: Groups<'a>,
+    /// What --plan needs to carry it out; only --save-plan writes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     saved: Option<&'a Extras>,
 }
@@ -47,19 +66,31 @@ impl<'a> Document<'a> {
     }
 }
 
+/// A cluster, as the kubeconfig has it.
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Cluster<'a> {
+    /// The context's name.
     context: Cow<'a, str>,
+    /// The API server's address.
     server: Cow<'a, str>,
 }
 
+/// The totals.
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Summary {
+    /// How many groups there are.
     groups: usize,
+    /// How many Jobs there are, the sum of skip and purge.
     jobs: usize,
+    /// How many Jobs are kept.
     skip: usize,
+    /// How many Jobs are to be deleted.
     purge: usize,
+    /// How many Jobs had each outcome; they add up to purge.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::outcomes"))]
     outcomes: Option<BTreeMap<&'static str, usize>>,
 }
 
@@ -69,28 +100,54 @@ struct Groups<'a> {
     prepare: Prepare,
 }
 
+/// A cleanup group.
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Group<'a> {
+    /// The namespace of its Jobs.
     namespace: Cow<'a, str>,
+    /// The value of each of the plan's labels.
     labels: BTreeMap<&'a str, Cow<'a, str>>,
+    /// The family of its Jobs, with --mixed-groups=split.
     #[serde(skip_serializing_if = "Option::is_none")]
     family: Option<Cow<'a, str>>,
+    /// Newest first.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     jobs: Vec<Job<'a>>,
 }
 
+/// A Job and what is to become of it.
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(transform = schema::job))]
 #[serde(rename_all = "camelCase")]
 struct Job<'a> {
+    /// Its name.
     name: Cow<'a, str>,
+    /// The server's identity of this very object.
     uid: Cow<'a, str>,
+    /// The version of the object that was judged.
     resource_version: Cow<'a, str>,
+    /// Its creationTimestamp.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::time"))]
     created: String,
+    /// The word that kubectl shows.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::status"))]
     status: &'static str,
+    /// Whether it is kept or deleted.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::verdict"))]
     verdict: &'static str,
+    /// Why.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::reasons"))]
     reasons: Vec<&'static str>,
+    /// Its place in the group, the newest is 1.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     rank: usize,
+    /// What has become of it; every PURGE Job of a Report has one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::outcome"))]
     outcome: Option<&'static str>,
+    /// What there is to say about an outcome: how it has changed, or why the delete failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<Cow<'a, str>>,
     /// What holds a Job that was waited for in vain.

@@ -11,6 +11,7 @@ use crate::{
 
 /// What tells one cluster from another.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Identity {
     /// The SHA-256 of the certificate authority that its server is trusted by, in hex; none for the system's own.
@@ -23,6 +24,7 @@ pub struct Identity {
 
 /// What a saved plan has beyond the document of a plan.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Extras {
     /// Which cluster it is for.
@@ -38,6 +40,7 @@ pub struct Extras {
 
 /// A [`Policy`] as it is written down.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PolicyDocument {
     keep: NonZeroUsize,
@@ -51,6 +54,7 @@ pub struct PolicyDocument {
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 enum MixedGroupsWord {
     Hold,

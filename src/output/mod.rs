@@ -5,6 +5,8 @@ pub mod document;
 pub mod extras;
 pub mod json;
 pub mod name;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod summary;
 pub mod table;
 pub mod words;

@@ -123,7 +123,7 @@ fn sources() -> BTreeMap<String, String> {
             let module = format!("{prefix}{}", name.expect("a name"));
             if path.is_dir() {
                 collect(&path, &format!("{module}/"), into);
-            } else {
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
                 let text = fs::read_to_string(&path).expect("a source file");
                 into.insert(module, without_tests(&text).to_owned());
             }

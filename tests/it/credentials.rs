@@ -138,7 +138,7 @@ fn a_token_beside_a_certificate_means_what_it_means_to_kubectl() {
     );
     let mut who = plane().kubectl_command(["auth", "whoami", "-o", "json", "--token"]);
     who.args([plane().token(), "--kubeconfig", arg(&admin)]);
-    let who = run(who).exits(0).json();
+    let who = run(who).exits(0).foreign_json();
     plan(&space, &admin, &["--token", plane().token()]);
     assert_eq!(
         user_seen(&space, 1)["username"],

@@ -5,8 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::Value;
-
+use crate::support::document;
 use crate::support::http::{self, Stub};
 use crate::support::{LABEL, outcomes, tool, until};
 
@@ -73,7 +72,7 @@ fn the_first_signal_finishes_what_is_on_its_way_and_reports() {
         let child = start(&stub);
         signal(&child, name);
         let (ended, out) = end(child);
-        let report: Value = serde_json::from_str(&out).unwrap();
+        let report = document::from_json(&out);
         let lines = outcomes(&report);
         let count = |outcome: &str| lines.iter().filter(|line| line.ends_with(outcome)).count();
         assert_eq!(lines.len(), 27);

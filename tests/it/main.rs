@@ -55,6 +55,7 @@ mod rbac;
 mod render;
 mod retention;
 mod saved_plan;
+mod schema;
 mod security;
 mod signals;
 mod stdout;

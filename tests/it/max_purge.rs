@@ -1,7 +1,8 @@
 //! The limit on how much a plan may purge: what is beyond it is shown and held.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::support::document;
 use crate::support::kubeconfig::Files;
 use crate::support::kubeconfig::arg;
 use crate::support::{LABEL, Space, Terminal, audit, outcomes, run, tool};
@@ -57,7 +58,7 @@ fn what_is_held_is_a_plan_in_every_format() {
     assert_eq!(plan["kind"], "Plan");
     assert_eq!(plan["summary"]["purge"], 4);
     assert_eq!(plan["summary"].get("outcomes"), None);
-    let yaml: Value = serde_saphyr::from_str(&run("yaml").out).unwrap();
+    let yaml = document::from_yaml(&run("yaml").out);
     assert_eq!(yaml["groups"], plan["groups"]);
     let names = run("name").out;
     assert_eq!(

@@ -92,11 +92,18 @@ fn hostile_plan() -> impl Strategy<Value = Plan> {
     })
 }
 
-/// A report on this plan, with an outcome for every purge.
+/// A report on this plan, with an outcome for every purge. What was planned from a file was not purged there.
 fn report_on(plan: Plan, drawn: &[Outcome]) -> Report {
     let purges = plan.summary().purge;
+    let source = match plan.source {
+        Source::File { path } => Source::Cluster {
+            context: path.clone(),
+            server: path,
+        },
+        cluster => cluster,
+    };
     Report {
-        plan,
+        plan: Plan { source, ..plan },
         outcomes: drawn.iter().cycle().take(purges).cloned().collect(),
         ended_early: None,
         waited: None,
@@ -225,6 +232,8 @@ proptest! {
         plan in hostile_plan(),
         drawn in vec(any_outcome(), 1..3),
     ) {
+        let document = serde_json::from_str(&as_json(View::Plan(&plan))).expect("JSON");
+        check_document(&document, &plan, None);
         let report = report_on(plan, &drawn);
         let document = serde_json::from_str(&as_json(View::Report(&report))).expect("JSON");
         check_document(&document, &report.plan, Some(&report.outcomes));
@@ -235,6 +244,8 @@ proptest! {
         plan in hostile_plan(),
         drawn in vec(any_outcome(), 1..3),
     ) {
+        let document: Value = serde_saphyr::from_str(&as_yaml(View::Plan(&plan))).expect("YAML");
+        check_document(&document, &plan, None);
         let report = report_on(plan, &drawn);
         let text = as_yaml(View::Report(&report));
         let document: Value = serde_saphyr::from_str(&text).expect("YAML");
@@ -264,12 +275,14 @@ proptest! {
 
     #[test]
     fn json_steers_no_terminal(plan in hostile_plan(), drawn in vec(any_outcome(), 1..3)) {
+        prop_assert_eq!(steering(&as_json(View::Plan(&plan))), None);
         let report = report_on(plan, &drawn);
         prop_assert_eq!(steering(&as_json(View::Report(&report))), None);
     }
 
     #[test]
     fn yaml_steers_no_terminal(plan in hostile_plan(), drawn in vec(any_outcome(), 1..3)) {
+        prop_assert_eq!(steering(&as_yaml(View::Plan(&plan))), None);
         let report = report_on(plan, &drawn);
         prop_assert_eq!(steering(&as_yaml(View::Report(&report))), None);
     }

@@ -6,6 +6,7 @@ use controlplane::SeedJob;
 use serde_json::{Value, json};
 
 use crate::support::account::{account, message};
+use crate::support::document;
 use crate::support::kubeconfig::{Files, arg};
 use crate::support::{Space, Terminal, Upstream, jobs_of, outcomes, plane};
 
@@ -47,7 +48,7 @@ fn meanwhile(space: &Space, change: impl FnOnce(&Upstream)) -> Value {
     change(&admin);
     terminal.send("y");
     terminal.finish().exits(0);
-    let report = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
+    let report = document::from_json(&std::fs::read_to_string(report).unwrap());
     account_except_keepers(&report, &admin, space);
     report
 }

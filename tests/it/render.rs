@@ -8,6 +8,8 @@ use kubectl_jobclean::output::{
     yaml,
 };
 
+use crate::support::document;
+
 /// For a file: no colour, and lines as long as they like.
 pub const PLAIN: Style = Style {
     width: None,
@@ -42,11 +44,15 @@ pub fn as_summary(view: View, style: Style) -> String {
 }
 
 pub fn as_json(view: View) -> String {
-    rendered(|out| json::write(out, view))
+    let text = rendered(|out| json::write(out, view));
+    document::from_json(&text);
+    text
 }
 
 pub fn as_yaml(view: View) -> String {
-    rendered(|out| yaml::write(out, view))
+    let text = rendered(|out| yaml::write(out, view));
+    document::from_yaml(&text);
+    text
 }
 
 pub fn as_names(view: View) -> String {

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::support::document;
 use crate::support::kubeconfig::{Files, arg};
 use crate::support::{LABEL, Run, Space, audit, plane, run, tool};
 
@@ -32,7 +33,9 @@ impl Saved {
         let path = files.path("plan.json");
         tool.arg("--save-plan").arg(&path);
         run(tool).exits(0);
-        Self { files, path }
+        let saved = Self { files, path };
+        document::valid(saved.document());
+        saved
     }
 
     /// What is in the file.
@@ -163,7 +166,7 @@ fn what_was_there_is_replaced() {
     let before = files.path("before");
     fs::hard_link(&path, &before).unwrap();
     space.run(&["--save-plan", arg(&path)]).exits(0);
-    let document: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let document = document::from_json(&fs::read_to_string(&path).unwrap());
     assert_eq!(document["kind"], "Plan");
     assert_eq!(mode(&path), 0o600);
     // Whoever reads the old file at that moment reads all of it.

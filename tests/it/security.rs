@@ -4,6 +4,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use crate::support::document;
 use crate::support::http::{self, Stub};
 use crate::support::{LABEL, Run, jobs_of, run, tool};
 
@@ -33,7 +34,7 @@ pub fn is_harmless(run: &Run) {
 #[track_caller]
 pub fn document(run: &Run, format: &str) -> Value {
     match format {
-        "yaml" => serde_saphyr::from_str(&run.out).unwrap(),
+        "yaml" => document::from_yaml(&run.out),
         _ => run.json(),
     }
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::process::Stdio;
 
+use crate::support::document;
 use crate::support::proxy::{Kind, Proxy};
 use crate::support::running::{Ended, Running};
 use crate::support::{Space, Upstream, plane};
@@ -111,7 +112,7 @@ fn a_stderr_that_cannot_be_written_changes_nothing() {
         .spawn();
     let output = output.unwrap().wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
-    let report = serde_json::from_slice(&output.stdout).unwrap();
+    let report = document::from_json(&String::from_utf8(output.stdout).unwrap());
     assert_eq!(
         crate::support::outcomes(&report),
         ["sync-2 deleted", "sync-1 deleted"]

@@ -1,6 +1,88 @@
-//! Reads the tool's documents.
+//! Reads the tool's documents, each of which follows the published schema.
 
+use std::sync::LazyLock;
+
+use jsonschema::Validator;
 use serde_json::Value;
+
+/// The schema as it is published.
+pub static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
+    let published = include_str!("../../../src/output/jobclean-v1.schema.json");
+    serde_json::from_str(published).expect("the published schema is JSON")
+});
+
+/// The published schema, and one that also refuses the fields that it does not know: readers are to ignore them, but
+/// the tool has no business writing them.
+pub struct Schemas {
+    /// For readers.
+    pub open: Validator,
+    /// For the tool.
+    pub closed: Validator,
+}
+
+/// Both, compiled once.
+pub static SCHEMAS: LazyLock<Schemas> = LazyLock::new(|| {
+    let mut closed = SCHEMA.clone();
+    close(&mut closed);
+    let [open, closed] = [&*SCHEMA, &closed].map(|schema| {
+        let options = jsonschema::draft202012::options().should_validate_formats(true);
+        options.build(schema).expect("a schema")
+    });
+    Schemas { open, closed }
+});
+
+/// Closes the objects of a schema; the rules between fields, which have no type, stay as they are.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            object.values_mut().for_each(close);
+            let is_object = object.get("type").is_some_and(|name| name == "object");
+            if is_object && object.contains_key("properties") {
+                object.insert("additionalProperties".to_owned(), false.into());
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(close),
+        _ => {}
+    }
+}
+
+/// What of a document does not follow the schema, in words.
+pub fn faults(validator: &Validator, document: &Value) -> Vec<String> {
+    validator
+        .iter_errors(document)
+        .map(|fault| format!("{}: {fault}", fault.instance_path()))
+        .collect()
+}
+
+/// The document, or a failure unless it follows the schema and has no field that the schema does not know.
+#[track_caller]
+pub fn valid(document: Value) -> Value {
+    let faults = faults(&SCHEMAS.closed, &document);
+    assert!(
+        faults.is_empty(),
+        "not what the schema says:\n{}\n{document:#}",
+        faults.join("\n")
+    );
+    document
+}
+
+/// The document that this JSON is.
+#[track_caller]
+pub fn from_json(text: &str) -> Value {
+    valid(
+        serde_json::from_str(text)
+            .unwrap_or_else(|why| panic!("not one JSON document: {why}\n{text}")),
+    )
+}
+
+/// The document that this YAML is.
+#[track_caller]
+pub fn from_yaml(text: &str) -> Value {
+    valid(
+        serde_saphyr::from_str(text)
+            .unwrap_or_else(|why| panic!("not one YAML document: {why}\n{text}")),
+    )
+}
 
 /// A string field, or a failure that shows where it is missing.
 #[track_caller]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::PATIENCE;
+use super::{PATIENCE, document};
 
 /// A running program. It is killed when this is dropped.
 pub struct Running {
@@ -109,11 +109,11 @@ impl Ended {
         self
     }
 
-    /// stdout as JSON.
+    /// The document on stdout.
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.out)
-            .unwrap_or_else(|why| panic!("not one JSON document: {why}\n{self:#?}"))
+        assert!(self.out.starts_with('{'), "no document\n{self:#?}");
+        document::from_json(&self.out)
     }
 }
 

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::PATIENCE;
 use super::plane::scratch;
+use super::{PATIENCE, document};
 
 /// A home without anything in it.
 pub fn home() -> PathBuf {
@@ -170,10 +170,16 @@ impl Run {
         run
     }
 
-    /// stdout as JSON.
+    /// stdout as JSON that is no document of the tool's, such as kubectl's.
+    #[track_caller]
+    pub fn foreign_json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|why| panic!("{why}\n{}", self.story()))
+    }
+
+    /// The document on stdout.
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.out)
-            .unwrap_or_else(|why| panic!("not one JSON document: {why}\n{}", self.story()))
+        assert!(self.out.starts_with('{'), "no document\n{}", self.story());
+        document::from_json(&self.out)
     }
 }

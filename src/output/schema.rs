@@ -1,0 +1,151 @@
+//! The JSON Schema of the document, made from its types: what they cannot say by themselves is said here.
+//!
+//! The published file leaves objects open, since fields may be added within a version and readers ignore those that
+//! they do not know. Only what `--plan` reads back is closed.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
+use serde_json::{Value, json};
+
+use super::document::{API_VERSION, Document};
+use crate::{
+    job::Job,
+    outcome::Outcome,
+    retention::{KeepReason, SUPERSEDED},
+};
+
+/// The schema, with its keys in alphabetical order.
+pub fn schema() -> Value {
+    let settings = SchemaSettings::draft2020_12()
+        .for_serialize()
+        .with_transform(never_null);
+    let mut schema = settings
+        .into_generator()
+        .into_root_schema_for::<Document>()
+        .to_value();
+    schema["title"] = format!("{API_VERSION} Plan or Report").into();
+    schema.sort_all_objects();
+    schema
+}
+
+/// What is not there is left out; nothing is ever `null`.
+fn never_null(schema: &mut Schema) {
+    if let Some(types) = schema.get_mut("type").and_then(Value::as_array_mut) {
+        types.retain(|name| name != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(options) = schema.get_mut("anyOf").and_then(Value::as_array_mut) {
+        options.retain(|option| option["type"] != "null");
+        if let [Value::Object(only)] = options.as_slice() {
+            let only = only.clone();
+            schema.remove("anyOf");
+            only.into_iter().for_each(|(key, value)| {
+                schema.insert(key, value);
+            });
+        }
+    }
+    schemars::transform::transform_subschemas(&mut never_null, schema);
+}
+
+/// What holds between the fields of a document.
+pub(super) fn document(schema: &mut Schema) {
+    let every_job = |rule: Value| json!({"items": {"properties": {"jobs": {"items": rule}}}});
+    let rules = json!({
+        "oneOf": [{"required": ["cluster"]}, {"required": ["file"]}],
+        "dependentRequired": {"saved": ["cluster"]},
+        "if": {"properties": {"kind": {"const": "Report"}}},
+        "then": {
+            "required": ["cluster"],
+            "properties": {
+                "saved": false,
+                "summary": {"required": ["outcomes"]},
+                "groups": every_job(json!({
+                    "if": {"properties": {"verdict": {"const": "PURGE"}}},
+                    "then": {"required": ["outcome"]},
+                })),
+            },
+        },
+        "else": {
+            "properties": {
+                "summary": {"properties": {"outcomes": false}},
+                "groups": every_job(json!({"properties": {"outcome": false}})),
+            },
+        },
+    });
+    add(schema, rules);
+}
+
+/// What holds between the fields of a Job.
+pub(super) fn job(schema: &mut Schema) {
+    let rules = json!({
+        "allOf": [
+            {
+                "if": {"properties": {"verdict": {"const": "PURGE"}}},
+                "then": {"properties": {"reasons": {"items": {"const": SUPERSEDED}}}},
+                "else": {"properties": {"reasons": {"items": {"not": {"const": SUPERSEDED}}}, "outcome": false}},
+            },
+            {
+                "if": {"properties": {"outcome": {"enum": ["changed", "failed"]}}, "required": ["outcome"]},
+                "then": {"required": ["message"]},
+                "else": {"properties": {"message": false}},
+            },
+        ],
+    });
+    add(schema, rules);
+}
+
+fn add(schema: &mut Schema, rules: Value) {
+    if let Value::Object(rules) = rules {
+        schema.ensure_object().extend(rules);
+    }
+}
+
+fn words(words: &[&str]) -> Schema {
+    json_schema!({"type": "string", "enum": words})
+}
+
+pub(super) fn api_version(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "const": API_VERSION})
+}
+
+pub(super) fn kind(_: &mut SchemaGenerator) -> Schema {
+    words(&["Plan", "Report"])
+}
+
+pub(super) fn time(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "format": "date-time"})
+}
+
+pub(super) fn status(_: &mut SchemaGenerator) -> Schema {
+    words(&Job::STATUSES)
+}
+
+pub(super) fn verdict(_: &mut SchemaGenerator) -> Schema {
+    words(&["SKIP", "PURGE"])
+}
+
+pub(super) fn reasons(_: &mut SchemaGenerator) -> Schema {
+    let mut known = KeepReason::ALL.map(KeepReason::as_str).to_vec();
+    known.push(SUPERSEDED);
+    json_schema!({"type": "array", "items": words(&known), "minItems": 1, "uniqueItems": true})
+}
+
+pub(super) fn outcome(_: &mut SchemaGenerator) -> Schema {
+    words(&Outcome::WORDS)
+}
+
+pub(super) fn outcomes(generator: &mut SchemaGenerator) -> Schema {
+    let count = usize::json_schema(generator).to_value();
+    let counts: serde_json::Map<String, Value> = Outcome::WORDS
+        .iter()
+        .map(|word| ((*word).to_owned(), count.clone()))
+        .collect();
+    json_schema!({
+        "type": "object",
+        "properties": counts,
+        "required": Outcome::WORDS,
+        "additionalProperties": false,
+    })
+}
