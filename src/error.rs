@@ -24,6 +24,18 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// All of them, in the order of their codes.
+    pub const ALL: [Exit; 8] = [
+        Exit::Success,
+        Exit::Failure,
+        Exit::Usage,
+        Exit::Incomplete,
+        Exit::Declined,
+        Exit::Held,
+        Exit::Interrupted,
+        Exit::Terminated,
+    ];
+
     /// The exit code.
     pub fn code(self) -> u8 {
         match self {

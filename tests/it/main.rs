@@ -52,6 +52,7 @@ mod purge;
 mod question;
 mod race;
 mod rbac;
+mod readme;
 mod render;
 mod retention;
 mod saved_plan;
