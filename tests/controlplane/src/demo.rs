@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, stdin};
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::path::Path;
+use std::process::{Command, ExitCode, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, thread};
 
-use controlplane::{Binaries, Context, ControlPlane, Error, MAS_GROUP, Options, Result};
+use controlplane::{Binaries, Context, ControlPlane, MAS_GROUP, Options, Result, build_tool};
 use jiff::Timestamp;
-use serde_json::Value;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 /// Where kubectl's --cascade=foreground gets to: the garbage collector needs a moment.
@@ -151,38 +150,6 @@ impl Interrupt {
         self.ends_us.store(true, Ordering::SeqCst);
         value
     }
-}
-
-/// Builds the tool and returns its path, wherever the target folder is.
-fn build_tool() -> Result<PathBuf> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
-    let name = "kubectl-jobclean";
-    let mut command = Command::new(cargo);
-    command.args([
-        "build",
-        "--package",
-        name,
-        "--bin",
-        name,
-        "--message-format=json-render-diagnostics",
-    ]);
-    command
-        .arg("--manifest-path")
-        .arg(manifest)
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit());
-    let built = command.output().context("cannot run cargo")?;
-    if !built.status.success() {
-        return Err(Error::new(format!("{name} does not build")));
-    }
-    let messages = String::from_utf8_lossy(&built.stdout);
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == name)
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .ok_or_else(|| Error::new(format!("cargo does not say where {name} is")))
 }
 
 /// Jobs that have a deletionTimestamp, by uid.

@@ -28,6 +28,7 @@ mod process;
 mod samples;
 mod seed;
 mod server;
+mod tool;
 
 pub use binaries::Binaries;
 pub use error::{Context, Error, Result};
@@ -36,3 +37,4 @@ pub use fleet::Fleet;
 pub use samples::{ARGOCD_INSTANCE, MAS_GROUP, SAMPLE_CRON_JOB, samples};
 pub use seed::{Owner, SeedJob, State};
 pub use server::{ControlPlane, Options, TOKEN_USER};
+pub use tool::build_tool;

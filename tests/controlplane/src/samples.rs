@@ -87,7 +87,7 @@ impl Maker {
 
     fn recent_and_running(&self) -> [SeedJob; 5] {
         [
-            self.mas(INST1_MANAGE, "postsync-configure-e5a812", 4 * MINUTE)
+            self.mas(INST1_MANAGE, "postsync-configure-e5a812", 12 * MINUTE)
                 .state(State::Running),
             self.mas(INST1_MANAGE, "postsync-configure-c40d93", 18 * MINUTE)
                 .state(State::Failed),

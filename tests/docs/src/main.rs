@@ -1,0 +1,171 @@
+//! `cargo docs`: makes what of the documentation comes from the code and from real runs. With `--check` it changes
+//! nothing, and fails if something is stale.
+//!
+//! | what | from |
+//! |---|---|
+//! | `src/output/jobclean-v1.schema.json` | the types of the document |
+//! | tables of flags in `README.md` | the command line's definition |
+//! | pictures in `tests/docs/pictures`, and the first one's text in `README.md` | the plugin in a terminal, on a real API server |
+
+mod flags;
+mod marks;
+mod pictures;
+mod svg;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{env, fs};
+
+use controlplane::{Context, Error, Result};
+
+const USAGE: &str = "usage: cargo docs [--check]";
+
+/// A file and what it has to hold.
+struct Made {
+    path: PathBuf,
+    text: String,
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let ended = match args[..] {
+        [] => make().and_then(write),
+        ["--check"] => make().and_then(check),
+        _ => Err(Error::new(USAGE)),
+    };
+    ended.map_or_else(
+        |why| {
+            eprintln!("error: {why}");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn make() -> Result<Vec<Made>> {
+    let taken = pictures::take()?;
+    let readme = root().join("README.md");
+    let text = fs::read_to_string(&readme).context("cannot read README.md")?;
+    let text = flags::fill(&text)?;
+    let text = marks::fill(&text, "screen", &taken.text)?;
+    let mut made = vec![
+        Made { path: readme, text },
+        Made {
+            path: root().join("src/output/jobclean-v1.schema.json"),
+            text: schema(),
+        },
+    ];
+    let folder = root().join("tests/docs/pictures");
+    made.extend(taken.files.into_iter().map(|(name, text)| Made {
+        path: folder.join(name),
+        text,
+    }));
+    Ok(made)
+}
+
+fn schema() -> String {
+    format!("{:#}\n", kubectl_jobclean::output::schema::schema())
+}
+
+impl Made {
+    fn is_stale(&self) -> bool {
+        fs::read_to_string(&self.path).map_or(true, |there| there != self.text)
+    }
+
+    fn name(&self) -> String {
+        let path = self.path.strip_prefix(root()).unwrap_or(&self.path);
+        path.display().to_string()
+    }
+}
+
+fn write(made: Vec<Made>) -> Result<()> {
+    for file in made.iter().filter(|file| file.is_stale()) {
+        let cannot = format!("cannot write {}", file.name());
+        if let Some(folder) = file.path.parent() {
+            fs::create_dir_all(folder).context(&cannot)?;
+        }
+        fs::write(&file.path, &file.text).context(&cannot)?;
+        println!("made {}", file.name());
+    }
+    Ok(())
+}
+
+fn check(made: Vec<Made>) -> Result<()> {
+    let stale: Vec<&Made> = made.iter().filter(|file| file.is_stale()).collect();
+    if stale.is_empty() {
+        return Ok(());
+    }
+    let shown: Vec<String> = stale.iter().map(|file| first_difference(file)).collect();
+    Err(Error::new(format!(
+        "stale; make them anew with `cargo docs`:\n{}",
+        shown.join("\n")
+    )))
+}
+
+/// The file's name, and the first line that is not as it should be.
+fn first_difference(file: &Made) -> String {
+    let Ok(there) = fs::read_to_string(&file.path) else {
+        return format!("{}: it is not there", file.name());
+    };
+    let (mut old, mut new) = (there.lines(), file.text.lines());
+    let mut number = 0;
+    loop {
+        number += 1;
+        match (old.next(), new.next()) {
+            (Some(old), Some(new)) if old == new => {}
+            (old, new) => {
+                let [old, new] = [old, new].map(Option::unwrap_or_default);
+                return format!("{}:{number}\n  - {old}\n  + {new}", file.name());
+            }
+        }
+    }
+}
+
+/// What needs no cluster; the pictures are for `--check`.
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn published(path: &str) -> String {
+        fs::read_to_string(root().join(path)).unwrap()
+    }
+
+    #[test]
+    fn the_published_schema_is_what_the_types_make() {
+        assert!(
+            published("src/output/jobclean-v1.schema.json") == schema(),
+            "stale; make it anew with `cargo docs`"
+        );
+    }
+
+    #[test]
+    fn the_tables_of_flags_are_what_the_command_line_says() {
+        let readme = published("README.md");
+        assert!(
+            flags::fill(&readme).unwrap() == readme,
+            "stale; make them anew with `cargo docs`"
+        );
+    }
+
+    #[test]
+    fn the_first_line_that_differs_is_shown() {
+        let file = |text: &str| Made {
+            path: root().join("LICENSE"),
+            text: text.to_owned(),
+        };
+        let license = published("LICENSE");
+        assert!(!file(&license).is_stale());
+        let changed = file(&license.replacen("Apache License", "Licence", 1));
+        assert!(changed.is_stale());
+        let shown = first_difference(&changed);
+        assert!(
+            shown.starts_with("LICENSE:") && shown.ends_with("Licence"),
+            "{shown}"
+        );
+    }
+}
