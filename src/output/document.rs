@@ -150,17 +150,21 @@ struct Job<'a> {
     /// What there is to say about an outcome: how it has changed, or why the delete failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<Cow<'a, str>>,
-    /// What holds a Job that was waited for in vain.
+    /// The finalizers of a Job that was waited for in vain.
     #[serde(skip_serializing_if = "Option::is_none")]
     finalizers: Option<Vec<Cow<'a, str>>>,
+    /// The Pods that such a Job waits for, as far as they may be seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pods: Option<Vec<Pod<'a>>>,
 }
 
 /// A Pod that a Job waits for.
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Pod<'a> {
+    /// Its name, in the Job's namespace.
     name: Cow<'a, str>,
+    /// What holds it in turn.
     finalizers: Vec<Cow<'a, str>>,
 }
 

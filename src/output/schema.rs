@@ -91,6 +91,10 @@ pub(super) fn job(schema: &mut Schema) {
                 "then": {"required": ["message"]},
                 "else": {"properties": {"message": false}},
             },
+            {
+                "if": {"properties": {"outcome": {"const": "terminating"}}, "required": ["outcome"]},
+                "else": {"properties": {"finalizers": false, "pods": false}},
+            },
         ],
     });
     add(schema, rules);
