@@ -19,7 +19,7 @@ const SERVER_SET: [&str; 7] = [
     "managedFields",
 ];
 /// Labels that the server derives from the uid and the name. It refuses those of another Job.
-const DERIVED_LABELS: [(&str, &str); 4] = [
+pub const DERIVED_LABELS: [(&str, &str); 4] = [
     ("controller-uid", "uid"),
     ("batch.kubernetes.io/controller-uid", "uid"),
     ("job-name", "name"),

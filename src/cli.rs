@@ -1,19 +1,23 @@
 //! What a user can say. Values check themselves, so that a typo is a usage error before anything happens.
 
+mod subcommands;
 mod waiting;
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::PossibleValue};
+use clap::{ArgAction, Args, Parser, ValueEnum, ValueHint, builder::PossibleValue};
 
+pub use self::subcommands::{Command, Rbac, Shell};
 use crate::{
     cluster::{
         delete::Cascade,
         flags::{ConnectionFlags, go_bool, non_empty},
+        list::Scope,
     },
     duration::HumanDuration,
     group::MixedGroups,
     limit::MaxPurge,
+    rbac::Need,
     retention::{Policy, Treatment},
     selector::{LabelKey, Selector},
 };
@@ -66,13 +70,6 @@ pub struct Cli {
     pub connection: ConnectionFlags,
 }
 
-/// What to do instead of cleaning.
-#[derive(Debug, Clone, Copy, Subcommand)]
-pub enum Command {
-    /// Print the version
-    Version,
-}
-
 /// Which Jobs.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Which Jobs")]
@@ -98,7 +95,8 @@ pub struct Which {
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     pub selector: Option<Selector>,
     /// Plan from a file of Jobs (JSON or YAML; - is stdin) without contacting a cluster
-    #[arg(short, long, value_name = "FILE", value_parser = non_empty, conflicts_with = "yes")]
+    #[arg(short, long, value_name = "FILE", value_parser = non_empty, conflicts_with = "yes",
+          value_hint = ValueHint::FilePath)]
     pub filename: Option<String>,
 }
 
@@ -170,7 +168,7 @@ pub struct Action {
     ])]
     pub plan: Option<PathBuf>,
     /// Write each Job's manifest into this folder before its delete; without a backup it is not deleted
-    #[arg(long, value_name = "DIR", conflicts_with = "filename")]
+    #[arg(long, value_name = "DIR", conflicts_with = "filename", value_hint = ValueHint::DirPath)]
     pub backup: Option<PathBuf>,
     /// Whether to wait for them to be gone.
     #[command(flatten)]
@@ -266,6 +264,28 @@ impl ValueEnum for Cascade {
             }
             Cascade::Orphan => PossibleValue::new("orphan").help("The Pods stay"),
         })
+    }
+}
+
+impl Which {
+    /// Where to look, if it is said; else it is the namespace of the context.
+    pub fn scope(&self) -> Option<Scope> {
+        match (self.all_namespaces, &self.namespace) {
+            (true, _) => Some(Scope::AllNamespaces),
+            (false, Some(namespace)) => Some(Scope::Namespace(namespace.clone())),
+            (false, None) => None,
+        }
+    }
+}
+
+impl Action {
+    /// What it asks of the API server and cannot do without.
+    pub fn needs(&self) -> Vec<Need> {
+        let only_plans = self.dry_run == DryRun::Client || self.save_plan.is_some();
+        match only_plans {
+            true => vec![Need::ListJobs],
+            false => vec![Need::ListJobs, Need::DeleteJobs],
+        }
     }
 }
 

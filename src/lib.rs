@@ -24,6 +24,8 @@
 //! | [`retry`], [`clock`] | how often to try again; the one place that looks at the clock of the wall |
 //! | [`backup`] | a Job's manifest on disk before its delete |
 //! | [`purge`] | carries an approved plan out: bounded, adaptive, cancellable |
+//! | [`completion`] | what may stand at the cursor of a command line, for shells and for kubectl |
+//! | [`rbac`] | the least role that a run can do with |
 //! | [`output`], [`text`] | renders a plan or report to a writer, and the JSON Schema of it; text from elsewhere made harmless |
 //! | [`error`] | errors, hints, exit codes |
 //!
@@ -31,6 +33,7 @@
 //!
 //! - `run → session → {cli, cluster, file, plan, approval, saved, output, show, ui, purge}`
 //! - `approval → plan → retention → group → job`
+//! - `completion → {cli, cluster, show}`, `cli → rbac → cluster`
 //! - `purge → {cluster, approval, backup}`, `cluster → {approval, intake, plan}`, `{cluster, file} → intake → {wire, job}`
 //! - `saved → output → {plan, purge's Report}`
 //!
@@ -44,6 +47,7 @@ pub mod cli;
 pub mod clock;
 pub mod cluster;
 pub mod compact;
+pub mod completion;
 pub mod duration;
 pub mod error;
 pub mod file;
@@ -55,6 +59,7 @@ pub mod outcome;
 pub mod output;
 pub mod plan;
 pub mod purge;
+pub mod rbac;
 pub mod remaining;
 pub mod retention;
 pub mod retry;

@@ -1,35 +1,45 @@
 //! Parse, run, exit code.
 
-use std::process::ExitCode;
+use std::{env, process::ExitCode};
 
-use clap::{CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
 use kubectl_jobclean::{
     cli::{Cli, Command},
+    completion,
     error::{Error, Exit},
     run, signals,
     ui::{TerminalModes, Ui, Verbosity},
 };
 
 fn main() -> ExitCode {
-    let matches = Cli::command().get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    // Its default from the environment is no contradiction.
-    let label_given = matches.value_source("labels") == Some(ValueSource::CommandLine);
-    if let Some(contradiction) = cli.contradiction(label_given) {
-        Cli::command()
-            .error(ErrorKind::ArgumentConflict, contradiction)
-            .exit();
+    if let Some(words) = completion::asked(env::args_os()) {
+        // Whoever completes a command line has no use for an error.
+        let answered = completion::answer(words);
+        return ExitCode::from(answered.unwrap_or(Exit::Failure).code());
     }
+    let matches = Cli::command().get_matches();
+    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let ui = Ui::new(match (cli.output.quiet, cli.output.verbose) {
         (true, _) => Verbosity::Quiet,
         (_, 0) => Verbosity::Normal,
         (_, 1) => Verbosity::Verbose,
         _ => Verbosity::Debug,
     });
-    let result = match (&cli.command, &cli.which.filename) {
-        (Some(Command::Version), _) => run::print_version(),
-        (None, Some(path)) => run::run_file(&cli, path, &ui),
-        (None, None) => clean(&cli, &ui),
+    let result = match cli.command.take() {
+        Some(Command::Version) => run::print_version(),
+        Some(Command::Completion { shell }) => run::print_completion(shell),
+        Some(Command::Rbac(rbac)) => {
+            let (run, account) = rbac.into_run();
+            refuse_contradiction(&run, matches.subcommand_matches("rbac"));
+            run::print_role(&run, account.as_ref())
+        }
+        None => {
+            refuse_contradiction(&cli, Some(&matches));
+            match &cli.which.filename {
+                Some(path) => run::run_file(&cli, path, &ui),
+                None => clean(&cli, &ui),
+            }
+        }
     };
     let exit = result.unwrap_or_else(|error| {
         ui.finish();
@@ -37,6 +47,17 @@ fn main() -> ExitCode {
         error.exit
     });
     ExitCode::from(exit.code())
+}
+
+/// Leave with a usage error if flags contradict each other in a way that clap cannot see.
+fn refuse_contradiction(run: &Cli, flags: Option<&ArgMatches>) {
+    let source = flags.and_then(|flags| flags.value_source("labels"));
+    // Its default from the environment is no contradiction.
+    if let Some(contradiction) = run.contradiction(source == Some(ValueSource::CommandLine)) {
+        Cli::command()
+            .error(ErrorKind::ArgumentConflict, contradiction)
+            .exit();
+    }
 }
 
 fn clean(cli: &Cli, ui: &Ui) -> Result<Exit, Error> {

@@ -6,16 +6,20 @@ use tokio::sync::watch;
 
 use crate::{
     backup::BackupDir,
-    cli::{Cli, DryRun, Format, Patience},
+    cli::{Cli, DryRun, Format, Patience, Shell},
     clock,
-    cluster::delete::Effect,
+    cluster::{delete::Effect, list::Scope, names::default_namespace},
+    completion,
     error::{Error, Exit, io_words},
     file,
     output::{View, words},
     plan::{Plan, Snapshot, Source, Summary, Warning},
     purge::Stop,
+    rbac::{Grant, ServiceAccount},
+    saved::SavedPlan,
     session::{Decision, Session, exit_of, unless_stopped},
     show,
+    text::harmless,
     ui::Ui,
 };
 
@@ -25,6 +29,57 @@ use crate::{
 /// If it cannot be written.
 pub fn print_version() -> Result<Exit, Error> {
     show::write_out(|out| writeln!(out, "kubectl-jobclean {}", env!("CARGO_PKG_VERSION")))?;
+    Ok(Exit::Success)
+}
+
+/// Print the script that completes the command line in a shell.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn print_completion(shell: Shell) -> Result<Exit, Error> {
+    show::write_out(|out| out.write_all(completion::script(shell).as_bytes()))?;
+    Ok(Exit::Success)
+}
+
+/// Print the least role that a run needs, and its binding to an account. No cluster is contacted.
+///
+/// # Errors
+/// If the run needs no rights, or another account's, or it does not say where; or if it cannot be written.
+pub fn print_role(run: &Cli, account: Option<&ServiceAccount>) -> Result<Exit, Error> {
+    if run.which.filename.is_some() {
+        let message = "a plan from a file needs no rights: no cluster is contacted";
+        return Err(Error::new(Exit::Usage, message).hint("leave --filename out"));
+    }
+    if let Some(user) = &run.connection.impersonate {
+        let message = format!(
+            "with --as the rights are those of another: {}",
+            harmless(user)
+        );
+        return Err(Error::new(Exit::Usage, message)
+            .hint("leave --as and its companions out, and bind the role to whom they name"));
+    }
+    let scope = match (&run.action.plan, run.which.scope()) {
+        (Some(path), _) => {
+            let plan = SavedPlan::load(path, run.action.chunk_size).map_err(|error| {
+                let message = format!("cannot read the plan {}: {error}", path.display());
+                Error::new(Exit::Failure, message).hint("save the plan anew with --save-plan")
+            })?;
+            plan.query.scope
+        }
+        (None, Some(scope)) => scope,
+        (None, None) => {
+            let namespace = default_namespace(&run.connection).map_err(|error| {
+                let message = format!("cannot tell the namespace: {error}");
+                Error::new(Exit::Failure, message).hint("name it with -n, or give -A for all")
+            })?;
+            Scope::Namespace(namespace)
+        }
+    };
+    let grant = Grant {
+        needs: run.action.needs(),
+        scope,
+    };
+    show::write_out(|out| grant.write(out, account))?;
     Ok(Exit::Success)
 }
 

@@ -67,6 +67,14 @@ impl Target {
         })
     }
 
+    /// The namespace of the context.
+    pub(super) fn namespace(&self) -> &str {
+        let namespace = self.context.namespace.as_deref();
+        namespace
+            .filter(|name| !name.is_empty())
+            .unwrap_or("default")
+    }
+
     /// The same as a kubeconfig with one context, which is what kube reads.
     pub(super) fn into_kubeconfig(self) -> Kubeconfig {
         const NAME: &str = "target";
@@ -97,7 +105,7 @@ impl Target {
 }
 
 /// Read the kubeconfig and pick the context, cluster and user that the flags or the current context name.
-fn find_target(flags: &ConnectionFlags) -> Result<Target, Error> {
+pub(super) fn find_target(flags: &ConnectionFlags) -> Result<Target, Error> {
     let Some((kubeconfig, origin)) = read_kubeconfig(flags.kubeconfig.as_deref())? else {
         return in_cluster(flags);
     };
@@ -165,7 +173,7 @@ fn find_target(flags: &ConnectionFlags) -> Result<Target, Error> {
 }
 
 /// The kubeconfig by kubectl's rules, and where it came from; `None` if none was named or found.
-fn read_kubeconfig(named: Option<&Path>) -> Result<Option<(Kubeconfig, String)>, Error> {
+pub(super) fn read_kubeconfig(named: Option<&Path>) -> Result<Option<(Kubeconfig, String)>, Error> {
     if let Some(path) = named {
         return Ok(Some((read_file(path)?, path.display().to_string())));
     }

@@ -8,6 +8,8 @@ pub mod delete;
 pub mod flags;
 mod kubeconfig;
 pub mod list;
+mod look;
+pub mod names;
 mod page;
 pub mod remaining;
 pub mod request;

@@ -291,11 +291,10 @@ fn query(cli: &Cli, cluster: &Cluster) -> Query {
     Query {
         labels: cli.which.labels.clone(),
         selector: cli.which.selector.clone().unwrap_or_default(),
-        scope: match (cli.which.all_namespaces, &cli.which.namespace) {
-            (true, _) => Scope::AllNamespaces,
-            (false, Some(namespace)) => Scope::Namespace(namespace.clone()),
-            (false, None) => Scope::Namespace(cluster.default_namespace.clone()),
-        },
+        scope: cli
+            .which
+            .scope()
+            .unwrap_or_else(|| Scope::Namespace(cluster.default_namespace.clone())),
         chunk_size: cli.action.chunk_size,
     }
 }

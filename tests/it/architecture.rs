@@ -64,7 +64,7 @@ const TERMINAL_USERS: [(&str, &[&str]); 5] = [
 ];
 
 /// The arrows: what a module may use of its siblings. Modules that are not named here may use any but the [`STORY`].
-const ARROWS: [(&str, &[&str]); 19] = [
+const ARROWS: [(&str, &[&str]); 20] = [
     ("compact", &[]),
     ("job", &["compact"]),
     ("selector", &[]),
@@ -85,6 +85,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ),
     ("plan", &["group", "job", "retention", "selector"]),
     ("intake", &["compact", "job", "selector", "wire"]),
+    ("rbac", &["cluster"]),
     ("file", &["intake", "job", "selector", "wire"]),
     (
         "output",
@@ -109,7 +110,15 @@ const REVERSED: [(&str, &[&str]); 2] = [
     ("purge", &["file", "output"]),
 ];
 /// These tell the story or speak for it: only they use each other, and `main`.
-const STORY: [&str; 6] = ["run", "session", "show", "ui", "cli", "signals"];
+const STORY: [&str; 7] = [
+    "run",
+    "session",
+    "show",
+    "ui",
+    "cli",
+    "signals",
+    "completion",
+];
 
 /// Lines of a file without its tests.
 const LONGEST: usize = 400;

@@ -91,18 +91,6 @@ fn the_same_label_twice_is_one_or_an_error_but_never_another_plan() {
     }
 }
 
-/// What is not there yet; each goes from here when it comes.
-const LATER: &[&[&str]] = &[&["completion", "bash"], &["rbac"]];
-
-#[test]
-fn what_comes_later_is_a_mistake_until_it_does() {
-    let space = Space::with(&[("sync-1", 2), ("sync-2", 1)]);
-    for args in LATER {
-        is_refused(space.run(&[args, &["--yes"][..]].concat()));
-    }
-    space.holds(&["sync-1", "sync-2"]);
-}
-
 #[test]
 fn without_a_terminal_and_without_yes_nothing_is_deleted() {
     let space = Space::with(&[("sync-1", 2), ("sync-2", 1)]);
@@ -193,11 +181,10 @@ fn help_shows_what_works_and_nothing_else() {
         "--request-timeout",
         "--disable-compression",
         "version",
+        "completion",
+        "rbac",
     ] {
         assert!(words.contains(&flag), "{flag} is not in the help");
-    }
-    for flag in LATER.iter().map(|args| args[0]) {
-        assert!(!words.contains(&flag), "{flag} is in the help");
     }
     // The rule of families is written where users find it, and so are the exit codes.
     for words in [

@@ -1,0 +1,111 @@
+//! What a user can say instead of cleaning.
+
+use clap::{Args, Subcommand, ValueEnum, builder::PossibleValue};
+
+use super::{Action, Cli, Kept, Output, Which};
+use crate::{cluster::flags::ConnectionFlags, rbac::ServiceAccount};
+
+const COMPLETION_HELP: &str = "\
+Load it into the shell that you use, for the program called by its own name:
+
+  bash        source <(kubectl-jobclean completion bash)
+  zsh         source <(kubectl-jobclean completion zsh)
+  fish        kubectl-jobclean completion fish | source
+  powershell  kubectl-jobclean completion powershell | Out-String | Invoke-Expression
+
+kubectl has a completion of its own (kubectl completion SHELL). For `kubectl jobclean` it looks on the PATH for a \
+program called kubectl_complete-jobclean. This program is one, if it is called so; a link beside it is enough:
+
+  ln -s kubectl-jobclean \"$(dirname \"$(command -v kubectl-jobclean)\")/kubectl_complete-jobclean\"
+
+On Windows copy kubectl-jobclean.exe to kubectl_complete-jobclean.exe.";
+
+const RBAC_HELP: &str = "\
+Put `rbac` before the flags of a run to see what that run needs: a Role for one namespace, a ClusterRole for all of \
+them, called jobclean, or jobclean-plan if nothing is deleted (--dry-run=client, --save-plan). With --serviceaccount a \
+binding of that role follows, called jobclean:NS:NAME or jobclean-plan:NS:NAME.
+
+  kubectl jobclean rbac -A --serviceaccount ops:cleaner | kubectl apply -f -";
+
+/// What to do instead of cleaning.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print the version
+    Version,
+    /// Print a script that completes this command line in a shell
+    #[command(after_help = COMPLETION_HELP)]
+    Completion {
+        /// The shell
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
+    /// Print the least Role or ClusterRole for the flags given, and a binding of it
+    #[command(after_help = RBAC_HELP)]
+    Rbac(Box<Rbac>),
+}
+
+/// A shell that a script can be printed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shell {
+    /// GNU Bash.
+    Bash,
+    /// The Z shell.
+    Zsh,
+    /// The friendly interactive shell.
+    Fish,
+    /// PowerShell.
+    PowerShell,
+}
+
+impl ValueEnum for Shell {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Shell::Bash => "bash",
+            Shell::Zsh => "zsh",
+            Shell::Fish => "fish",
+            Shell::PowerShell => "powershell",
+        }))
+    }
+}
+
+/// A run, and who is to have the rights that it needs.
+#[derive(Debug, Args)]
+pub struct Rbac {
+    /// Bind the role to this service account as well
+    #[arg(long, value_name = "NS:NAME")]
+    pub serviceaccount: Option<ServiceAccount>,
+    /// Which Jobs.
+    #[command(flatten)]
+    pub which: Which,
+    /// What is kept.
+    #[command(flatten)]
+    pub kept: Kept,
+    /// What happens then.
+    #[command(flatten)]
+    pub action: Action,
+    /// What is shown.
+    #[command(flatten)]
+    pub output: Output,
+    /// Where.
+    #[command(flatten)]
+    pub connection: ConnectionFlags,
+}
+
+impl Rbac {
+    /// The run by itself, and whose rights it needs.
+    pub fn into_run(self) -> (Cli, Option<ServiceAccount>) {
+        let run = Cli {
+            command: None,
+            which: self.which,
+            kept: self.kept,
+            action: self.action,
+            output: self.output,
+            connection: self.connection,
+        };
+        (run, self.serviceaccount)
+    }
+}
