@@ -278,17 +278,6 @@ impl Which {
     }
 }
 
-impl Action {
-    /// What it asks of the API server and cannot do without.
-    pub fn needs(&self) -> Vec<Need> {
-        let only_plans = self.dry_run == DryRun::Client || self.save_plan.is_some();
-        match only_plans {
-            true => vec![Need::ListJobs],
-            false => vec![Need::ListJobs, Need::DeleteJobs],
-        }
-    }
-}
-
 impl Kept {
     /// The policy that the flags come to.
     pub fn policy(&self) -> Policy {
@@ -305,6 +294,20 @@ impl Kept {
 }
 
 impl Cli {
+    /// What the run asks of the API server and cannot do without.
+    pub fn needs(&self) -> Vec<Need> {
+        let is_made = self.which.filename.is_some() || self.action.plan.is_some();
+        let only_plans = self.which.filename.is_some()
+            || self.action.save_plan.is_some()
+            || self.action.dry_run == DryRun::Client;
+        match (is_made, only_plans) {
+            // The plan is in a file, or made from one, and only shown.
+            (true, true) => vec![],
+            (false, true) => vec![Need::ListJobs],
+            (_, false) => vec![Need::ListJobs, Need::DeleteJobs],
+        }
+    }
+
     /// What contradicts itself in a way that clap cannot see; a fragment for a usage error. Whether the label was given
     /// as a flag is not to be seen in its value.
     pub fn contradiction(&self, label_given: bool) -> Option<String> {

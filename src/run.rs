@@ -46,9 +46,11 @@ pub fn print_completion(shell: Shell) -> Result<Exit, Error> {
 /// # Errors
 /// If the run needs no rights, or another account's, or it does not say where; or if it cannot be written.
 pub fn print_role(run: &Cli, account: Option<&ServiceAccount>) -> Result<Exit, Error> {
-    if run.which.filename.is_some() {
-        let message = "a plan from a file needs no rights: no cluster is contacted";
-        return Err(Error::new(Exit::Usage, message).hint("leave --filename out"));
+    let needs = run.needs();
+    if needs.is_empty() {
+        let message = "this run needs no rights: it only shows what is in a file";
+        return Err(Error::new(Exit::Usage, message)
+            .hint("leave --filename out, or --dry-run=client beside --plan"));
     }
     if let Some(user) = &run.connection.impersonate {
         let message = format!(
@@ -75,10 +77,7 @@ pub fn print_role(run: &Cli, account: Option<&ServiceAccount>) -> Result<Exit, E
             Scope::Namespace(namespace)
         }
     };
-    let grant = Grant {
-        needs: run.action.needs(),
-        scope,
-    };
+    let grant = Grant { needs, scope };
     show::write_out(|out| grant.write(out, account))?;
     Ok(Exit::Success)
 }

@@ -255,7 +255,7 @@ pub fn write_out(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result
 fn write_error(error: &io::Error) -> Error {
     Error::new(
         Exit::Failure,
-        format!("cannot write the plan or report: {}", io_words(error)),
+        format!("cannot write to standard output: {}", io_words(error)),
     )
 }
 

@@ -1,5 +1,6 @@
 //! The cluster: who and where it is, and what is asked of it: `list` and `delete` on Jobs. Beyond these it is only asked
-//! what may also be left unanswered: whether deletes are allowed, and which cluster it is.
+//! what may also be left unanswered: whether deletes are allowed, which cluster it is, and, to complete a command line,
+//! which namespaces there are.
 
 pub mod access;
 pub mod connect;

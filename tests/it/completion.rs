@@ -303,7 +303,8 @@ fn in_shell(program: &str, args: &[&str], setup: &str, lines: &[(&str, &str)]) {
 }
 
 /// What each shell is to make of what is typed. The answer is told from what was typed by its end.
-const TYPED: [(&str, &str); 6] = [
+const TYPED: [(&str, &str); 7] = [
+    ("kubectl-jobclean comp", "kubectl-jobclean completion"),
     ("kubectl-jobclean --dry-run=c", "--dry-run=client"),
     ("kubectl-jobclean -o summ", "-o summary"),
     ("kubectl-jobclean --mixed", "--mixed-groups"),

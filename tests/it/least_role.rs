@@ -210,6 +210,13 @@ fn a_saved_plan_needs_what_its_purge_needs() {
     let flags = ["--plan", arg(&file), "--yes", "--cascade=background"];
     in_one_namespace(&flags, &[], "jobclean", &["list", "delete"], &space);
     space.holds(&["sync-2"]);
+    // To look at it takes none, and then there is no role.
+    let looker = Account::new(&space, "looker");
+    let look = ["--plan", arg(&file), "--dry-run=client"];
+    looker.run(&look).exits(0).shows(&["sync-1"]);
+    let mut command = tool();
+    command.arg("rbac").args(look);
+    run(command).exits(2).complains(&["needs no rights"]);
     let lost = files.path("lost.json");
     let mut command = tool();
     command.args(["rbac", "--plan", arg(&lost)]);
