@@ -6,15 +6,12 @@ use std::{
     str::FromStr,
 };
 
-use k8s_openapi::{
-    api::rbac::v1::{
-        ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject,
-    },
-    apimachinery::pkg::apis::meta::v1::ObjectMeta,
-};
-use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::cluster::list::Scope;
+
+/// The API group of roles and bindings.
+const GROUP: &str = "rbac.authorization.k8s.io";
 
 /// What a run asks of the API server and cannot do without.
 ///
@@ -56,20 +53,16 @@ impl Grant {
         }
     }
 
-    fn rules(&self) -> Vec<PolicyRule> {
-        let mut verbs: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    fn rules(&self) -> Vec<Value> {
+        let mut verbs: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
         for need in &self.needs {
             let (group, resource, verb) = need.right();
-            let verbs = verbs.entry((group, resource)).or_default();
-            verbs.push(verb.to_owned());
+            verbs.entry((group, resource)).or_default().push(verb);
         }
         verbs
             .into_iter()
-            .map(|((group, resource), verbs)| PolicyRule {
-                api_groups: Some(vec![group.to_owned()]),
-                resources: Some(vec![resource.to_owned()]),
-                verbs,
-                ..PolicyRule::default()
+            .map(|((group, resource), verbs)| {
+                json!({"apiGroups": [group], "resources": [resource], "verbs": verbs})
             })
             .collect()
     }
@@ -79,77 +72,46 @@ impl Grant {
     /// # Errors
     /// If the writer fails.
     pub fn write(&self, out: &mut dyn Write, account: Option<&ServiceAccount>) -> io::Result<()> {
-        let metadata = |name: String| ObjectMeta {
-            name: Some(name),
-            namespace: match &self.scope {
-                Scope::AllNamespaces => None,
-                Scope::Namespace(namespace) => Some(namespace.clone()),
-            },
-            ..ObjectMeta::default()
+        let (role, binding) = match self.scope {
+            Scope::AllNamespaces => ("ClusterRole", "ClusterRoleBinding"),
+            Scope::Namespace(_) => ("Role", "RoleBinding"),
         };
-        let role = metadata(self.name().to_owned());
-        let rules = Some(self.rules());
-        match &self.scope {
-            Scope::AllNamespaces => document(
-                out,
-                &ClusterRole {
-                    metadata: role,
-                    rules,
-                    ..ClusterRole::default()
-                },
-            )?,
-            Scope::Namespace(_) => document(
-                out,
-                &Role {
-                    metadata: role,
-                    rules,
-                },
-            )?,
-        }
-        let Some(account) = account else {
+        document(
+            out,
+            &json!({
+                "apiVersion": format!("{GROUP}/v1"),
+                "kind": role,
+                "metadata": self.metadata(self.name()),
+                "rules": self.rules(),
+            }),
+        )?;
+        let Some(ServiceAccount { namespace, name }) = account else {
             return Ok(());
         };
         // Its name has the account's in it, so that a role can be bound to another one beside it.
-        let binding = metadata(format!(
-            "{}:{}:{}",
-            self.name(),
-            account.namespace,
-            account.name
-        ));
-        let role_ref = |kind: &str| RoleRef {
-            api_group: "rbac.authorization.k8s.io".to_owned(),
-            kind: kind.to_owned(),
-            name: self.name().to_owned(),
-        };
-        let subjects = Some(vec![Subject {
-            kind: "ServiceAccount".to_owned(),
-            name: account.name.clone(),
-            namespace: Some(account.namespace.clone()),
-            ..Subject::default()
-        }]);
+        let bound = format!("{}:{namespace}:{name}", self.name());
         writeln!(out, "---")?;
+        document(
+            out,
+            &json!({
+                "apiVersion": format!("{GROUP}/v1"),
+                "kind": binding,
+                "metadata": self.metadata(&bound),
+                "roleRef": {"apiGroup": GROUP, "kind": role, "name": self.name()},
+                "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
+            }),
+        )
+    }
+
+    fn metadata(&self, name: &str) -> Value {
         match &self.scope {
-            Scope::AllNamespaces => document(
-                out,
-                &ClusterRoleBinding {
-                    metadata: binding,
-                    role_ref: role_ref("ClusterRole"),
-                    subjects,
-                },
-            ),
-            Scope::Namespace(_) => document(
-                out,
-                &RoleBinding {
-                    metadata: binding,
-                    role_ref: role_ref("Role"),
-                    subjects,
-                },
-            ),
+            Scope::AllNamespaces => json!({"name": name}),
+            Scope::Namespace(namespace) => json!({"name": name, "namespace": namespace}),
         }
     }
 }
 
-fn document(out: &mut dyn Write, object: &impl Serialize) -> io::Result<()> {
+fn document(out: &mut dyn Write, object: &Value) -> io::Result<()> {
     let mut text = serde_saphyr::to_string(object).map_err(io::Error::other)?;
     if !text.ends_with('\n') {
         text.push('\n');
