@@ -54,8 +54,8 @@ impl Cluster {
         }
         let mut keys = BTreeMap::new();
         for job in decode(&answer).ok()?.items {
-            for key in job.metadata.unwrap_or_default().labels.into_keys() {
-                *keys.entry(key).or_default() += 1;
+            for (key, _) in job.metadata.unwrap_or_default().labels.0 {
+                *keys.entry(key.0.into_owned()).or_default() += 1;
             }
         }
         Some(keys)
