@@ -35,6 +35,7 @@ mod impersonation;
 mod insecure;
 mod interrupt;
 mod jobs;
+mod k9s;
 mod kubectl;
 mod laws;
 mod least_role;
