@@ -1,0 +1,10 @@
+//! A release, made here and used as its users will: unpacked, installed by krew and by cargo, run as a Pod would.
+//!
+//! What is missing for that fails the tests and is said: Go, musl-gcc, the target's standard library.
+
+mod archive;
+mod binstall;
+mod install;
+mod krew;
+mod support;
+mod workflows;
