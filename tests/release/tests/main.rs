@@ -4,6 +4,8 @@
 
 mod archive;
 mod binstall;
+#[cfg(target_os = "linux")]
+mod deploy;
 mod install;
 mod krew;
 mod support;

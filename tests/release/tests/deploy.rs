@@ -1,0 +1,273 @@
+//! `deploy/`, applied to the real API server, and its CronJob's command line run as its Pod would: in a root folder with
+//! nothing but what the Containerfile puts there, read-only, as the image's user, with the service account's token.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use controlplane::ARGOCD_INSTANCE;
+use serde_json::{Value, json};
+
+use crate::support::{entry, jobs, namespace_with_jobs, plane, project, read, run, succeeds};
+
+const NAMESPACE: &str = "jobclean";
+
+/// Applies the folder, once, and returns the CronJob as the server has it.
+fn deployed() -> &'static Value {
+    static CRON_JOB: OnceLock<Value> = OnceLock::new();
+    CRON_JOB.get_or_init(|| {
+        let mut apply = plane().kubectl_command(["apply", "--server-side", "--kustomize"]);
+        let output = run(apply.arg(project().root.join("deploy")));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        // The admission of Pod Security warns of a template whose Pods it would refuse.
+        assert_eq!(said, "");
+        let path = format!("/apis/batch/v1/namespaces/{NAMESPACE}/cronjobs/jobclean");
+        plane().get_json(&path).unwrap()
+    })
+}
+
+fn template() -> &'static Value {
+    &deployed()["spec"]["jobTemplate"]["spec"]["template"]
+}
+
+fn container() -> &'static Value {
+    &template()["spec"]["containers"][0]
+}
+
+/// Asks the server whether it would take a Pod of the CronJob.
+fn admit(change: impl FnOnce(&mut Value)) -> Output {
+    let mut pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"generateName": "jobclean-", "namespace": NAMESPACE},
+        "spec": template()["spec"],
+    });
+    change(&mut pod);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), pod.to_string()).unwrap();
+    let mut create = plane().kubectl_command(["create", "--output", "json", "--filename"]);
+    run(create.arg(file.path()))
+}
+
+#[test]
+fn a_pod_of_the_cron_job_is_admitted_where_pods_are_restricted() {
+    let output = admit(|_| {});
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    assert_eq!(said, "");
+    let refused = admit(|pod| {
+        pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = true.into();
+    });
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        !refused.status.success() && said.contains("violates PodSecurity"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_cron_job_is_small_alone_and_fails_where_the_tool_fails() {
+    let spec = &deployed()["spec"];
+    assert_eq!(spec["concurrencyPolicy"], "Forbid");
+    assert!(spec["startingDeadlineSeconds"].is_u64());
+    let job = &spec["jobTemplate"]["spec"];
+    assert_eq!(job["backoffLimit"], 0);
+    assert!(job["activeDeadlineSeconds"].is_u64());
+    assert_eq!(template()["spec"]["restartPolicy"], "Never");
+    assert!(template()["spec"]["hostNetwork"].is_null());
+    // The admission that mounts the token is off in this control plane; this is what it goes by.
+    assert_eq!(template()["spec"]["automountServiceAccountToken"], true);
+    assert_eq!(template()["spec"]["serviceAccountName"], "jobclean");
+    let security = &container()["securityContext"];
+    assert_eq!(security["readOnlyRootFilesystem"], true);
+    assert_eq!(security["capabilities"], json!({"drop": ["ALL"]}));
+    let resources = &container()["resources"];
+    assert_eq!(
+        resources["requests"],
+        json!({"cpu": "50m", "memory": "32Mi"})
+    );
+    assert_eq!(
+        resources["limits"],
+        json!({"cpu": "500m", "memory": "128Mi"})
+    );
+    // One image, of this version.
+    let image = container()["image"].as_str().unwrap();
+    assert_eq!(
+        image,
+        format!("REGISTRY/kubectl-jobclean:{}", project().version)
+    );
+}
+
+#[test]
+fn the_service_account_may_list_and_delete_jobs_and_nothing_else() {
+    deployed();
+    let role = plane()
+        .get_json("/apis/rbac.authorization.k8s.io/v1/clusterroles/jobclean")
+        .unwrap();
+    let rules =
+        json!([{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list", "delete"]}]);
+    assert_eq!(role["rules"], rules);
+    let may = |verb: &str, resource: &str| {
+        let account = format!("system:serviceaccount:{NAMESPACE}:jobclean");
+        let mut can = plane().kubectl_command([
+            "auth",
+            "can-i",
+            verb,
+            resource,
+            "--all-namespaces",
+            "--as",
+            &account,
+        ]);
+        run(&mut can).status.success()
+    };
+    assert!(may("list", "jobs.batch") && may("delete", "jobs.batch"));
+    for (verb, resource) in [
+        ("create", "jobs.batch"),
+        ("deletecollection", "jobs.batch"),
+        ("get", "pods"),
+    ] {
+        assert!(!may(verb, resource), "{verb} {resource}");
+    }
+}
+
+/// What the Containerfile says, by its keyword.
+fn containerfile(keyword: &str) -> Vec<String> {
+    let text = read("deploy/Containerfile");
+    let lines = text.lines().filter_map(|line| line.strip_prefix(keyword));
+    lines.map(|rest| rest.trim().to_owned()).collect()
+}
+
+/// The root folder of a container of the image, with the service account mounted.
+fn root(token: &str) -> tempfile::TempDir {
+    assert_eq!(containerfile("FROM "), ["scratch"]);
+    let root = tempfile::tempdir().unwrap();
+    let open =
+        |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    open(root.path(), 0o755);
+    for copy in containerfile("COPY ") {
+        let (from, to) = copy.split_once(' ').unwrap();
+        let path = root.path().join(to.trim_start_matches('/'));
+        fs::write(&path, entry(from)).unwrap();
+        open(&path, 0o755);
+    }
+    let account = root
+        .path()
+        .join("var/run/secrets/kubernetes.io/serviceaccount");
+    fs::create_dir_all(&account).unwrap();
+    for (name, text) in [
+        ("token", token),
+        ("ca.crt", plane().ca_pem()),
+        ("namespace", NAMESPACE),
+    ] {
+        fs::write(account.join(name), text).unwrap();
+    }
+    root
+}
+
+/// Makes the root folder read-only for what follows, and follows as the image's user if there is one to become.
+const CONTAINER: &str = r#"
+set -eu
+root=$1 user=$2
+shift 2
+mount --bind "$root" "$root"
+mount -o remount,bind,ro "$root"
+# A read-only folder takes no file, not even root's.
+! (: >"$root/written") 2>/dev/null
+exec chroot ${user:+--userspec="$user"} "$root" "$@"
+"#;
+
+/// Runs the image with the CronJob's arguments, and these, as a kubelet would: in its environment only what it gives.
+fn run_container(token: &str, more: &[&str]) -> Output {
+    let root = root(token);
+    let address = plane().server_url();
+    let (host, port) = address
+        .trim_start_matches("https://")
+        .split_once(':')
+        .unwrap();
+    let entrypoint: Vec<String> = serde_json::from_str(&containerfile("ENTRYPOINT ")[0]).unwrap();
+    assert!(
+        container()["command"].is_null(),
+        "the image's entrypoint is what runs"
+    );
+    let args = container()["args"].as_array().unwrap();
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--fork"]);
+    // Who is not root becomes it in a namespace of their own, and there is no other user there.
+    let user = if rustix::process::geteuid().is_root() {
+        containerfile("USER ")[0].clone()
+    } else {
+        command.arg("--map-root-user");
+        String::new()
+    };
+    command
+        .args(["sh", "-c", CONTAINER, "sh"])
+        .arg(root.path())
+        .arg(user)
+        .args(entrypoint)
+        .args(args.iter().map(|arg| arg.as_str().unwrap()))
+        .args(more)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("KUBERNETES_SERVICE_HOST", host)
+        .env("KUBERNETES_SERVICE_PORT", port)
+        .stdin(Stdio::null());
+    run(&mut command)
+}
+
+fn token(account: &str) -> String {
+    let mut create =
+        plane().kubectl_command(["create", "token", account, "--namespace", NAMESPACE]);
+    succeeds(&mut create).trim().to_owned()
+}
+
+#[test]
+fn the_cron_jobs_command_line_purges_in_every_namespace_from_within_a_pod() {
+    deployed();
+    let spaces = [
+        namespace_with_jobs(ARGOCD_INSTANCE),
+        namespace_with_jobs(ARGOCD_INSTANCE),
+    ];
+    let token = token("jobclean");
+
+    let tried = run_container(&token, &["-o", "json", "--dry-run=server"]);
+    let said = String::from_utf8_lossy(&tried.stderr).into_owned();
+    assert_eq!(tried.status.code(), Some(0), "{said}");
+    let document: Value = serde_json::from_slice(&tried.stdout).unwrap();
+    assert_eq!(document["kind"], "Report");
+    assert_eq!(
+        document["summary"]["outcomes"]["would-delete"], 4,
+        "{document:#}"
+    );
+
+    let output = run_container(&token, &[]);
+    let out = String::from_utf8(output.stdout).unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{out}{err}");
+    for space in &spaces {
+        assert_eq!(jobs(space), ["sync-3"], "{out}{err}");
+        assert!(out.contains(space.as_str()), "{out}");
+    }
+    // Lines: no colour, no bar that draws over itself, no question.
+    for text in [&out, &err] {
+        let is_line = |text: &str| !text.chars().any(|c| c.is_control() && c != '\n');
+        assert!(
+            is_line(text) && (text.is_empty() || text.ends_with('\n')),
+            "{text:?}"
+        );
+        assert!(!text.contains("[y/N]"), "{text}");
+    }
+}
+
+#[test]
+fn an_account_without_the_rights_makes_the_job_fail() {
+    deployed();
+    let mut create = plane().kubectl_command(["create", "serviceaccount", "nobody"]);
+    succeeds(create.args(["--namespace", NAMESPACE]));
+    let output = run_container(&token("nobody"), &[]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("forbidden") && said.ends_with('\n'), "{said}");
+    assert!(output.stdout.is_empty());
+}
