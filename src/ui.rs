@@ -17,6 +17,7 @@ use dialoguer::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
+    cluster::flags::{Console, Stdin},
     error::Error,
     output::{Colour, Headers, Style},
     text::harmless,
@@ -236,6 +237,20 @@ impl Ui {
     pub fn finish(&self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
+        }
+    }
+
+    /// Where credential plugins find people. What they say is shown at every verbosity: without it nobody could log in.
+    pub fn console() -> Console {
+        Console {
+            stdin: match io::stdin().is_terminal() {
+                true => Stdin::Terminal,
+                false => Stdin::Other,
+            },
+            say: |line| {
+                // With a stderr that is closed there is nobody to tell.
+                let _ = writeln!(io::stderr(), "{}", harmless(line));
+            },
         }
     }
 

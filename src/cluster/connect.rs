@@ -1,80 +1,71 @@
 //! From kubectl's connection flags to a client.
 
-use std::env;
+use std::{env, sync::Arc};
 
 use http::{HeaderName, HeaderValue};
-use kube::{Client, Config, config::KubeConfigOptions};
+use kube::{Client, Config};
 
 use super::{
     Cluster,
-    flags::ConnectionFlags,
-    kubeconfig::Target,
-    trouble::{auth_words, config_error, innermost},
+    flags::{ConnectionFlags, Console},
+    login::Login,
+    target::Target,
+    trouble::{config_error, innermost},
 };
 use crate::error::{Error, Exit};
 
 impl Cluster {
-    /// Build the client. Nothing is sent yet, but an exec plugin may run.
+    /// Get ready to talk to the cluster. Nothing is sent yet, but a credential plugin may run.
     ///
     /// # Errors
     /// If there is no cluster to talk to, or a file or name that was given does not exist.
-    pub async fn connect(flags: &ConnectionFlags) -> Result<Cluster, Error> {
+    pub async fn connect(flags: &ConnectionFlags, console: Console) -> Result<Cluster, Error> {
         let target = Target::find(flags)?;
-        let server = target.server();
-        if !target.has_valid_server() {
-            return Err(Error::new(
-                Exit::Failure,
-                format!("the server address {server:?} is not a URL"),
-            )
-            .hint("write it as https://HOST:PORT"));
-        }
-        let context = target.context_name.clone();
-        let mut config =
-            Config::from_custom_kubeconfig(target.into_kubeconfig(), &KubeConfigOptions::default())
-                .await
-                .map_err(|error| config_error(&error))?;
+        let (server, context) = (target.server(), target.context_name.clone());
+        let (mut config, source) = target.into_config(console)?;
         // Retries are made by this tool, which knows what is safe and shows that it waits.
         config.default_retry = false;
         config.headers.push((
             HeaderName::from_static("user-agent"),
             HeaderValue::from_str(&user_agent()).expect("version and platform are plain text"),
         ));
-        let ca_sha256 = config.root_cert.as_deref().map(fingerprint);
-        let is_insecure = config.accept_invalid_certs;
-        let default_namespace = config.default_namespace.clone();
-        // An exec plugin may take its time, and signals are to be heard meanwhile.
-        let built = tokio::task::spawn_blocking(move || Client::try_from(config)).await;
-        let built = built.map_err(|_| Error::new(Exit::Failure, "cannot set up the connection"))?;
-        let client = built.map_err(|error| match error {
-            kube::Error::Auth(auth) => Error::new(Exit::Failure, auth_words(&auth))
-                .hint("check the user of the kubeconfig context, or log in again"),
-            kube::Error::InferKubeconfig(error) => config_error(&error),
-            // Its address may hold a password.
-            kube::Error::ProxyProtocolUnsupported { .. }
-            | kube::Error::ProxyProtocolDisabled { .. } => Error::new(
-                Exit::Failure,
-                format!("cannot talk to {server}: the proxy's protocol is not supported"),
-            )
-            .hint("name a proxy as http://… or socks5://…, in proxy-url or HTTPS_PROXY"),
-            other => Error::new(
-                Exit::Failure,
-                format!(
-                    "cannot set up the connection to {server}: {}",
-                    innermost(&other)
-                ),
-            ),
-        })?;
         Ok(Cluster {
-            client,
             context,
             server,
-            default_namespace,
-            is_insecure,
-            ca_sha256,
+            default_namespace: config.default_namespace.clone(),
+            is_insecure: config.accept_invalid_certs,
+            ca_sha256: config.root_cert.as_deref().map(fingerprint),
+            login: Arc::new(Login::open(config, source).await?),
             request_timeout: flags.request_timeout.unwrap_or_default().0,
             warnings: super::request::Warnings::default(),
         })
     }
+}
+
+/// The client for a configuration.
+///
+/// # Errors
+/// If a certificate, key or header in it cannot be used.
+pub(super) fn client(config: Config) -> Result<Client, Error> {
+    use kube::client::RustlsTlsError as Tls;
+    Client::try_from(config).map_err(|error| match error {
+        kube::Error::InferKubeconfig(error) => config_error(&error),
+        kube::Error::RustlsTls(
+            Tls::InvalidIdentityPem(_)
+            | Tls::MissingPrivateKey
+            | Tls::MissingCertificate
+            | Tls::InvalidPrivateKey(_)
+            | Tls::UnknownPrivateKeyFormat,
+        ) => Error::new(
+            Exit::Failure,
+            "the client certificate and its key cannot be used together",
+        )
+        .hint("check that both are in PEM form and belong to each other"),
+        other => Error::new(
+            Exit::Failure,
+            format!("cannot set up the connection: {}", innermost(&other)),
+        ),
+    })
 }
 
 /// `kubectl-jobclean/VERSION (os/arch)`, in Go's words for both.

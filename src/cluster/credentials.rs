@@ -1,4 +1,5 @@
-//! Credentials looked at before kube takes them, where it would say too little or nothing of what is wrong.
+//! Credentials looked at before kube takes them: what kubectl refuses for being ambiguous is refused, and what is wrong
+//! is said where kube would say too little or nothing.
 
 use std::fs;
 
@@ -12,6 +13,10 @@ use crate::error::{Error, Exit, io_words};
 /// # Errors
 /// If a file cannot be read or holds nothing of the kind, or the token cannot be sent.
 pub(super) fn check(cluster: &ClusterInfo, user: &AuthInfo) -> Result<(), Error> {
+    if let Some(conflict) = conflict(cluster, user) {
+        return Err(Error::new(Exit::Failure, conflict)
+            .hint("check the flags and the context (kubectl config view --minify)"));
+    }
     if cluster.certificate_authority_data.is_none() {
         check_pem(
             "certificate authority",
@@ -33,6 +38,59 @@ pub(super) fn check(cluster: &ClusterInfo, user: &AuthInfo) -> Result<(), Error>
         check_token(token)?;
     }
     Ok(())
+}
+
+/// What kubectl refuses because nobody could say what is meant; kube would make its choice in silence.
+fn conflict(cluster: &ClusterInfo, user: &AuthInfo) -> Option<&'static str> {
+    let has_token = user.token.is_some() || user.token_file.is_some();
+    let has_certificate =
+        user.client_certificate.is_some() || user.client_certificate_data.is_some();
+    let has_key = user.client_key.is_some() || user.client_key_data.is_some();
+    let has_authority =
+        cluster.certificate_authority.is_some() || cluster.certificate_authority_data.is_some();
+    let is_impersonating_in_part = user.impersonate_uid.is_some()
+        || user.impersonate_groups.is_some()
+        || user.impersonate_user_extra.is_some();
+    [
+        (
+            cluster.certificate_authority.is_some() && cluster.certificate_authority_data.is_some(),
+            "the cluster has a certificate authority both as a file and as data",
+        ),
+        (
+            has_authority && cluster.insecure_skip_tls_verify == Some(true),
+            "the cluster has a certificate authority, and the server's certificate is not to be checked",
+        ),
+        (
+            user.client_certificate.is_some() && user.client_certificate_data.is_some(),
+            "the user has a client certificate both as a file and as data",
+        ),
+        (
+            has_certificate && user.client_key.is_some() && user.client_key_data.is_some(),
+            "the user has a client key both as a file and as data",
+        ),
+        (
+            has_certificate && !has_key,
+            "the user has a client certificate without its client key",
+        ),
+        (
+            has_key && !has_certificate,
+            "the user has a client key without its client certificate",
+        ),
+        (
+            has_token && user.username.is_some(),
+            "the user has both a token and a password",
+        ),
+        (
+            user.exec.is_some() && user.auth_provider.is_some(),
+            "the user has both a credential plugin and an auth provider",
+        ),
+        (
+            is_impersonating_in_part && user.impersonate.is_none(),
+            "a uid, groups or extras are to be impersonated without a user (--as)",
+        ),
+    ]
+    .into_iter()
+    .find_map(|(is_so, what)| is_so.then_some(what))
 }
 
 /// kube does not survive a token that no header may hold.

@@ -6,6 +6,24 @@ use clap::Args;
 
 use crate::duration::RequestTimeout;
 
+/// Where a credential plugin finds people.
+#[derive(Debug, Clone, Copy)]
+pub struct Console {
+    /// Where it may ask.
+    pub stdin: Stdin,
+    /// Shows a line that it says, as it comes.
+    pub say: fn(&str),
+}
+
+/// What stands behind standard input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stdin {
+    /// A terminal.
+    Terminal,
+    /// A file, a pipe, or nothing.
+    Other,
+}
+
 /// How to reach the cluster, and as whom.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Connection (as in kubectl)")]
@@ -29,13 +47,13 @@ pub struct ConnectionFlags {
     #[arg(long = "as", value_name = "USER", value_parser = non_empty)]
     pub impersonate: Option<String>,
     /// Impersonate this uid
-    #[arg(long = "as-uid", value_name = "UID", value_parser = non_empty, requires = "impersonate")]
+    #[arg(long = "as-uid", value_name = "UID", value_parser = non_empty)]
     pub impersonate_uid: Option<String>,
     /// Impersonate this group; repeat for more
-    #[arg(long = "as-group", value_name = "GROUP", value_parser = non_empty, requires = "impersonate")]
+    #[arg(long = "as-group", value_name = "GROUP", value_parser = non_empty)]
     pub impersonate_groups: Vec<String>,
     /// Impersonate with this extra attribute; repeat for more
-    #[arg(long = "as-user-extra", value_name = "KEY=VALUE", value_parser = key_value, requires = "impersonate")]
+    #[arg(long = "as-user-extra", value_name = "KEY=VALUE", value_parser = key_value)]
     pub impersonate_extra: Vec<(String, String)>,
     /// Talk to the API server at this address
     #[arg(short, long, value_name = "URL", value_parser = non_empty)]

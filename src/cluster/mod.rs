@@ -9,22 +9,28 @@ pub mod delete;
 pub mod flags;
 mod kubeconfig;
 pub mod list;
+mod login;
 mod look;
 pub mod names;
 mod page;
+mod plugin;
+mod pod;
+mod provider;
+mod proxy;
 pub mod remaining;
 pub mod request;
 mod reread;
+mod target;
 mod trouble;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use self::request::Warnings;
+use self::{login::Login, request::Warnings};
 
 /// A connection to one cluster, made once and shared by every request.
 #[derive(Clone)]
 pub struct Cluster {
-    client: kube::Client,
+    login: Arc<Login>,
     /// The kubeconfig context that led here; empty if none did.
     pub context: String,
     /// The address of the API server.

@@ -1,9 +1,6 @@
 //! What the kubeconfig says by itself, without asking any server.
 
-use super::{
-    flags::ConnectionFlags,
-    kubeconfig::{find_target, read_kubeconfig},
-};
+use super::{flags::ConnectionFlags, kubeconfig::read_kubeconfig, target::Target};
 use crate::error::Error;
 
 /// What has a name in a kubeconfig.
@@ -37,5 +34,5 @@ pub fn names(flags: &ConnectionFlags, entry: Entry) -> Result<Vec<String>, Error
 /// # Errors
 /// If the kubeconfig cannot be read, or lacks what the flags name.
 pub fn default_namespace(flags: &ConnectionFlags) -> Result<String, Error> {
-    Ok(find_target(flags)?.namespace().to_owned())
+    Target::namespace(flags)
 }

@@ -224,8 +224,9 @@ impl Cluster {
         request: Request<Body>,
         on_piece: &mut (dyn FnMut(&str, &[u8]) -> Piece + Send),
     ) -> Result<Answer, Failure> {
+        self.login.ready().await?;
         let exchange = async {
-            let response = self.client.send(request).await.map_err(|e| failure(&e))?;
+            let response = self.login.send(request).await?;
             let (parts, mut stream) = response.into_parts();
             self.warnings.add_all(&parts.headers);
             let mut answer = Answer {

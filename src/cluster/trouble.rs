@@ -2,10 +2,7 @@
 
 use std::{error::Error as StdError, io};
 
-use kube::{
-    client::AuthError,
-    config::{KubeconfigError, LoadDataError},
-};
+use kube::config::{KubeconfigError, LoadDataError};
 
 use super::request::Failure;
 use crate::error::{Error, Exit, io_words, without_os_code};
@@ -16,12 +13,6 @@ pub(super) fn failure(error: &(dyn StdError + 'static)) -> Failure {
     loop {
         if let Some(tls) = tls_error(cause) {
             return tls_failure(tls);
-        }
-        if let Some(auth) = cause.downcast_ref::<kube::client::AuthError>() {
-            return Failure::Setup {
-                message: auth_words(auth),
-                hint: "check the user of the kubeconfig context",
-            };
         }
         if let Some(io) = cause.downcast_ref::<io::Error>()
             && io.kind() == io::ErrorKind::ConnectionRefused
@@ -107,52 +98,9 @@ pub(super) fn config_error(error: &KubeconfigError) -> Error {
         (Some(LoadDataError::NoBase64DataOrFile), _) => {
             format!("there is no {what} to go with the other half")
         }
-        (_, KubeconfigError::MissingClusterUrl) => {
-            "the cluster of the context has no server address".to_owned()
-        }
-        (_, KubeconfigError::ParseClusterUrl(cause)) => {
-            format!("the server address is not a URL: {cause}")
-        }
-        (_, KubeconfigError::ParseProxyUrl(cause)) => {
-            format!("the proxy address is not a URL: {cause}")
-        }
-        (_, KubeconfigError::ParseCertificates(_)) => {
-            "the certificate authority is not in PEM form".to_owned()
-        }
         (_, other) => format!("cannot use the kubeconfig: {}", innermost(other)),
     };
     Error::new(Exit::Failure, message).hint("check the context with kubectl config view --minify")
-}
-
-/// What credentials failed on. An exec plugin's command line and environment may hold secrets and are left out.
-pub(super) fn auth_words(error: &AuthError) -> String {
-    match error {
-        AuthError::AuthExecStart(cause) => {
-            format!("the credential plugin cannot be run: {}", io_words(cause))
-        }
-        AuthError::AuthExecRun { out, .. } => {
-            let said = String::from_utf8_lossy(&out.stderr);
-            let said = said.trim();
-            match said {
-                "" => format!("the credential plugin failed ({})", out.status),
-                said => format!("the credential plugin failed ({}): {said}", out.status),
-            }
-        }
-        AuthError::AuthExecParse(_) => {
-            "the credential plugin did not print an ExecCredential".to_owned()
-        }
-        AuthError::ReadTokenFile(cause, path) => {
-            format!(
-                "cannot read the token file {}: {}",
-                path.display(),
-                io_words(cause)
-            )
-        }
-        AuthError::InvalidBearerToken(_) => {
-            "the token holds characters that no header may hold".to_owned()
-        }
-        other => format!("cannot authenticate: {}", innermost(other)),
-    }
 }
 
 /// The last cause in a chain of errors, which mostly says the most.

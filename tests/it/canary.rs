@@ -102,9 +102,16 @@ fn a_token() {
     for server in servers() {
         let token = format!("--token={CANARY}");
         silent(&["-s", &server.url, &token, "--yes"]);
+        // Where anybody may listen it is not even sent.
         let sent = &server.asked()[0].headers;
-        assert!(sent.contains(&CANARY.to_lowercase()), "{sent}");
+        assert!(!sent.contains(&CANARY.to_lowercase()), "{sent}");
     }
+    // Where it is sent, the server does not know it.
+    let (ca, token) = (files.ca(), format!("--token={CANARY}"));
+    let flags = ["--certificate-authority", arg(&ca), "--yes"];
+    silent(&[&["-s", &plane().server_url(), &token][..], &flags].concat())
+        .exits(1)
+        .complains(&["nauthorized"]);
 }
 
 /// No header could hold these.

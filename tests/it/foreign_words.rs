@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::security::{FORMATS, HOSTILE, document, is_harmless};
+use crate::security::{FORMATS, HOSTILE, document, is_harmless, is_never_raw};
 use crate::support::http;
 use crate::support::kubeconfig::{Files, arg, config};
 use crate::support::{LABEL, Space, Terminal, plane, run, tool};
@@ -259,6 +259,7 @@ fn plugin(files: &Files, script: &str) -> PathBuf {
     files.simple("config", &files.cluster(), &user)
 }
 
+/// It is a program of the user's, and its lines are shown as such: they may say anything, but not steer the terminal.
 #[test]
 fn words_of_a_credentials_plugin() {
     let files = Files::new();
@@ -281,6 +282,6 @@ fn words_of_a_credentials_plugin() {
         command
             .args(["--kubeconfig", arg(&config), "-n", "default", "-L", LABEL])
             .args(["-vvv", "--dry-run=client"]);
-        is_harmless(&run(command).exits(code));
+        is_never_raw(&run(command).exits(code));
     }
 }

@@ -1,0 +1,296 @@
+//! Credential plugins: programs of the user's that kubectl, and so this tool, asks for credentials.
+//!
+//! kube would run one three times for each client and again for every request in the last minute of a token's life, tell
+//! it that it may ask where there is no terminal, keep back what it says, and never renew a certificate. So it is run
+//! here, by the rules of kubectl: once, and once more when its credentials have expired or the server does not take them.
+
+use std::{
+    env,
+    io::{self, BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{ChildStderr, Command, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::Duration,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use http::HeaderValue;
+use jiff::Timestamp;
+use kube::config::{Cluster as ClusterInfo, ExecConfig, ExecInteractiveMode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    flags::{Console, Stdin},
+    login::{Credentials, Identity, Validity, bearer},
+};
+use crate::error::{Error, Exit, io_words};
+
+/// The reserved name under which a cluster holds what its plugins are to be told.
+const EXTENSION: &str = "client.authentication.k8s.io/exec";
+const V1: &str = "client.authentication.k8s.io/v1";
+const V1BETA1: &str = "client.authentication.k8s.io/v1beta1";
+
+/// A plugin, checked and ready to run.
+#[derive(Debug, Clone)]
+pub(super) struct Plugin {
+    command: String,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    version: &'static str,
+    mode: ExecInteractiveMode,
+    install_hint: Option<String>,
+    /// What it is told of the cluster, if it is to be told.
+    cluster: Option<Value>,
+    console: Console,
+}
+
+/// What a plugin prints.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Printed {
+    kind: String,
+    api_version: String,
+    status: Option<Status>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    expiration_timestamp: Option<String>,
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    client_certificate_data: String,
+    #[serde(default)]
+    client_key_data: String,
+}
+
+impl Plugin {
+    /// Read a kubeconfig's `exec`. `ca` are the certificates of the cluster's authority, in PEM.
+    ///
+    /// # Errors
+    /// If kubectl would not run it either.
+    pub(super) fn new(
+        exec: ExecConfig,
+        cluster: &ClusterInfo,
+        ca: Option<&[u8]>,
+        console: Console,
+    ) -> Result<Plugin, Error> {
+        let command = exec.command.filter(|command| !command.is_empty());
+        let command = command.ok_or_else(|| wrong("names no command"))?;
+        let version = match exec.api_version.as_deref() {
+            Some(V1) => V1,
+            Some(V1BETA1) => V1BETA1,
+            None | Some("") => return Err(wrong("names no apiVersion")),
+            Some(other) => {
+                return Err(wrong(&format!(
+                    "names an apiVersion that is not known: {other}"
+                )));
+            }
+        };
+        let mode = match (exec.interactive_mode, version) {
+            (Some(mode), _) => mode,
+            (None, V1BETA1) => ExecInteractiveMode::IfAvailable,
+            (None, _) => return Err(wrong("names no interactiveMode")),
+        };
+        let mut env = Vec::new();
+        for mut variable in exec.env.unwrap_or_default() {
+            match variable.remove("name").filter(|name| !name.is_empty()) {
+                Some(name) => env.push((name, variable.remove("value").unwrap_or_default())),
+                None => return Err(wrong("sets a variable without a name")),
+            }
+        }
+        Ok(Plugin {
+            command,
+            args: exec.args.unwrap_or_default(),
+            env,
+            version,
+            mode,
+            install_hint: exec.install_hint.filter(|hint| !hint.trim().is_empty()),
+            cluster: exec.provide_cluster_info.then(|| describe(cluster, ca)),
+            console,
+        })
+    }
+
+    /// Run it to its end and take what it prints. What it says on stderr is shown as it comes: it may be a code to enter
+    /// somewhere. One that may ask has the terminal to itself, as under kubectl.
+    ///
+    /// # Errors
+    /// If it cannot be run, fails, or prints no credentials. Its arguments and environment may hold secrets and are not
+    /// shown.
+    pub(super) fn run(&self) -> Result<Credentials, Error> {
+        let is_interactive = match (&self.mode, self.console.stdin) {
+            (ExecInteractiveMode::Never, _) => false,
+            (_, Stdin::Terminal) => true,
+            (ExecInteractiveMode::IfAvailable, Stdin::Other) => false,
+            (ExecInteractiveMode::Always, Stdin::Other) => {
+                return Err(self
+                    .failure("needs a terminal to ask on, and standard input is none")
+                    .hint("run this in a terminal, or use credentials that nobody has to enter"));
+            }
+        };
+        let mut spec = json!({"interactive": is_interactive});
+        if let Some(cluster) = &self.cluster {
+            spec["cluster"] = cluster.clone();
+        }
+        let info = json!({"apiVersion": self.version, "kind": "ExecCredential", "spec": spec});
+        let (stdin, stderr) = match is_interactive {
+            true => (Stdio::inherit(), Stdio::inherit()),
+            false => (Stdio::null(), Stdio::piped()),
+        };
+        let mut command = Command::new(find(&self.command));
+        command
+            .args(&self.args)
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .env("KUBERNETES_EXEC_INFO", info.to_string())
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .stderr(stderr);
+        let mut child = command.spawn().map_err(|error| self.not_run(&error))?;
+        let said = child
+            .stderr
+            .take()
+            .map(|said| pass_on(said, self.console.say));
+        let output = child.wait_with_output();
+        if let Some(said) = said {
+            // Something that it leaves running may keep its stderr open for ever.
+            let _ = said.recv_timeout(LAST_WORDS);
+        }
+        let output = output.map_err(|error| self.not_run(&error))?;
+        if !output.status.success() {
+            let how = match output.status.code() {
+                Some(code) => format!("failed with exit code {code}"),
+                None => "was ended by a signal".to_owned(),
+            };
+            return Err(self.failure(&how).hint(LOG_IN));
+        }
+        self.read(&output.stdout)
+            .map_err(|why| self.failure(why).hint("check that it is up to date"))
+    }
+
+    fn read(&self, stdout: &[u8]) -> Result<Credentials, &'static str> {
+        let printed: Printed =
+            serde_saphyr::from_slice(stdout).map_err(|_| "did not print an ExecCredential")?;
+        if printed.kind != "ExecCredential" {
+            return Err("did not print an ExecCredential");
+        }
+        if printed.api_version != self.version {
+            return Err("answered in another apiVersion than the kubeconfig names");
+        }
+        let status = printed.status.ok_or("did not print a status")?;
+        let identity = match (status.client_certificate_data, status.client_key_data) {
+            (certificate, key) if certificate.is_empty() && key.is_empty() => None,
+            (certificate, key) if certificate.is_empty() || key.is_empty() => {
+                return Err(
+                    "printed a certificate without its key, or a key without its certificate",
+                );
+            }
+            (certificate, key) => Some(Identity::new(certificate, key)),
+        };
+        let authorization: Option<HeaderValue> = match status.token.as_str() {
+            "" => None,
+            token => Some(bearer(token).ok_or("printed a token that no header may hold")?),
+        };
+        if identity.is_none() && authorization.is_none() {
+            return Err("printed neither a token nor a certificate");
+        }
+        let validity = match status.expiration_timestamp {
+            None => Validity::Always,
+            Some(at) => Validity::Until(
+                at.parse::<Timestamp>()
+                    .map_err(|_| "printed an expirationTimestamp that is none")?,
+            ),
+        };
+        Ok(Credentials {
+            authorization,
+            identity,
+            validity,
+        })
+    }
+
+    fn not_run(&self, error: &io::Error) -> Error {
+        if error.kind() != io::ErrorKind::NotFound {
+            return self
+                .failure(&format!("cannot be run: {}", io_words(error)))
+                .hint(LOG_IN);
+        }
+        let hint = self.install_hint.clone();
+        self.failure("is not installed")
+            .hint(hint.unwrap_or_else(|| {
+                "install it, or check the PATH and the user of the kubeconfig context".to_owned()
+            }))
+    }
+
+    fn failure(&self, what: &str) -> Error {
+        let message = format!("the credential plugin {} {what}", self.command);
+        Error::new(Exit::Failure, message)
+    }
+}
+
+/// The program that a bare name means. kubectl looks for it on its own PATH; Rust would on the PATH that the kubeconfig
+/// sets for the plugin, if it sets one.
+fn find(command: &str) -> PathBuf {
+    let bare = Path::new(command);
+    if bare.components().count() == 1
+        && let Some(folders) = env::var_os("PATH")
+        && let Some(found) = env::split_paths(&folders)
+            .map(|folder| folder.join(bare))
+            .find(|path| path.is_file())
+    {
+        return found;
+    }
+    bare.to_owned()
+}
+
+/// Shows line by line what a plugin says; tells when that was all.
+fn pass_on(said: ChildStderr, say: fn(&str)) -> Receiver<()> {
+    let (done, when_done) = mpsc::channel();
+    thread::spawn(move || {
+        let mut said = BufReader::new(said);
+        let mut line = Vec::new();
+        while matches!(said.read_until(b'\n', &mut line), Ok(1..)) {
+            say(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']));
+            line.clear();
+        }
+        // Nobody may be waiting any more.
+        let _ = done.send(());
+    });
+    when_done
+}
+
+/// How long to wait for what a plugin that has ended still has to say.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+const LOG_IN: &str = "check the user of the kubeconfig context, or log in again";
+
+fn wrong(what: &str) -> Error {
+    let message = format!("the credential plugin of the user {what}");
+    Error::new(Exit::Failure, message).hint("check exec of the user in the kubeconfig")
+}
+
+/// The cluster in the plugins' terms.
+fn describe(cluster: &ClusterInfo, ca: Option<&[u8]>) -> Value {
+    let mut told = json!({"server": cluster.server, "config": null});
+    let mut tell = |name: &str, value: Value| told[name] = value;
+    if let Some(name) = &cluster.tls_server_name {
+        tell("tls-server-name", name.as_str().into());
+    }
+    if cluster.insecure_skip_tls_verify == Some(true) {
+        tell("insecure-skip-tls-verify", true.into());
+    }
+    if let Some(ca) = ca {
+        tell("certificate-authority-data", BASE64.encode(ca).into());
+    }
+    if let Some(proxy) = &cluster.proxy_url {
+        tell("proxy-url", proxy.as_str().into());
+    }
+    if cluster.disable_compression == Some(true) {
+        tell("disable-compression", true.into());
+    }
+    let mut extensions = cluster.extensions.iter().flatten();
+    if let Some(found) = extensions.find(|extension| extension.name == EXTENSION) {
+        tell("config", found.extension.clone());
+    }
+    told
+}

@@ -1,0 +1,307 @@
+//! What the kubeconfig and kubectl's connection flags come to: one cluster, one user, one context.
+//!
+//! Every way in (files, flags alone, a Pod's service account) ends in one [`Target`], so that the flags apply to all
+//! of them alike.
+
+use std::{collections::HashMap, fs, path::PathBuf};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use http::Uri;
+use kube::{
+    Config,
+    config::{AuthInfo, Cluster as ClusterInfo, Context},
+};
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::{
+    credentials,
+    flags::{ConnectionFlags, Console},
+    kubeconfig,
+    login::{Source, TokenFile},
+    plugin::Plugin,
+    pod, provider,
+    proxy::Proxies,
+};
+use crate::error::{Error, Exit, io_words};
+
+/// What the kubeconfig and the flags come to.
+pub(super) struct Target {
+    /// The name of the context, empty if there is none.
+    pub(super) context_name: String,
+    pub(super) context: Context,
+    pub(super) cluster: ClusterInfo,
+    pub(super) user: AuthInfo,
+}
+
+impl Target {
+    /// Read the kubeconfig, pick what the flags or the current context name, and apply the flags.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or a name is not in it, or there is no cluster to talk to.
+    pub(super) fn find(flags: &ConnectionFlags) -> Result<Target, Error> {
+        let mut target = kubeconfig::find(flags)?;
+        forget_empty(&mut target);
+        apply_flags(&mut target, flags);
+        if let Some(server) = &mut target.cluster.server
+            && !server.contains("://")
+        {
+            // kubectl takes a bare host and port, too, and for one of plain HTTP.
+            *server = format!("http://{server}");
+        }
+        if target.context.namespace.is_none() {
+            target.context.namespace = pod::namespace();
+        }
+        credentials::check(&target.cluster, &target.user)?;
+        Ok(target)
+    }
+
+    /// The namespace that applies where none is asked for. It takes no cluster to know that.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or a name is not in it.
+    pub(super) fn namespace(flags: &ConnectionFlags) -> Result<String, Error> {
+        let mut target = kubeconfig::find(flags)?;
+        forget_empty(&mut target);
+        let namespace = target.context.namespace.or_else(pod::namespace);
+        Ok(namespace.unwrap_or_else(|| "default".to_owned()))
+    }
+
+    /// The address of the API server, without what may stand before an @: that is nobody's business.
+    pub(super) fn server(&self) -> String {
+        let server = self
+            .cluster
+            .server
+            .as_deref()
+            .unwrap_or_default()
+            .trim_end_matches('/');
+        match (server.rfind('@'), server.split_once("://")) {
+            (Some(at), Some((scheme, _))) => format!("{scheme}://{}", &server[at + 1..]),
+            _ => server.to_owned(),
+        }
+    }
+
+    /// The same in kube's terms, and where credentials come from that may change.
+    ///
+    /// It is put together here, since kube would look at the environment for a proxy by rules of its own.
+    ///
+    /// # Errors
+    /// If something in it is not what it should be.
+    pub(super) fn into_config(self, console: Console) -> Result<(Config, Source), Error> {
+        let uri = self.uri()?;
+        let ca = self.certificate_authority()?;
+        let Target {
+            context,
+            cluster,
+            user,
+            ..
+        } = self;
+        let mut config = Config::new(uri);
+        if let Some(namespace) = context.namespace {
+            config.default_namespace = namespace;
+        }
+        let proxies = Proxies::from_env();
+        config.proxy_url = proxies.towards(&config.cluster_url, cluster.proxy_url.as_deref())?;
+        config.root_cert = ca.as_deref().map(certificates).transpose()?;
+        config.accept_invalid_certs = cluster.insecure_skip_tls_verify.unwrap_or(false);
+        config.disable_compression = cluster.disable_compression.unwrap_or(false);
+        config.tls_server_name.clone_from(&cluster.tls_server_name);
+        let (user, source) = match config.cluster_url.scheme_str() {
+            Some("https") => choose(user, &cluster, ca.as_deref(), console)?,
+            // As in kubectl, nothing secret goes over a line on which anybody may listen.
+            _ => (anonymous(user), Source::Fixed),
+        };
+        config.auth_info = user;
+        Ok((config, source))
+    }
+
+    fn uri(&self) -> Result<Uri, Error> {
+        let Some(server) = &self.cluster.server else {
+            let message = "the cluster of the context has no server address";
+            return Err(Error::new(Exit::Failure, message)
+                .hint("check the context with kubectl config view --minify"));
+        };
+        let uri = server.parse::<Uri>().ok();
+        let is_whole =
+            |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
+        uri.filter(is_whole).ok_or_else(|| {
+            let message = format!("the server address {:?} is not a URL", self.server());
+            Error::new(Exit::Failure, message).hint("write it as https://HOST:PORT")
+        })
+    }
+
+    /// The PEM text of the authorities that sign the server's certificate; none for the system's own.
+    fn certificate_authority(&self) -> Result<Option<Vec<u8>>, Error> {
+        let wrong = |what: String| {
+            Error::new(Exit::Failure, what).hint("check the cluster of the kubeconfig context")
+        };
+        if let Some(data) = &self.cluster.certificate_authority_data {
+            let decoded = BASE64.decode(data).map_err(|_| {
+                wrong("the certificate authority in the kubeconfig is not valid base64".to_owned())
+            });
+            return decoded.map(Some);
+        }
+        let Some(path) = &self.cluster.certificate_authority else {
+            return Ok(None);
+        };
+        fs::read(path).map(Some).map_err(|error| {
+            wrong(format!(
+                "cannot read the certificate authority {path}: {}",
+                io_words(&error)
+            ))
+        })
+    }
+}
+
+/// The certificates in a PEM text.
+fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem)
+        .map(|certificate| certificate.map(|der| der.to_vec()))
+        .collect();
+    found.ok().filter(|found| !found.is_empty()).ok_or_else(|| {
+        let message = "the certificate authority is not in PEM form";
+        Error::new(Exit::Failure, message)
+            .hint("check the context with kubectl config view --minify")
+    })
+}
+
+/// What of several credentials counts, in kubectl's order: a token before all else, from its file rather than from the
+/// kubeconfig; a plugin only where there is nothing else. What is left to kube is in the first of the two.
+fn choose(
+    mut user: AuthInfo,
+    cluster: &ClusterInfo,
+    ca: Option<&[u8]>,
+    console: Console,
+) -> Result<(AuthInfo, Source), Error> {
+    let (exec, provider) = (user.exec.take(), user.auth_provider.take());
+    let has_certificate =
+        user.client_certificate.is_some() || user.client_certificate_data.is_some();
+    if let Some(path) = user.token_file.take() {
+        let token = user.token.take();
+        let file = TokenFile {
+            path: PathBuf::from(path),
+            token: token.map(|token| token.expose_secret().to_owned()),
+        };
+        return Ok((user, Source::TokenFile(file)));
+    }
+    if user.token.is_some() || user.username.is_some() {
+        return Ok((user, Source::Fixed));
+    }
+    if let Some(provider) = provider {
+        user.token = Some(SecretString::from(provider::id_token(&provider)?));
+        return Ok((user, Source::Fixed));
+    }
+    match exec.filter(|_| !has_certificate) {
+        Some(exec) => {
+            let plugin = Plugin::new(exec, cluster, ca, console)?;
+            Ok((user, Source::Plugin(plugin)))
+        }
+        None => Ok((user, Source::Fixed)),
+    }
+}
+
+/// Whom to impersonate and nothing else.
+fn anonymous(user: AuthInfo) -> AuthInfo {
+    AuthInfo {
+        impersonate: user.impersonate,
+        impersonate_uid: user.impersonate_uid,
+        impersonate_groups: user.impersonate_groups,
+        impersonate_user_extra: user.impersonate_user_extra,
+        ..AuthInfo::default()
+    }
+}
+
+/// What is there and empty counts as absent in kubectl; kube would take an empty name or token for one.
+fn forget_empty(target: &mut Target) {
+    let empty = |text: &mut Option<String>| {
+        text.take_if(|text| text.is_empty());
+    };
+    let (cluster, user) = (&mut target.cluster, &mut target.user);
+    for text in [
+        &mut target.context.namespace,
+        &mut cluster.server,
+        &mut cluster.certificate_authority,
+        &mut cluster.certificate_authority_data,
+        &mut cluster.proxy_url,
+        &mut cluster.tls_server_name,
+        &mut user.username,
+        &mut user.token_file,
+        &mut user.client_certificate,
+        &mut user.client_certificate_data,
+        &mut user.client_key,
+        &mut user.impersonate,
+        &mut user.impersonate_uid,
+    ] {
+        empty(text);
+    }
+    for secret in [
+        &mut user.password,
+        &mut user.token,
+        &mut user.client_key_data,
+    ] {
+        secret.take_if(|secret| secret.expose_secret().is_empty());
+    }
+    user.impersonate_groups.take_if(|groups| groups.is_empty());
+    user.impersonate_user_extra
+        .take_if(|extra| extra.is_empty());
+    // A name without a password, or the other way round, is sent as it is.
+    if user.username.is_some() || user.password.is_some() {
+        user.username.get_or_insert_default();
+        user.password.get_or_insert_default();
+    }
+}
+
+fn apply_flags(target: &mut Target, flags: &ConnectionFlags) {
+    let path = |path: &PathBuf| Some(path.display().to_string());
+    let cluster = &mut target.cluster;
+    if flags.insecure_skip_tls_verify || flags.certificate_authority.is_some() {
+        cluster.insecure_skip_tls_verify = Some(flags.insecure_skip_tls_verify);
+        cluster.certificate_authority = flags.certificate_authority.as_ref().and_then(path);
+        cluster.certificate_authority_data = None;
+    }
+    // As in kubectl, another server does not inherit the name that the kubeconfig's server has.
+    if flags.tls_server_name.is_some() || flags.server.is_some() {
+        cluster.tls_server_name.clone_from(&flags.tls_server_name);
+    }
+    if flags.server.is_some() {
+        cluster.server.clone_from(&flags.server);
+    }
+    if flags.disable_compression.is_some() {
+        cluster.disable_compression = flags.disable_compression;
+    }
+    let user = &mut target.user;
+    if let Some(token) = &flags.token {
+        // Whoever names a token means that one, and nothing that would outrank it or not go with it.
+        user.username = None;
+        user.password = None;
+        user.token_file = None;
+        user.token = Some(SecretString::from(token.clone()));
+    }
+    if let Some(certificate) = &flags.client_certificate {
+        user.client_certificate = path(certificate);
+        user.client_certificate_data = None;
+    }
+    if let Some(key) = &flags.client_key {
+        user.client_key = path(key);
+        user.client_key_data = None;
+    }
+    if let Some(impersonate) = &flags.impersonate {
+        user.impersonate = Some(impersonate.clone());
+    }
+    if flags.impersonate_uid.is_some() {
+        user.impersonate_uid.clone_from(&flags.impersonate_uid);
+    }
+    if !flags.impersonate_groups.is_empty() {
+        user.impersonate_groups = Some(flags.impersonate_groups.clone());
+    }
+    let mut extra: HashMap<String, Vec<String>> = HashMap::new();
+    for (key, value) in &flags.impersonate_extra {
+        extra.entry(key.clone()).or_default().push(value.clone());
+    }
+    if !extra.is_empty() {
+        // Those of the kubeconfig that have another name stay.
+        user.impersonate_user_extra
+            .get_or_insert_default()
+            .extend(extra);
+    }
+}
