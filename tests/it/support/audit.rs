@@ -34,3 +34,14 @@ pub fn wait_for(word: &str, verb: &str, count: usize) -> Vec<Value> {
     );
     found()
 }
+
+/// The first list whose address holds this mark, by whatever program; waits until it is there.
+#[track_caller]
+pub fn wait_for_mark(mark: &str) -> Value {
+    let found = || {
+        let mut events = requests(mark).into_iter();
+        events.find(|event| event["verb"] == "list")
+    };
+    until(&format!("the server has seen {mark}"), || found().is_some());
+    found().unwrap()
+}

@@ -3,9 +3,12 @@
 pub mod account;
 pub mod audit;
 pub mod document;
+pub mod door;
 pub mod http;
 pub mod kubeconfig;
+pub mod pair;
 pub mod plane;
+pub mod plugin;
 pub mod private;
 pub mod proxy;
 pub mod random;

@@ -1,0 +1,291 @@
+//! As whom and where kubectl and this tool come to the server, side by side: kubeconfigs, files and flags.
+//!
+//! Where the two differ on purpose, the test that shows it says why.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use crate::support::door::Door;
+use crate::support::http::{self, Stub};
+use crate::support::kubeconfig::{Files, arg, config};
+use crate::support::pair::{Pair, service_account};
+use crate::support::{Space, plane, run};
+
+fn at(door: &Door, files: &Files) -> Value {
+    json!({"server": format!("https://{}", door.address), "certificate-authority": files.ca()})
+}
+
+fn context(cluster: &str, user: &str, namespace: &str) -> Value {
+    json!({"cluster": cluster, "user": user, "namespace": namespace})
+}
+
+fn list(paths: &[&Path]) -> std::ffi::OsString {
+    std::env::join_paths(paths).unwrap()
+}
+
+#[test]
+fn of_several_kubeconfigs_the_first_to_say_something_counts() {
+    let (files, server) = (Files::new(), plane().server_url());
+    let (front, back) = (Door::plain(&server), Door::plain(&server));
+    let (ada, bob) = (files.user("ada", &[]), files.user("bob", &[]));
+    // No current context, which is not the same as none that is empty.
+    let first = files.write(
+        "first",
+        &config(&[("c", &at(&front, &files))], &[("u", &ada)], &[], Some("")).to_string(),
+    );
+    let second = files.write(
+        "second",
+        &config(
+            &[("c", &at(&back, &files)), ("d", &at(&back, &files))],
+            &[("u", &bob), ("v", &bob)],
+            &[
+                ("two", context("c", "u", "of-two")),
+                ("other", context("d", "v", "of-other")),
+            ],
+            Some("two"),
+        )
+        .to_string(),
+    );
+    let third = files.write(
+        "third",
+        &config(
+            &[("c", &json!({"server": http::closed()}))],
+            &[],
+            &[
+                ("two", context("d", "v", "of-three")),
+                ("three", context("d", "u", "of-three")),
+            ],
+            Some("three"),
+        )
+        .to_string(),
+    );
+    let missing = files.path("missing");
+    let several = |paths: &[&Path]| {
+        Pair::new(&files)
+            .env("KUBECONFIG", list(paths))
+            .door("front", &front)
+            .door("back", &back)
+    };
+
+    let seen = several(&[&missing, &first, &second, &third]).agree();
+    seen.is("ada", &["front"]);
+    assert_eq!(seen.known().namespace, "of-two");
+    // In another order.
+    let seen = several(&[&third, &second, &first])
+        .args(&["--cluster=d"])
+        .agree();
+    seen.is("bob", &["back"]);
+    assert_eq!(seen.known().namespace, "of-three");
+    // Named by flags, one by one.
+    let all = several(&[&first, &second, &missing, &third, &first]);
+    all.clone()
+        .args(&["--context=other"])
+        .agree()
+        .is("bob", &["back"]);
+    all.clone()
+        .args(&["--context=three"])
+        .agree()
+        .is("ada", &["back"]);
+    all.clone()
+        .args(&["--user=v"])
+        .agree()
+        .is("bob", &["front"]);
+    let seen = all.clone().args(&["--namespace=by-flag"]).agree();
+    assert_eq!(seen.known().namespace, "by-flag");
+    all.clone().args(&["--context=absent"]).refuse(&["absent"]);
+    all.args(&["--user=absent"]).refuse(&["absent"]);
+    // A flag outranks the list, which outranks the home.
+    let flag = several(&[&second]).args(&["--kubeconfig", arg(&third), "--cluster=d"]);
+    flag.refuse(&["\"d\""]);
+    fs::create_dir_all(files.path("home/.kube")).unwrap();
+    fs::copy(&second, files.path("home/.kube/config")).unwrap();
+    let home = Pair::new(&files).door("front", &front).door("back", &back);
+    home.clone().agree().is("bob", &["back"]);
+    home.env("KUBECONFIG", "").agree().is("bob", &["back"]);
+}
+
+/// kubectl passes over kubeconfigs that do not exist and then asks `localhost:8080`, or the server of the Pod. This tool
+/// deletes: a typo must not end at a server that nobody named.
+#[test]
+fn without_a_kubeconfig_no_server_is_guessed() {
+    let files = Files::new();
+    let pair = Pair::new(&files).env("KUBECONFIG", files.path("missing"));
+    let kubectl = pair.kubectl_seen();
+    assert!(
+        kubectl.run.err.contains("localhost:8080"),
+        "{}",
+        kubectl.run.story()
+    );
+    let tool = pair
+        .tool_seen()
+        .run
+        .fails_clearly(&["none of the files in KUBECONFIG exists"]);
+    assert!(!tool.err.contains("localhost"), "{}", tool.story());
+    // Nor by the variable that kubectl has for it.
+    let elsewhere = Stub::new(|_| http::list(&[]));
+    let pair = Pair::new(&files).env("KUBERNETES_MASTER", &elsewhere.url);
+    run(pair.kubectl(&["get", "--raw", "/anything"])).exits(0);
+    assert_eq!(elsewhere.asked().len(), 1);
+    pair.tool_seen().run.fails_clearly(&["there is no cluster"]);
+    assert_eq!(elsewhere.asked().len(), 1);
+}
+
+#[test]
+fn relative_paths_begin_where_the_kubeconfig_is() {
+    let (files, space) = (Files::new(), Space::new());
+    let (token, account) = service_account(&space, "by-file");
+    files.ca();
+    files.certificate("ada", &[]);
+    files.write("token", &token);
+    fs::create_dir_all(files.path("a/b")).unwrap();
+    let nested = config(
+        &[(
+            "c",
+            &json!({"server": plane().server_url(), "certificate-authority": "../../ca.crt"}),
+        )],
+        &[
+            (
+                "file",
+                &json!({"client-certificate": "../../ada.crt", "client-key": "../../ada.key"}),
+            ),
+            ("token", &json!({"tokenFile": "../../token"})),
+        ],
+        &[
+            ("file", context("c", "file", "x")),
+            ("token", context("c", "token", "x")),
+        ],
+        Some("file"),
+    );
+    let path = files.write("a/b/config", &nested.to_string());
+    let elsewhere = Pair::new(&files).env("KUBECONFIG", path.clone());
+    elsewhere.agree().is("ada", &[]);
+    elsewhere
+        .args(&["--context=token"])
+        .agree()
+        .is(&account, &[]);
+    // The kubeconfig's own path may be relative, too: to where the program runs.
+    for (folder, name) in [("a", "b/config"), ("a/b", "config"), ("a/b", "./config")] {
+        let pair = Pair::new(&files).within(files.path(folder));
+        pair.clone().env("KUBECONFIG", name).agree().is("ada", &[]);
+        pair.args(&["--kubeconfig", name]).agree().is("ada", &[]);
+    }
+    // Paths of flags begin where the program runs.
+    let flags = [
+        "--client-certificate=ada.crt",
+        "--client-key=ada.key",
+        "--context=token",
+    ];
+    let pair = Pair::new(&files).within(files.path("")).args(&flags);
+    // Both a token and a certificate: the server prefers the certificate.
+    pair.env("KUBECONFIG", path).agree().is("ada", &[]);
+}
+
+#[test]
+fn the_servers_certificate_is_checked_by_the_same_authority() {
+    let files = Files::new();
+    let (server, ada) = (plane().server_url(), files.user("ada", &[]));
+    let (right, wrong) = (files.ca(), files.wrong_ca());
+    let data = |path: &Path| BASE64.encode(fs::read(path).unwrap());
+    let both = fs::read_to_string(&wrong).unwrap() + plane().ca_pem();
+    let both = files.write("both.crt", &both);
+    let cluster = |more: Value| {
+        let mut cluster = json!({"server": server});
+        cluster
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        cluster
+    };
+    for good in [
+        json!({"certificate-authority": right}),
+        json!({"certificate-authority-data": data(&right)}),
+        json!({"certificate-authority": both}),
+        json!({"certificate-authority": right, "certificate-authority-data": ""}),
+        json!({"insecure-skip-tls-verify": true}),
+        json!({"certificate-authority": right, "insecure-skip-tls-verify": false}),
+    ] {
+        println!("{good}");
+        Pair::on(&files, &cluster(good), &ada)
+            .agree()
+            .is("ada", &[]);
+    }
+    for (bad, word) in [
+        (
+            json!({"certificate-authority": wrong}),
+            "authority that is not trusted",
+        ),
+        (
+            json!({"certificate-authority-data": data(&wrong)}),
+            "authority that is not trusted",
+        ),
+        (json!({}), "authority that is not trusted"),
+        (
+            json!({"certificate-authority": files.path("absent")}),
+            "absent",
+        ),
+        (json!({"certificate-authority-data": "!"}), "base64"),
+        (
+            json!({"certificate-authority-data": BASE64.encode("none")}),
+            "PEM",
+        ),
+        (
+            json!({"certificate-authority": right, "certificate-authority-data": data(&right)}),
+            "both as a file and as data",
+        ),
+        (
+            json!({"certificate-authority": right, "insecure-skip-tls-verify": true}),
+            "not to be checked",
+        ),
+    ] {
+        println!("{bad}");
+        Pair::on(&files, &cluster(bad), &ada).refuse(&[word]);
+    }
+    let distrusting = cluster(json!({"certificate-authority-data": data(&wrong)}));
+    let distrusting = Pair::on(&files, &distrusting, &ada);
+    distrusting
+        .clone()
+        .args(&["--certificate-authority", arg(&right)])
+        .agree()
+        .is("ada", &[]);
+    distrusting
+        .clone()
+        .args(&["--insecure-skip-tls-verify"])
+        .agree()
+        .is("ada", &[]);
+    distrusting
+        .args(&["--insecure-skip-tls-verify=false"])
+        .refuse(&["not trusted"]);
+}
+
+#[test]
+fn the_name_in_the_servers_certificate_can_be_told() {
+    let files = Files::new();
+    let ada = files.user("ada", &[]);
+    let named = |name: &str| {
+        let mut cluster = files.cluster();
+        cluster["tls-server-name"] = name.into();
+        Pair::on(&files, &cluster, &ada)
+    };
+    named("kubernetes.default.svc").agree().is("ada", &[]);
+    named("").agree().is("ada", &[]);
+    let wrong = named("elsewhere.example");
+    wrong.refuse(&["another name"]);
+    wrong
+        .clone()
+        .args(&["--tls-server-name=localhost"])
+        .agree()
+        .is("ada", &[]);
+    // Another server does not inherit it.
+    wrong
+        .args(&["--server", &plane().server_url()])
+        .agree()
+        .is("ada", &[]);
+    named("")
+        .args(&["--tls-server-name=elsewhere.example"])
+        .refuse(&["another name"]);
+}
