@@ -70,9 +70,11 @@ impl Proxies {
         if !self.applies_to(server) {
             return Ok(None);
         }
-        // A bare host and port is one of HTTP.
-        let proxy = parse(named, &["http", "https", "socks5", "socks5h"])
-            .or_else(|| parse(&format!("http://{named}"), &["http"]));
+        let proxy = match named.contains("://") {
+            true => parse(named, &["http", "https", "socks5", "socks5h"]),
+            // A bare host and port is one of HTTP.
+            false => parse(&format!("http://{named}"), &["http"]),
+        };
         usable(proxy, &format!("proxy in {variable}")).map(Some)
     }
 
