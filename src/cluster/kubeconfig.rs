@@ -118,7 +118,8 @@ pub(super) fn read_kubeconfig(named: Option<&Path>) -> Result<Option<(Kubeconfig
     }
 }
 
-fn home() -> Option<PathBuf> {
+/// The folder of the user, in which `.kube` is.
+pub(super) fn home() -> Option<PathBuf> {
     env::home_dir().filter(|home| !home.as_os_str().is_empty())
 }
 

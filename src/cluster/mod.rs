@@ -8,6 +8,7 @@ mod credentials;
 pub mod delete;
 pub mod flags;
 mod kubeconfig;
+mod kuberc;
 pub mod list;
 mod login;
 mod look;

@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 
 use super::{
     flags::{Console, Stdin},
+    kuberc::Policy,
     login::{Credentials, Identity, Validity, bearer},
 };
 use crate::error::{Error, Exit, io_words};
@@ -43,6 +44,7 @@ pub(super) struct Plugin {
     install_hint: Option<String>,
     /// What it is told of the cluster, if it is to be told.
     cluster: Option<Value>,
+    policy: Policy,
     console: Console,
 }
 
@@ -110,6 +112,7 @@ impl Plugin {
             mode,
             install_hint: exec.install_hint.filter(|hint| !hint.trim().is_empty()),
             cluster: exec.provide_cluster_info.then(|| describe(cluster, ca)),
+            policy: Policy::read(console)?,
             console,
         })
     }
@@ -131,6 +134,11 @@ impl Plugin {
                     .hint("run this in a terminal, or use credentials that nobody has to enter"));
             }
         };
+        if !self.policy.admits(&self.command, find) {
+            return Err(self.failure("is not among those that kuberc allows").hint(
+                "if you trust it, add it to credentialPluginAllowlist in kuberc, as for kubectl",
+            ));
+        }
         let mut spec = json!({"interactive": is_interactive});
         if let Some(cluster) = &self.cluster {
             spec["cluster"] = cluster.clone();
@@ -140,7 +148,9 @@ impl Plugin {
             true => (Stdio::inherit(), Stdio::inherit()),
             false => (Stdio::null(), Stdio::piped()),
         };
-        let mut command = Command::new(find(&self.command));
+        let program =
+            find(&self.command).ok_or_else(|| self.not_run(&io::ErrorKind::NotFound.into()))?;
+        let mut command = Command::new(program);
         command
             .args(&self.args)
             .envs(self.env.iter().map(|(name, value)| (name, value)))
@@ -229,19 +239,32 @@ impl Plugin {
     }
 }
 
-/// The program that a bare name means. kubectl looks for it on its own PATH; Rust would on the PATH that the kubeconfig
-/// sets for the plugin, if it sets one.
-fn find(command: &str) -> PathBuf {
-    let bare = Path::new(command);
-    if bare.components().count() == 1
-        && let Some(folders) = env::var_os("PATH")
-        && let Some(found) = env::split_paths(&folders)
-            .map(|folder| folder.join(bare))
-            .find(|path| path.is_file())
-    {
-        return found;
+/// The program that a command means; `None` if a bare name is nowhere on the PATH. As kubectl does, it is looked for on
+/// this tool's own PATH, whatever PATH the kubeconfig sets for the plugin, and not in the folder that this happens to run
+/// in.
+fn find(command: &str) -> Option<PathBuf> {
+    let command = Path::new(command);
+    // Windows has endings of its own, which are the system's to try.
+    if command.components().count() > 1 || cfg!(windows) {
+        return Some(command.to_owned());
     }
-    bare.to_owned()
+    let folders = env::var_os("PATH")?;
+    env::split_paths(&folders)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(command))
+        .find(|path| is_executable(path))
+}
+
+#[cfg(unix)]
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    let metadata = path.metadata();
+    metadata.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_executable(path: &Path) -> bool {
+    path.is_file()
 }
 
 /// Shows line by line what a plugin says; tells when that was all.

@@ -143,6 +143,7 @@ impl<'a> Pair<'a> {
             .args(&words[1..])
             .env_clear()
             .env("HOME", &self.home)
+            .env("KUBERC", "off")
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .current_dir(&self.folder);
         command
@@ -151,7 +152,7 @@ impl<'a> Pair<'a> {
     /// kubectl with these arguments and the pair's own.
     pub fn kubectl(&self, args: &[&str]) -> Command {
         let mut command = self.command(plane().kubectl());
-        command.env("KUBERC", "off").args(args).args(&self.args);
+        command.args(args).args(&self.args);
         command
     }
 
