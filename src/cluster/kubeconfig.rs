@@ -1,11 +1,13 @@
 //! Kubeconfigs: found, read and merged by kubectl's rules, and what of them is meant.
 
 use std::{
-    env,
+    collections::HashSet,
+    env, fs,
     path::{Path, PathBuf},
 };
 
 use kube::config::{AuthInfo, Cluster as ClusterInfo, Context, Kubeconfig, KubeconfigError};
+use serde_json::Value;
 
 use super::{flags::ConnectionFlags, pod, target::Target, trouble::config_error};
 use crate::error::{Error, Exit, io_words};
@@ -151,9 +153,35 @@ fn read_file(path: &Path) -> Result<Kubeconfig, Error> {
         }
         other => config_error(&other),
     })?;
+    if let Some(why) = ambiguity(path, &kubeconfig) {
+        let message = format!("cannot use kubeconfig {}: {why}", path.display());
+        return Err(Error::new(Exit::Failure, message).hint("check it with kubectl config view"));
+    }
     // An empty current-context is none, so that the next file of a list may name one.
     kubeconfig.current_context = kubeconfig.current_context.filter(|name| !name.is_empty());
     Ok(kubeconfig)
+}
+
+/// What in one file could mean two things. Of entries of the same name kube takes the first, and of several documents
+/// something of each; kubectl refuses the one, and of the other reads the first alone.
+fn ambiguity(path: &Path, kubeconfig: &Kubeconfig) -> Option<String> {
+    let twice = |what: &str, names: Vec<&String>| {
+        let mut seen = HashSet::new();
+        let again = names.into_iter().find(|name| !seen.insert(*name))?;
+        Some(format!("it has two entries for the {what} {again:?}"))
+    };
+    let contexts = kubeconfig.contexts.iter().map(|one| &one.name);
+    let clusters = kubeconfig.clusters.iter().map(|one| &one.name);
+    let users = kubeconfig.auth_infos.iter().map(|one| &one.name);
+    twice("context", contexts.collect())
+        .or_else(|| twice("cluster", clusters.collect()))
+        .or_else(|| twice("user", users.collect()))
+        .or_else(|| {
+            let text = fs::read_to_string(path).ok()?;
+            let documents: Vec<Value> = serde_saphyr::from_multiple(&text).ok()?;
+            let count = documents.iter().filter(|one| !one.is_null()).count();
+            (count > 1).then(|| "it holds several YAML documents".to_owned())
+        })
 }
 
 fn not_found<'a>(

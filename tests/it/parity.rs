@@ -136,6 +136,60 @@ fn without_a_kubeconfig_no_server_is_guessed() {
 }
 
 #[test]
+fn what_one_file_says_twice_is_not_used() {
+    let files = Files::new();
+    let (server, ada) = (Door::plain(&plane().server_url()), files.user("ada", &[]));
+    let (cluster, other) = (at(&server, &files), json!({"server": http::closed()}));
+    let whole =
+        |clusters: &[(&str, &Value)], users: &[(&str, &Value)], contexts: &[(&str, Value)]| {
+            config(clusters, users, contexts, Some("a")).to_string()
+        };
+    let (a, b) = (context("a", "a", "x"), context("b", "b", "y"));
+    let once = whole(&[("a", &cluster)], &[("a", &ada)], &[("a", a.clone())]);
+    let pair = |text: &str| {
+        let path = files.write("config", text);
+        Pair::new(&files)
+            .env("KUBECONFIG", path)
+            .door("server", &server)
+    };
+    pair(&once).agree().is("ada", &["server"]);
+    pair(&format!("---\n{once}\n---\n"))
+        .agree()
+        .is("ada", &["server"]);
+    for (twice, what) in [
+        (
+            whole(
+                &[("a", &cluster), ("a", &other)],
+                &[("a", &ada)],
+                &[("a", a.clone())],
+            ),
+            "cluster",
+        ),
+        (
+            whole(
+                &[("a", &cluster)],
+                &[("a", &ada), ("a", &json!({}))],
+                &[("a", a.clone())],
+            ),
+            "user",
+        ),
+        (
+            whole(&[("a", &cluster)], &[("a", &ada)], &[("a", a), ("a", b)]),
+            "context",
+        ),
+    ] {
+        pair(&twice).refuse(&["two entries", what]);
+    }
+    // kubectl reads the first document alone. Whoever wrote a second one meant something by it.
+    let several = pair(&format!("{once}\n---\ncurrent-context: b\n"));
+    assert_eq!(several.kubectl_seen().user(), "ada");
+    several
+        .tool_seen()
+        .run
+        .fails_clearly(&["several YAML documents"]);
+}
+
+#[test]
 fn relative_paths_begin_where_the_kubeconfig_is() {
     let (files, space) = (Files::new(), Space::new());
     let (token, account) = service_account(&space, "by-file");
