@@ -7,7 +7,7 @@ use crate::{
     backup::DERIVED_LABELS,
     cluster::{
         Cluster,
-        flags::{ConnectionFlags, go_bool},
+        flags::{ConnectionFlags, Console, Stdin, go_bool},
         list::Scope,
         names::{self, Entry},
     },
@@ -70,6 +70,12 @@ impl Whereabouts {
     }
 }
 
+/// Whoever presses Tab is not to be asked anything, nor to be told what a credential plugin has to say.
+const NOBODY: Console = Console {
+    stdin: Stdin::Other,
+    say: |_| {},
+};
+
 /// The values that there are; none if they cannot be had.
 pub async fn values(live: Live, at: Whereabouts) -> Option<Vec<Candidate>> {
     match live {
@@ -83,7 +89,7 @@ pub async fn values(live: Live, at: Whereabouts) -> Option<Vec<Candidate>> {
             )
         }
         Live::Namespace => {
-            let cluster = Cluster::connect(&at.connection).await.ok()?;
+            let cluster = Cluster::connect(&at.connection, NOBODY).await.ok()?;
             let names = cluster.namespaces().await?;
             Some(
                 names
@@ -93,7 +99,7 @@ pub async fn values(live: Live, at: Whereabouts) -> Option<Vec<Candidate>> {
             )
         }
         Live::LabelKey => {
-            let cluster = Cluster::connect(&at.connection).await.ok()?;
+            let cluster = Cluster::connect(&at.connection, NOBODY).await.ok()?;
             let scope = match (at.all_namespaces, at.namespace) {
                 (true, _) => Scope::AllNamespaces,
                 (false, Some(namespace)) => Scope::Namespace(namespace),
