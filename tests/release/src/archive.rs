@@ -5,9 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clap::CommandFactory;
 use flate2::{Compression, GzBuilder};
-use kubectl_jobclean::cli::Cli;
 use ring::digest::{SHA256, digest};
 
 use crate::platform::Platform;
@@ -89,7 +87,7 @@ fn mtime() -> Result<u64> {
 /// The man page, from what `--help` says.
 pub fn man_page() -> Result<Vec<u8>> {
     let mut page = Vec::new();
-    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    manpage::write(&mut page)?;
     Ok(page)
 }
 
