@@ -4,7 +4,7 @@
 It brings up a control plane of its own on loopback and takes it down again. Python's standard library is enough; the
 original gets a virtual environment of its own, and the section `delete` needs h2load (Debian: nghttp2-client).
 
-With --write the figures go to benches/results.json, and from there into benches/README.md and benches/scale.svg; sections
+With --write the figures go to benches/results.json, and from there into the READMEs and benches/scale.svg; sections
 that were not measured keep what they had.
 """
 
@@ -110,7 +110,7 @@ def versions(bench, result):
     h2load = output("h2load", "--version").replace("h2load ", "") if "concurrency" in result else None
     size = f"{bench.tool.stat().st_size / 2**20:.2f} MiB"
     # Of a binary that was built elsewhere nobody here knows the commit.
-    commit = "" if bench.told.tool else f"{output('git', 'describe', '--always', '--dirty')}, "
+    commit = "" if bench.told.tool else f"{bench.told.commit}, "
     return {
         "kubectl-jobclean": f"{output(bench.tool, '--version').split()[-1]} ({commit}{size})",
         "rustc": output("rustc", "--version").split()[1],
@@ -151,14 +151,19 @@ def write(results):
     known = json.loads(kept.read_text()) if kept.exists() else {}
     known.update(results)
     kept.write_text(json.dumps(known, indent=1) + "\n")
+    blocks = report.blocks(known)
     readme = HERE / "README.md"
-    readme.write_text(report.fill(readme.read_text(), report.blocks(known)))
+    readme.write_text(report.fill(readme.read_text(), blocks))
+    front = HERE.parent / "README.md"
+    front.write_text(report.fill(front.read_text(), {"headline": blocks["headline"]}))
     if "scale" in known:
         (HERE / "scale.svg").write_text(plot.svg(known["scale"]["result"]))
 
 
 def main():
     told = arguments()
+    # Before anything is written: the figures are those of the sources as they are now.
+    told.commit = output("git", "describe", "--always", "--dirty")
     if told.render:
         write({})
     else:

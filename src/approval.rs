@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 
 use crate::{
-    compact::Uid,
     group::{Group, GroupKey},
     job::{Deletion, Job},
     outcome::{Change, Outcome},
@@ -84,7 +83,7 @@ impl Approved {
                 .copied();
             let keeper_gone = planned.jobs.iter().any(|keeper| {
                 matches!(keeper.verdict, Verdict::Skip(why) if why.contains(KeepReason::Newest))
-                    && !now.is_some_and(|now| stays(now, &keeper.job.uid))
+                    && !now.is_some_and(|now| stays(now, &keeper.job))
             });
             for purge in planned
                 .jobs
@@ -164,11 +163,7 @@ impl Approved {
 /// Where a Job stands in a plan.
 fn place_of<'a>(plan: &'a Plan, job: &Job) -> Option<(&'a PlannedGroup, usize)> {
     let group = plan.group_of(job)?;
-    let place = group
-        .jobs
-        .iter()
-        .position(|planned| planned.job.uid == job.uid)?;
-    Some((group, place))
+    Some((group, group.place_of(job)?))
 }
 
 fn left_alone(change: Change) -> Rejudged {
@@ -179,15 +174,14 @@ fn changed(change: Change) -> Target {
     Target::Settled(Box::new(Outcome::Changed(change)))
 }
 
-fn stays(group: &PlannedGroup, uid: &Uid) -> bool {
+fn stays(group: &PlannedGroup, job: &Job) -> bool {
     group
-        .jobs
-        .iter()
-        .any(|planned| planned.job.uid == *uid && planned.job.deletion == Deletion::None)
+        .place_of(job)
+        .is_some_and(|place| group.jobs[place].job.deletion == Deletion::None)
 }
 
 fn recheck(job: &Job, now: Option<&PlannedGroup>, keeper_gone: bool) -> Target {
-    let same = now.and_then(|now| now.jobs.iter().find(|planned| planned.job.uid == job.uid));
+    let same = now.and_then(|now| Some(&now.jobs[now.place_of(job)?]));
     let Some(same) = same else {
         return Target::Reread;
     };

@@ -208,9 +208,9 @@ impl Plan {
             .map(|(_, group)| group)
             .collect();
         let stays = |warning: &Warning| match warning {
-            Warning::MixedGroup { key, .. } | Warning::MaybeCutOff { key } => {
-                groups.iter().any(|group| group.key == *key)
-            }
+            Warning::MixedGroup { key, .. } | Warning::MaybeCutOff { key } => groups
+                .binary_search_by(|group| group.key.cmp(key))
+                .is_ok(),
             Warning::NothingFound | Warning::CreatedInFuture { .. } | Warning::Ignored { .. } => {
                 true
             }
@@ -237,6 +237,19 @@ impl Plan {
 }
 
 impl PlannedGroup {
+    /// The place of this very Job, however it has changed.
+    pub fn place_of(&self, job: &Job) -> Option<usize> {
+        // Name and age do not change, and Jobs stand in their order. Only somebody who edits a saved plan can change them.
+        self.jobs
+            .binary_search_by(|planned| Job::newest_first(&planned.job, job))
+            .ok()
+            .or_else(|| {
+                self.jobs
+                    .iter()
+                    .position(|planned| planned.job.uid == job.uid)
+            })
+    }
+
     /// How many of its Jobs are to be deleted.
     pub fn purge_count(&self) -> usize {
         self.jobs

@@ -250,7 +250,7 @@ def blocks(results):
 
 
 def fill(readme, made):
-    """The README with these blocks between their markers."""
+    """A README with these blocks between their markers, each of which has to be there."""
     for name, text in made.items():
         begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
         before, found, rest = readme.partition(begin)

@@ -30,8 +30,8 @@ class Bench:
         self.say = say
         say("the release binaries")
         self.tool = told.tool or planes.binary("kubectl-jobclean")
-        self.helper = told.controlplane or planes.binary("controlplane")
-        self.plane = planes.Plane(self.helper, folder)
+        self.controlplane = told.controlplane or planes.binary("controlplane")
+        self.plane = planes.Plane(self.controlplane, folder)
         # Nothing of whoever runs this may change what is measured.
         self.env = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "KUBERC": "off"}
         self._venv = None
@@ -321,7 +321,7 @@ def jobs_file(bench, jobs):
     if not path.exists():
         bench.say(f"writing a file of {jobs:,} Jobs")
         with open(path, "wb") as file:
-            subprocess.run([bench.helper, "print", "--jobs", str(jobs)], stdout=file, check=True)
+            subprocess.run([bench.controlplane, "print", "--jobs", str(jobs)], stdout=file, check=True)
     return path
 
 

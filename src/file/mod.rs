@@ -117,7 +117,16 @@ pub fn parse(input: impl Read, wanted: &Wanted) -> Result<Contents, FileError> {
 
 fn read_yaml(text: &[u8], collector: &mut Collector) -> Result<(), FileError> {
     let text = std::str::from_utf8(text).map_err(|_| FileError::NotText)?;
-    let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(text)
+    // The parser's limits are those for a configuration file. What could make a short text explode stays limited: aliases.
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_events: usize::MAX,
+            max_nodes: usize::MAX,
+            max_documents: usize::MAX,
+            max_total_scalar_bytes: usize::MAX,
+        },
+    };
+    let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple_with_options(text, options)
         .map_err(|error| FileError::Yaml(one_line(&error.to_string())))?;
     for document in documents.iter().filter(|document| !document.is_null()) {
         if !document.is_object() {

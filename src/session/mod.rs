@@ -184,7 +184,11 @@ impl<'a> Session<'a> {
             Ok(fresh) => Ok(Decision::CarryOut(Box::new(Approved::rechecked(
                 plan, fresh?, policy,
             )))),
-            Err(reason) => Ok(Decision::Stop(exit_of(reason), Box::new(plan))),
+            Err(reason) => {
+                // What is printed next is not to be mixed with the spinner.
+                self.ui.finish();
+                Ok(Decision::Stop(exit_of(reason), Box::new(plan)))
+            }
         }
     }
 

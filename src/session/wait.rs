@@ -120,6 +120,9 @@ impl Session<'_> {
         let last = tokio::time::timeout(LAST_LOOK, self.look(remaining));
         match unless_stopped(&self.stop, last).await {
             Err(reason) => Ended::Stopped(reason),
+            // Nobody has seen any of them after their deletes.
+            Ok(Ok(Err(why))) if looks == 0 => Ended::Blind(why),
+            Ok(Err(_)) if looks == 0 => Ended::Blind("no answer came in time".to_owned()),
             Ok(_) => Ended::Late(limit),
         }
     }

@@ -187,6 +187,23 @@ fn a_long_list_is_read_to_its_end() {
     from_file(&file, &[]).fails_clearly(&[arg(&file), "not valid JSON"]);
 }
 
+/// A cluster's Jobs, not a configuration file.
+#[test]
+fn long_yaml_is_read_to_its_end() {
+    let files = Files::new();
+    let args: Vec<String> = (0..250).map(|number| number.to_string()).collect();
+    let documents: Vec<String> = (0..1100)
+        .map(|number| {
+            let mut job = job(&format!("sync-{number}"), 1);
+            job["spec"] = json!({"template": {"spec": {"containers": [{"args": args}]}}});
+            format!("---\n{}", serde_saphyr::to_string(&job).unwrap())
+        })
+        .collect();
+    let file = files.write("long.yaml", &documents.concat());
+    let document = from_file(&file, &["-o", "json"]).exits(0).json();
+    assert_eq!(document["summary"]["jobs"], 1100);
+}
+
 /// Items say what they are in a List, and need not in a JobList.
 #[test]
 fn a_list_decides_what_its_items_are() {
