@@ -208,9 +208,9 @@ impl Plan {
             .map(|(_, group)| group)
             .collect();
         let stays = |warning: &Warning| match warning {
-            Warning::MixedGroup { key, .. } | Warning::MaybeCutOff { key } => groups
-                .binary_search_by(|group| group.key.cmp(key))
-                .is_ok(),
+            Warning::MixedGroup { key, .. } | Warning::MaybeCutOff { key } => {
+                groups.binary_search_by(|group| group.key.cmp(key)).is_ok()
+            }
             Warning::NothingFound | Warning::CreatedInFuture { .. } | Warning::Ignored { .. } => {
                 true
             }

@@ -1,23 +1,35 @@
 //! The first signal asks the run to stop, the second leaves at once.
 
-use tokio::sync::watch;
+use std::{sync::mpsc, thread};
+
+use tokio::{runtime, sync::watch};
 
 use crate::{error::Exit, purge::Stop, ui::TerminalModes};
 
 /// Listen for SIGINT, SIGTERM and SIGHUP from now on.
 pub fn listen(modes: TerminalModes) -> watch::Receiver<Option<Stop>> {
     let (send, receive) = watch::channel(None);
-    tokio::spawn(async move {
-        let mut signals = Signals::new();
-        let first = signals.next().await;
-        send.send_replace(Some(first));
-        let exit = match signals.next().await {
-            Stop::Interrupt => Exit::Interrupted,
-            Stop::Terminate => Exit::Terminated,
-        };
-        modes.restore();
-        std::process::exit(exit.code().into());
+    let (ready, is_ready) = mpsc::channel::<()>();
+    // On a thread of its own, which hears what comes while the run computes, or waits for whoever reads its output.
+    thread::spawn(move || {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build();
+        // Without one, signals keep their default, which ends the process.
+        let Ok(runtime) = runtime else { return };
+        runtime.block_on(async move {
+            let mut signals = Signals::new();
+            drop(ready);
+            let first = signals.next().await;
+            send.send_replace(Some(first));
+            let exit = match signals.next().await {
+                Stop::Interrupt => Exit::Interrupted,
+                Stop::Terminate => Exit::Terminated,
+            };
+            modes.restore();
+            std::process::exit(exit.code().into());
+        });
     });
+    // Nothing is ever sent: it ends when the other side is dropped.
+    let _ = is_ready.recv();
     receive
 }
 

@@ -7,6 +7,7 @@ mod addresses;
 mod architecture;
 mod backup;
 mod backup_races;
+mod blocked;
 mod bounds;
 mod canary;
 mod canary_jobs;
