@@ -28,6 +28,11 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// A name or value within a sentence: harmless, and in quotes.
+pub fn quoted(text: &str) -> String {
+    format!("\"{}\"", harmless(text))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,5 +50,11 @@ mod tests {
         assert_eq!(harmless("a\r\nb\tc\u{7f}"), "a\\u{d}\\u{a}b\\u{9}c\\u{7f}");
         assert_eq!(harmless("\u{9b}31m"), "\\u{9b}31m");
         assert_eq!(harmless("gpj.exe\u{202e}"), "gpj.exe\\u{202e}");
+    }
+
+    #[test]
+    fn what_is_quoted_is_otherwise_left_as_it_is() {
+        assert_eq!(quoted(r"dom\user's"), r#""dom\user's""#);
+        assert_eq!(quoted("größer\n"), "\"größer\\u{a}\"");
     }
 }

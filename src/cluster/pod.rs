@@ -5,7 +5,10 @@ use std::{env, fs, path::Path};
 use kube::config::{AuthInfo, Cluster as ClusterInfo, Context};
 
 use super::{flags::ConnectionFlags, target::Target};
-use crate::error::{Error, Exit};
+use crate::{
+    error::{Error, Exit},
+    text::quoted,
+};
 
 /// Where a Pod finds its service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -25,7 +28,10 @@ pub(super) fn find(flags: &ConnectionFlags) -> Result<Target, Error> {
     if let Some((what, name)) = absent {
         return Err(Error::new(
             Exit::Failure,
-            format!("{what} {name:?} cannot be used: there is no kubeconfig"),
+            format!(
+                "{what} {} cannot be used: there is no kubeconfig",
+                quoted(name)
+            ),
         )
         .hint("name a file with --kubeconfig or KUBECONFIG"));
     }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::{
     clock,
     error::{Error, Exit},
+    text::quoted,
 };
 
 /// A token counts as expired this much before it is, as in kubectl: clocks differ.
@@ -29,7 +30,10 @@ struct Claims {
 pub(super) fn id_token(provider: &AuthProviderConfig) -> Result<String, Error> {
     let failure = |message: &str, hint: &str| Error::new(Exit::Failure, message).hint(hint);
     if provider.name != "oidc" {
-        let message = format!("the auth provider {:?} is not supported", provider.name);
+        let message = format!(
+            "the auth provider {} is not supported",
+            quoted(&provider.name)
+        );
         let hint = "kubectl does not support it either; use a credential plugin (exec)";
         return Err(failure(&message, hint));
     }

@@ -17,6 +17,7 @@ use crate::{
     plan::{Plan, PlannedGroup, PlannedJob, Source, group_warnings},
     retention::{KeepReason, KeepReasons, Policy, SUPERSEDED, Verdict},
     selector::{LabelKey, Selector},
+    text::quoted,
 };
 
 #[derive(Deserialize)]
@@ -82,7 +83,7 @@ impl Document {
             .map(|label| {
                 label
                     .parse()
-                    .map_err(|error| nonsense(format!("its label {label:?}: {error}")))
+                    .map_err(|error| nonsense(format!("its label {}: {error}", quoted(label))))
             })
             .collect::<Result<_, _>>()?;
         let selector: Selector = self
@@ -152,7 +153,7 @@ impl Document {
 
 impl GroupDocument {
     fn check(self, labels: &[String], namespace: Option<&str>) -> Result<PlannedGroup, LoadError> {
-        let who = format!("its group in namespace {:?}", self.namespace);
+        let who = format!("its group in namespace {}", quoted(&self.namespace));
         if self.namespace.is_empty()
             || namespace.is_some_and(|namespace| namespace != self.namespace)
         {
@@ -198,7 +199,7 @@ impl GroupDocument {
 
 impl JobDocument {
     fn check(self, key: &GroupKey, rank: usize) -> Result<PlannedJob, LoadError> {
-        let wrong = |what: &str| nonsense(format!("its Job {:?}: {what}", self.name));
+        let wrong = |what: &str| nonsense(format!("its Job {}: {what}", quoted(&self.name)));
         let identified = ![&self.name, &self.uid, &self.resource_version]
             .iter()
             .any(|text| text.is_empty());

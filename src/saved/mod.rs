@@ -21,6 +21,7 @@ use crate::{
     },
     plan::Plan,
     retention::Policy,
+    text::quoted,
 };
 
 /// A plan with all that carrying it out needs.
@@ -53,7 +54,9 @@ impl fmt::Display for LoadError {
             LoadError::Read(error) => f.write_str(&crate::error::io_words(error)),
             LoadError::Version(version) => write!(
                 f,
-                "its version is {version:?}, and this program knows {KNOWN:?} only"
+                "its version is {}, and this program knows {} only",
+                quoted(version),
+                quoted(KNOWN)
             ),
             LoadError::Nonsense(why) => f.write_str(why),
         }
