@@ -1,5 +1,6 @@
 //! The only place that touches the terminal: what is said on stderr, progress, the question.
 
+mod bar;
 mod choose;
 
 use std::{
@@ -7,19 +8,22 @@ use std::{
     collections::HashSet,
     env,
     io::{self, IsTerminal, Write},
-    time::Duration,
+    sync::Arc,
 };
 
 use dialoguer::{
     console::{Key, Term},
     theme::{SimpleTheme, Theme},
 };
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
+use tokio::sync::watch;
 
+use self::bar::{Bar, People};
 use crate::{
     cluster::flags::{Console, Stdin},
     error::Error,
     output::{Colour, Headers, Style},
+    purge::Stop,
     text::harmless,
 };
 
@@ -54,7 +58,7 @@ pub struct Ui {
     verbosity: Verbosity,
     /// What a terminal on stderr can do.
     stderr: Ability,
-    bar: RefCell<Option<ProgressBar>>,
+    bar: Bar,
     said: RefCell<HashSet<String>>,
 }
 
@@ -93,7 +97,7 @@ impl Ui {
         Ui {
             verbosity,
             stderr: Ability::of(io::stderr().is_terminal()),
-            bar: RefCell::new(None),
+            bar: Bar::default(),
             said: RefCell::default(),
         }
     }
@@ -171,12 +175,7 @@ impl Ui {
     }
 
     fn line(&self, text: &str) {
-        // Nobody is left to tell if stderr cannot be written.
-        let write = || drop(writeln!(io::stderr().lock(), "{text}"));
-        match &*self.bar.borrow() {
-            Some(bar) => bar.suspend(write),
-            None => write(),
-        }
+        self.bar.line(text);
     }
 
     fn paint(&self, code: &str, text: &str) -> String {
@@ -198,60 +197,45 @@ impl Ui {
 
     fn start(&self, bar: ProgressBar, template: &str) {
         let moves = matches!(self.stderr, Ability::Plain | Ability::Colour);
-        if !moves || self.verbosity < Verbosity::Normal {
-            return;
+        if moves && self.verbosity >= Verbosity::Normal {
+            self.bar.start(bar, template);
         }
-        bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-        bar.set_style(
-            ProgressStyle::with_template(template)
-                .expect("templates are written by us")
-                .progress_chars("=> "),
-        );
-        bar.enable_steady_tick(Duration::from_millis(100));
-        self.bar.replace(Some(bar));
     }
 
     /// Say how far it has come.
     pub fn progress(&self, position: usize) {
-        if let Some(bar) = &*self.bar.borrow() {
-            bar.set_position(position as u64);
-        }
+        self.bar.with(|bar| bar.set_position(position as u64));
     }
 
     /// Say how far it has come, and what is left.
     pub fn progress_of(&self, position: usize, left: &str) {
-        if let Some(bar) = &*self.bar.borrow() {
+        self.bar.with(|bar| {
             bar.set_position(position as u64);
             bar.set_message(left.to_owned());
-        }
+        });
     }
 
     /// One more is done.
     pub fn step(&self) {
-        if let Some(bar) = &*self.bar.borrow() {
-            bar.inc(1);
-        }
+        self.bar.with(|bar| bar.inc(1));
     }
 
     /// Take the spinner or bar away.
     pub fn finish(&self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
+        self.bar.finish();
     }
 
-    /// Where credential plugins find people. What they say is shown at every verbosity: without it nobody could log in.
-    pub fn console() -> Console {
-        Console {
+    /// Where credential plugins find people, until the run is asked to stop. What they say is shown at every verbosity:
+    /// without it nobody could log in.
+    pub fn console(&self, stop: watch::Receiver<Option<Stop>>) -> Arc<dyn Console> {
+        Arc::new(People {
             stdin: match io::stdin().is_terminal() {
                 true => Stdin::Terminal,
                 false => Stdin::Other,
             },
-            say: |line| {
-                // With a stderr that is closed there is nobody to tell.
-                let _ = writeln!(io::stderr(), "{}", harmless(line));
-            },
-        }
+            bar: self.bar.clone(),
+            stop,
+        })
     }
 
     /// Whether somebody can answer a question.

@@ -2,7 +2,7 @@
 
 use std::{env, sync::Arc};
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Uri};
 use kube::{Client, Config};
 
 use super::{
@@ -19,7 +19,10 @@ impl Cluster {
     ///
     /// # Errors
     /// If there is no cluster to talk to, or a file or name that was given does not exist.
-    pub async fn connect(flags: &ConnectionFlags, console: Console) -> Result<Cluster, Error> {
+    pub async fn connect(
+        flags: &ConnectionFlags,
+        console: Arc<dyn Console>,
+    ) -> Result<Cluster, Error> {
         let target = Target::find(flags)?;
         let (server, context) = (target.server(), target.context_name.clone());
         let (mut config, source) = target.into_config(console)?;
@@ -48,6 +51,7 @@ impl Cluster {
 /// If a certificate, key or header in it cannot be used.
 pub(super) fn client(config: Config) -> Result<Client, Error> {
     use kube::client::RustlsTlsError as Tls;
+    let server = address(&config.cluster_url);
     Client::try_from(config).map_err(|error| match error {
         kube::Error::InferKubeconfig(error) => config_error(&error),
         kube::Error::RustlsTls(
@@ -63,9 +67,21 @@ pub(super) fn client(config: Config) -> Result<Client, Error> {
         .hint("check that both are in PEM form and belong to each other"),
         other => Error::new(
             Exit::Failure,
-            format!("cannot set up the connection: {}", innermost(&other)),
-        ),
+            format!(
+                "cannot set up the connection to {server}: {}",
+                innermost(&other)
+            ),
+        )
+        .hint("check the cluster and the user of the kubeconfig context"),
     })
+}
+
+/// Where a server is, without who might log in there.
+fn address(url: &Uri) -> String {
+    let scheme = url.scheme_str().unwrap_or_default();
+    let authority = url.authority().map_or("", |authority| authority.as_str());
+    let place = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{place}")
 }
 
 /// `kubectl-jobclean/VERSION (os/arch)`, in Go's words for both.

@@ -7,12 +7,17 @@ use clap::Args;
 use crate::duration::RequestTimeout;
 
 /// Where a credential plugin finds people.
-#[derive(Debug, Clone, Copy)]
-pub struct Console {
+pub trait Console: Send + Sync {
     /// Where it may ask.
-    pub stdin: Stdin,
-    /// Shows a line that it says, as it comes.
-    pub say: fn(&str),
+    fn input(&self) -> Stdin;
+    /// Show a line that it says, as it comes.
+    fn say(&self, line: &str);
+    /// Leave the terminal to it until [`Console::take_back`]: nothing is to be drawn over what it asks.
+    fn leave(&self);
+    /// It has ended.
+    fn take_back(&self);
+    /// Whether the run is to stop, so that nobody is to be asked anything any more.
+    fn is_stopping(&self) -> bool;
 }
 
 /// What stands behind standard input.

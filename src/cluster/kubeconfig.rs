@@ -2,15 +2,17 @@
 
 use std::{
     collections::HashSet,
-    env, fs,
-    path::{Path, PathBuf},
+    env, fs, io,
+    path::{MAIN_SEPARATOR, Path, PathBuf},
 };
 
-use kube::config::{AuthInfo, Cluster as ClusterInfo, Context, Kubeconfig, KubeconfigError};
-use serde_json::Value;
+use kube::config::{AuthInfo, Cluster as ClusterInfo, Context, Kubeconfig};
 
 use super::{flags::ConnectionFlags, pod, target::Target, trouble::config_error};
-use crate::error::{Error, Exit, io_words};
+use crate::{
+    error::{Error, Exit, io_words},
+    text::quoted,
+};
 
 /// Read the kubeconfig and pick the context, cluster and user that the flags or the current context name.
 pub(super) fn find(flags: &ConnectionFlags) -> Result<Target, Error> {
@@ -125,50 +127,101 @@ pub(super) fn home() -> Option<PathBuf> {
     env::home_dir().filter(|home| !home.as_os_str().is_empty())
 }
 
+/// Read one file, once: it may be a pipe.
 fn read_file(path: &Path) -> Result<Kubeconfig, Error> {
-    let mut kubeconfig = Kubeconfig::read_from(path).map_err(|error| match error {
-        KubeconfigError::ReadConfig(cause, path) => Error::new(
-            Exit::Failure,
-            format!(
-                "cannot read kubeconfig {}: {}",
-                path.display(),
-                io_words(&cause)
-            ),
-        )
-        .hint("check --kubeconfig and KUBECONFIG"),
-        // The parser shows the lines around the fault, and they may hold a token.
-        KubeconfigError::Parse(cause) => {
-            let place = cause
-                .location()
-                .map(|location| format!(" (line {})", location.line()))
-                .unwrap_or_default();
-            Error::new(
-                Exit::Failure,
-                format!(
-                    "cannot read kubeconfig {}: it is not a valid kubeconfig{place}",
-                    path.display()
-                ),
+    let wrong = |what: &str, why: &str, hint: &str| {
+        let message = format!("cannot {what} kubeconfig {}: {why}", path.display());
+        Error::new(Exit::Failure, message).hint(hint)
+    };
+    let view = "check it with kubectl config view";
+    let text = fs::read(path)
+        .and_then(|bytes| decode(&bytes))
+        .map_err(|error| {
+            wrong(
+                "read",
+                &io_words(&error),
+                "check --kubeconfig and KUBECONFIG",
             )
-            .hint("check it with kubectl config view")
-        }
-        other => config_error(&other),
+        })?;
+    let documents: Vec<Kubeconfig> = serde_saphyr::from_multiple(&text).map_err(|error| {
+        // The parser shows the lines around the fault, and they may hold a token.
+        let place = error.location();
+        let place = place.map(|place| format!(" (line {})", place.line()));
+        let why = format!("it is not a valid kubeconfig{}", place.unwrap_or_default());
+        wrong("read", &why, view)
     })?;
-    if let Some(why) = ambiguity(path, &kubeconfig) {
-        let message = format!("cannot use kubeconfig {}: {why}", path.display());
-        return Err(Error::new(Exit::Failure, message).hint("check it with kubectl config view"));
+    if let Some(why) = ambiguity(&documents) {
+        return Err(wrong("use", &why, view));
+    }
+    let mut kubeconfig = documents.into_iter().next().unwrap_or_default();
+    if let Some(folder) = path.parent() {
+        resolve(&mut kubeconfig, folder);
     }
     // An empty current-context is none, so that the next file of a list may name one.
     kubeconfig.current_context = kubeconfig.current_context.filter(|name| !name.is_empty());
     Ok(kubeconfig)
 }
 
+/// Text in UTF-8 or, as Windows may write it, in UTF-16.
+///
+/// # Errors
+/// If it is neither.
+pub(super) fn decode(bytes: &[u8]) -> io::Result<String> {
+    let wide = |bytes: &[u8], of: fn([u8; 2]) -> u16| {
+        let (units, rest) = bytes.as_chunks::<2>();
+        let units: Vec<u16> = units.iter().map(|unit| of(*unit)).collect();
+        String::from_utf16(&units).ok().filter(|_| rest.is_empty())
+    };
+    let text = match bytes {
+        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] | rest => String::from_utf8(rest.to_vec()).ok(),
+    };
+    text.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it is not text"))
+}
+
+/// Where the paths in a kubeconfig begin that are not whole: in its own folder. A plugin's bare name is no path.
+fn resolve(kubeconfig: &mut Kubeconfig, folder: &Path) {
+    let whole = |path: &mut String| {
+        // An empty one counts as absent.
+        if !path.is_empty() {
+            *path = folder.join(&*path).display().to_string();
+        }
+    };
+    let clusters = kubeconfig.clusters.iter_mut();
+    for cluster in clusters.filter_map(|named| named.cluster.as_mut()) {
+        cluster.certificate_authority.iter_mut().for_each(whole);
+    }
+    let users = kubeconfig.auth_infos.iter_mut();
+    for user in users.filter_map(|named| named.auth_info.as_mut()) {
+        let command = user.exec.as_mut().and_then(|exec| exec.command.as_mut());
+        [
+            user.client_certificate.as_mut(),
+            user.client_key.as_mut(),
+            user.token_file.as_mut(),
+            command.filter(|command| command.contains(MAIN_SEPARATOR)),
+        ]
+        .into_iter()
+        .flatten()
+        .for_each(whole);
+    }
+}
+
 /// What in one file could mean two things. Of entries of the same name kube takes the first, and of several documents
 /// something of each; kubectl refuses the one, and of the other reads the first alone.
-fn ambiguity(path: &Path, kubeconfig: &Kubeconfig) -> Option<String> {
+fn ambiguity(documents: &[Kubeconfig]) -> Option<String> {
+    let kubeconfig = match documents {
+        [] => return None,
+        [one] => one,
+        _ => return Some("it holds several YAML documents".to_owned()),
+    };
     let twice = |what: &str, names: Vec<&String>| {
         let mut seen = HashSet::new();
         let again = names.into_iter().find(|name| !seen.insert(*name))?;
-        Some(format!("it has two entries for the {what} {again:?}"))
+        Some(format!(
+            "it has two entries for the {what} {}",
+            quoted(again)
+        ))
     };
     let contexts = kubeconfig.contexts.iter().map(|one| &one.name);
     let clusters = kubeconfig.clusters.iter().map(|one| &one.name);
@@ -176,12 +229,6 @@ fn ambiguity(path: &Path, kubeconfig: &Kubeconfig) -> Option<String> {
     twice("context", contexts.collect())
         .or_else(|| twice("cluster", clusters.collect()))
         .or_else(|| twice("user", users.collect()))
-        .or_else(|| {
-            let text = fs::read_to_string(path).ok()?;
-            let documents: Vec<Value> = serde_saphyr::from_multiple(&text).ok()?;
-            let count = documents.iter().filter(|one| !one.is_null()).count();
-            (count > 1).then(|| "it holds several YAML documents".to_owned())
-        })
 }
 
 fn not_found<'a>(
@@ -197,7 +244,7 @@ fn not_found<'a>(
     };
     Error::new(
         Exit::Failure,
-        format!("there is no {what} {name:?} in {origin}"),
+        format!("there is no {what} {} in {origin}", quoted(name)),
     )
     .hint(hint)
 }

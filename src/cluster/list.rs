@@ -14,7 +14,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::{
     Cluster,
     page::{Pages, Wait},
-    request::{Answer, Failure},
+    request::{Answer, Failure, Stage},
 };
 use crate::{
     clock,
@@ -293,8 +293,9 @@ pub(super) fn get(uri: String, accept: &str) -> Result<Request<Body>, Failure> {
 /// Put a request together, see [`get`].
 pub(super) fn build(request: http::request::Builder, body: Body) -> Result<Request<Body>, Failure> {
     request.body(body).map_err(|_| Failure::Setup {
+        stage: Stage::Unsent,
         message: "the request is longer than one can be".to_owned(),
-        hint: "select with fewer or shorter values",
+        hint: "select with fewer or shorter values".into(),
     })
 }
 

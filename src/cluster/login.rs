@@ -13,13 +13,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{HeaderValue, Request, Response, StatusCode, header::AUTHORIZATION};
+use http::{HeaderValue, Request, Response, header::AUTHORIZATION};
 use jiff::Timestamp;
 use kube::{Client, Config, client::Body};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Mutex;
 
-use super::{connect, plugin::Plugin, request::Failure, trouble::failure};
+use super::{
+    connect,
+    plugin::{LOG_IN, Plugin},
+    request::{Failure, Stage},
+    trouble::failure,
+};
 use crate::{
     clock,
     error::{Error, Exit, io_words},
@@ -28,23 +33,23 @@ use crate::{
 /// As in kubectl: a mounted token is replaced long before it expires, so this is often enough.
 const TOKEN_FILE_AGE: Duration = Duration::from_secs(50);
 
-/// Where credentials come from that may change while a run lasts.
-#[derive(Debug, Clone)]
-pub(super) enum Source {
+/// Where credentials come from that may change while a run lasts. It may hold secrets, so nothing shows it.
+#[derive(Clone)]
+pub(super) enum CredentialSource {
     /// Nowhere: they are in the configuration, or there are none.
     Fixed,
     /// A file with a token.
     TokenFile(TokenFile),
     /// A program.
-    Plugin(Plugin),
+    Plugin(Box<Plugin>),
 }
 
 /// A file that holds a token.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct TokenFile {
     pub(super) path: PathBuf,
     /// What counts while it cannot be read.
-    pub(super) token: Option<String>,
+    pub(super) token: Option<SecretString>,
 }
 
 /// What a request carries to say whose it is.
@@ -92,18 +97,18 @@ impl Identity {
         Identity { certificate, key }
     }
 
-    fn is(&self, other: &Identity) -> bool {
-        use secrecy::ExposeSecret as _;
-        self.certificate == other.certificate
-            && self.key.expose_secret() == other.key.expose_secret()
-    }
-
     fn put_into(&self, config: &mut Config) {
         use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-        use secrecy::ExposeSecret as _;
         let user = &mut config.auth_info;
         user.client_certificate_data = Some(BASE64.encode(&self.certificate));
         user.client_key_data = Some(BASE64.encode(self.key.expose_secret()).into());
+    }
+}
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Identity) -> bool {
+        self.certificate == other.certificate
+            && self.key.expose_secret() == other.key.expose_secret()
     }
 }
 
@@ -121,7 +126,7 @@ impl TokenFile {
         let token = match (fs::read_to_string(&self.path), &self.token) {
             // An empty one counts as one that cannot be read.
             (Ok(text), _) if !text.trim().is_empty() => text.trim().to_owned(),
-            (_, Some(token)) => token.clone(),
+            (_, Some(token)) => token.expose_secret().to_owned(),
             (Ok(_), None) => {
                 let message = format!("the token file {path} is empty");
                 return Err(Error::new(Exit::Failure, message).hint(check));
@@ -150,7 +155,7 @@ fn unreadable(path: &std::path::Path, error: &io::Error) -> Error {
 }
 
 /// Credentials in use, with a client whose connections carry their certificate.
-struct Pass {
+pub(super) struct Pass {
     client: Client,
     credentials: Credentials,
     since: Instant,
@@ -175,15 +180,14 @@ impl Pass {
 
     fn is_same(&self, other: &Pass) -> bool {
         let (ours, theirs) = (&self.credentials, &other.credentials);
-        ours.authorization == theirs.authorization
-            && match (&ours.identity, &theirs.identity) {
-                (Some(ours), Some(theirs)) => ours.is(theirs),
-                (None, None) => true,
-                _ => false,
-            }
+        ours.authorization == theirs.authorization && ours.identity == theirs.identity
     }
 
-    async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, Failure> {
+    /// Send a request as whoever this is.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub(super) async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, Failure> {
         self.is_used.store(true, Ordering::Relaxed);
         if let Some(authorization) = &self.credentials.authorization {
             let headers = request.headers_mut();
@@ -199,10 +203,17 @@ impl Pass {
 /// The way to the server, as somebody.
 pub(super) struct Login {
     config: Config,
-    source: Source,
+    source: CredentialSource,
     pass: RwLock<Arc<Pass>>,
-    /// Held while credentials are renewed: many requests at once find them expired, and asking once is enough.
-    renewing: Mutex<()>,
+    /// Held while credentials are renewed: many requests at once find them expired, and asking once is enough. It tells
+    /// what came of the last time, if that failed.
+    renewing: Mutex<Option<FailedRenewal>>,
+}
+
+/// Why there are no other credentials.
+struct FailedRenewal {
+    ended: Instant,
+    error: Error,
 }
 
 impl Login {
@@ -210,8 +221,8 @@ impl Login {
     ///
     /// # Errors
     /// If there are none to be had, or no client can be made.
-    pub(super) async fn open(config: Config, source: Source) -> Result<Login, Error> {
-        let credentials = credentials_of(&source).await?;
+    pub(super) async fn open(config: Config, source: CredentialSource) -> Result<Login, Error> {
+        let credentials = source.credentials().await?;
         let client = client_for(&config, &credentials)?;
         Ok(Login {
             config,
@@ -221,109 +232,120 @@ impl Login {
         })
     }
 
-    /// Renew credentials that have expired. Somebody may have to log in for that, so no request's deadline runs meanwhile.
+    /// Whether there may ever be other credentials.
+    pub(super) fn is_renewable(&self) -> bool {
+        !matches!(self.source, CredentialSource::Fixed)
+    }
+
+    /// What the next request is to be sent with, renewed if it has expired. Somebody may have to log in for that, so no
+    /// request's deadline may run meanwhile.
     ///
     /// # Errors
     /// If there are no others to be had.
-    pub(super) async fn ready(self: &Arc<Self>) -> Result<(), Failure> {
-        let pass = self.pass();
-        if matches!(self.source, Source::Fixed) || !pass.is_over() {
-            return Ok(());
+    pub(super) async fn pass(self: &Arc<Self>) -> Result<Arc<Pass>, Failure> {
+        let pass = self.current();
+        if !self.is_renewable() || !pass.is_over() {
+            return Ok(pass);
         }
-        match self.renew(pass).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(Failure::Setup {
-                message: error.message,
-                hint: "check the user of the kubeconfig context, or log in again",
-            }),
-        }
+        let renewed = self.renew(&pass, Instant::now()).await;
+        renewed.map_err(|error| Failure::Setup {
+            stage: Stage::Unsent,
+            message: error.message,
+            hint: error.hint.map_or(LOG_IN.into(), Into::into),
+        })
     }
 
-    /// Send a request as whoever this is now. If the server does not know the credentials, they are renewed and, if
-    /// others come of it, sent with the same request once more: it has done nothing yet.
-    ///
-    /// # Errors
-    /// If there is no answer.
-    pub(super) async fn send(
+    /// What to send a request with once more that the server did not take these credentials for, if others are to be
+    /// had. No deadline may run meanwhile either. `sent` is when the request began.
+    pub(super) async fn instead_of(
         self: &Arc<Self>,
-        request: Request<Body>,
-    ) -> Result<Response<Body>, Failure> {
-        let pass = self.pass();
-        if matches!(self.source, Source::Fixed) {
-            return pass.send(request).await;
-        }
-        let again = copy(&request);
-        let response = pass.send(request).await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
-            return Ok(response);
-        }
-        match (again, self.renew(Arc::clone(&pass)).await) {
-            (Some(again), Ok(renewed)) if !renewed.is_same(&pass) => renewed.send(again).await,
-            // The answer says what there is to say.
-            _ => Ok(response),
-        }
+        refused: &Arc<Pass>,
+        sent: Instant,
+    ) -> Option<Arc<Pass>> {
+        // Without others, the server's answer says what there is to say.
+        let renewed = self.renew(refused, sent).await.ok()?;
+        (!renewed.is_same(refused)).then_some(renewed)
     }
 
-    fn pass(&self) -> Arc<Pass> {
+    fn current(&self) -> Arc<Pass> {
         Arc::clone(&self.pass.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Others than these, to the end even if who asked for them waits no longer: a program that somebody logs in with is
-    /// not to be started beside itself.
-    async fn renew(self: &Arc<Self>, used: Arc<Pass>) -> Result<Arc<Pass>, Error> {
-        let login = Arc::clone(self);
-        let renewed = tokio::spawn(async move { login.renew_here(&used).await }).await;
-        renewed.unwrap_or_else(|_| Err(Error::new(Exit::Failure, "cannot renew the credentials")))
+    /// Others than these, for somebody who has wanted them since then; to the end even if who asked for them waits no
+    /// longer: a program that somebody logs in with is not to be started beside itself.
+    async fn renew(self: &Arc<Self>, used: &Arc<Pass>, since: Instant) -> Result<Arc<Pass>, Error> {
+        let (login, used) = (Arc::clone(self), Arc::clone(used));
+        let renewed = tokio::spawn(async move { login.renew_here(&used, since).await }).await;
+        renewed.unwrap_or_else(|_| {
+            let message = format!("{} was not asked to its end", self.source.name());
+            Err(Error::new(Exit::Failure, message).hint("try again"))
+        })
     }
 
-    async fn renew_here(&self, used: &Arc<Pass>) -> Result<Arc<Pass>, Error> {
-        let _renewing = self.renewing.lock().await;
-        let current = self.pass();
+    async fn renew_here(&self, used: &Arc<Pass>, since: Instant) -> Result<Arc<Pass>, Error> {
+        let mut renewing = self.renewing.lock().await;
+        let current = self.current();
         if !Arc::ptr_eq(&current, used) {
             // Somebody else was faster.
             return Ok(current);
         }
-        let credentials = match (credentials_of(&self.source).await, &self.source) {
+        if let Some(failed) = renewing.as_ref().filter(|failed| since <= failed.ended) {
+            // Somebody else has asked meanwhile, and to ask once more would only bother people again.
+            return Err(failed.error.clone());
+        }
+        match self.others_than(&current).await {
+            Ok(renewed) => {
+                *renewing = None;
+                *self.pass.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&renewed);
+                Ok(renewed)
+            }
+            Err(error) => {
+                *renewing = Some(FailedRenewal {
+                    ended: Instant::now(),
+                    error: error.clone(),
+                });
+                Err(error)
+            }
+        }
+    }
+
+    async fn others_than(&self, current: &Pass) -> Result<Arc<Pass>, Error> {
+        let credentials = match (self.source.credentials().await, &self.source) {
             (Ok(credentials), _) => credentials,
             // What was read last may be good still: files are removed so that nobody else reads them.
-            (Err(_), Source::TokenFile(_)) => current.credentials.clone(),
+            (Err(_), CredentialSource::TokenFile(_)) => current.credentials.clone(),
             (Err(error), _) => return Err(error),
         };
-        let is_same_identity = match (&credentials.identity, &current.credentials.identity) {
-            (Some(new), Some(old)) => new.is(old),
-            (None, None) => true,
-            _ => false,
-        };
-        let client = match is_same_identity {
+        let client = match credentials.identity == current.credentials.identity {
             true => current.client.clone(),
             // Open connections would still be those of the certificate that was.
             false => client_for(&self.config, &credentials)?,
         };
-        let renewed = Pass::new(client, credentials);
-        *self.pass.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&renewed);
-        Ok(renewed)
+        Ok(Pass::new(client, credentials))
     }
 }
 
-async fn credentials_of(source: &Source) -> Result<Credentials, Error> {
-    let plugin = match source {
-        Source::Fixed => {
-            return Ok(Credentials {
+impl CredentialSource {
+    /// What it is, to people.
+    fn name(&self) -> String {
+        match self {
+            CredentialSource::Fixed => "the kubeconfig".to_owned(),
+            CredentialSource::TokenFile(file) => format!("the token file {}", file.path.display()),
+            CredentialSource::Plugin(plugin) => plugin.name(),
+        }
+    }
+
+    async fn credentials(&self) -> Result<Credentials, Error> {
+        match self {
+            CredentialSource::Fixed => Ok(Credentials {
                 authorization: None,
                 identity: None,
                 validity: Validity::Always,
-            });
+            }),
+            CredentialSource::TokenFile(file) => file.read(),
+            CredentialSource::Plugin(plugin) => plugin.run().await,
         }
-        Source::TokenFile(file) => return file.read(),
-        Source::Plugin(plugin) => plugin.clone(),
-    };
-    let ended = tokio::task::spawn_blocking(move || plugin.run()).await;
-    ended.unwrap_or_else(|_| {
-        Err(Error::new(
-            Exit::Failure,
-            "cannot run the credential plugin",
-        ))
-    })
+    }
 }
 
 fn client_for(config: &Config, credentials: &Credentials) -> Result<Client, Error> {
@@ -332,15 +354,6 @@ fn client_for(config: &Config, credentials: &Credentials) -> Result<Client, Erro
         identity.put_into(&mut config);
     }
     connect::client(config)
-}
-
-/// The same request, if its body is there to be copied.
-fn copy(request: &Request<Body>) -> Option<Request<Body>> {
-    let mut copy = Request::new(request.body().try_clone()?);
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.headers_mut() = request.headers().clone();
-    Some(copy)
 }
 
 #[cfg(test)]
@@ -380,7 +393,7 @@ mod tests {
         fs::write(&file.path, "a\u{1}c\n").unwrap();
         assert!(read(&file).unwrap_err().message.contains("characters"));
         fs::remove_file(&file.path).unwrap();
-        file.token = Some("inline".to_owned());
+        file.token = Some("inline".into());
         assert_eq!(read(&file), Ok(header("Bearer inline")));
     }
 }

@@ -5,12 +5,10 @@
 //! here, by the rules of kubectl: once, and once more when its credentials have expired or the server does not take them.
 
 use std::{
-    env,
-    io::{self, BufRead as _, BufReader},
+    env, io,
     path::{Path, PathBuf},
-    process::{ChildStderr, Command, Stdio},
-    sync::mpsc::{self, Receiver},
-    thread,
+    process::Stdio,
+    sync::Arc,
     time::Duration,
 };
 
@@ -20,10 +18,14 @@ use jiff::Timestamp;
 use kube::config::{Cluster as ClusterInfo, ExecConfig, ExecInteractiveMode};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{ChildStderr, Command},
+};
 
 use super::{
     flags::{Console, Stdin},
-    kuberc::Policy,
+    kuberc::PluginPolicy,
     login::{Credentials, Identity, Validity, bearer},
 };
 use crate::error::{Error, Exit, io_words};
@@ -33,8 +35,8 @@ const EXTENSION: &str = "client.authentication.k8s.io/exec";
 const V1: &str = "client.authentication.k8s.io/v1";
 const V1BETA1: &str = "client.authentication.k8s.io/v1beta1";
 
-/// A plugin, checked and ready to run.
-#[derive(Debug, Clone)]
+/// A plugin, checked and ready to run. It may hold secrets, so nothing shows it.
+#[derive(Clone)]
 pub(super) struct Plugin {
     command: String,
     args: Vec<String>,
@@ -44,8 +46,8 @@ pub(super) struct Plugin {
     install_hint: Option<String>,
     /// What it is told of the cluster, if it is to be told.
     cluster: Option<Value>,
-    policy: Policy,
-    console: Console,
+    policy: PluginPolicy,
+    console: Arc<dyn Console>,
 }
 
 /// What a plugin prints.
@@ -61,12 +63,9 @@ struct Printed {
 #[serde(rename_all = "camelCase")]
 struct Status {
     expiration_timestamp: Option<String>,
-    #[serde(default)]
-    token: String,
-    #[serde(default)]
-    client_certificate_data: String,
-    #[serde(default)]
-    client_key_data: String,
+    token: Option<String>,
+    client_certificate_data: Option<String>,
+    client_key_data: Option<String>,
 }
 
 impl Plugin {
@@ -78,7 +77,7 @@ impl Plugin {
         exec: ExecConfig,
         cluster: &ClusterInfo,
         ca: Option<&[u8]>,
-        console: Console,
+        console: Arc<dyn Console>,
     ) -> Result<Plugin, Error> {
         let command = exec.command.filter(|command| !command.is_empty());
         let command = command.ok_or_else(|| wrong("names no command"))?;
@@ -112,19 +111,24 @@ impl Plugin {
             mode,
             install_hint: exec.install_hint.filter(|hint| !hint.trim().is_empty()),
             cluster: exec.provide_cluster_info.then(|| describe(cluster, ca)),
-            policy: Policy::read(console)?,
+            policy: PluginPolicy::read(&*console)?,
             console,
         })
     }
 
     /// Run it to its end and take what it prints. What it says on stderr is shown as it comes: it may be a code to enter
-    /// somewhere. One that may ask has the terminal to itself, as under kubectl.
+    /// somewhere. One that may ask has the terminal to itself, as under kubectl. It ends with this call.
     ///
     /// # Errors
     /// If it cannot be run, fails, or prints no credentials. Its arguments and environment may hold secrets and are not
     /// shown.
-    pub(super) fn run(&self) -> Result<Credentials, Error> {
-        let is_interactive = match (&self.mode, self.console.stdin) {
+    pub(super) async fn run(&self) -> Result<Credentials, Error> {
+        if self.console.is_stopping() {
+            return Err(self
+                .failure("was not started: the run was asked to stop")
+                .hint("run the command again"));
+        }
+        let is_interactive = match (&self.mode, self.console.input()) {
             (ExecInteractiveMode::Never, _) => false,
             (_, Stdin::Terminal) => true,
             (ExecInteractiveMode::IfAvailable, Stdin::Other) => false,
@@ -157,17 +161,21 @@ impl Plugin {
             .env("KUBERNETES_EXEC_INFO", info.to_string())
             .stdin(stdin)
             .stdout(Stdio::piped())
-            .stderr(stderr);
+            .stderr(stderr)
+            // Nobody has use for its credentials when nobody waits for them any more.
+            .kill_on_drop(true);
+        let aside = Aside::of(&self.console);
         let mut child = command.spawn().map_err(|error| self.not_run(&error))?;
         let said = child
             .stderr
             .take()
-            .map(|said| pass_on(said, self.console.say));
-        let output = child.wait_with_output();
+            .map(|said| tokio::spawn(pass_on(said, Arc::clone(&self.console))));
+        let output = child.wait_with_output().await;
         if let Some(said) = said {
             // Something that it leaves running may keep its stderr open for ever.
-            let _ = said.recv_timeout(LAST_WORDS);
+            let _ = tokio::time::timeout(LAST_WORDS, said).await;
         }
+        drop(aside);
         let output = output.map_err(|error| self.not_run(&error))?;
         if !output.status.success() {
             let how = match output.status.code() {
@@ -190,7 +198,11 @@ impl Plugin {
             return Err("answered in another apiVersion than the kubeconfig names");
         }
         let status = printed.status.ok_or("did not print a status")?;
-        let identity = match (status.client_certificate_data, status.client_key_data) {
+        // As in Go, what is null is empty.
+        let identity = match (
+            status.client_certificate_data.unwrap_or_default(),
+            status.client_key_data.unwrap_or_default(),
+        ) {
             (certificate, key) if certificate.is_empty() && key.is_empty() => None,
             (certificate, key) if certificate.is_empty() || key.is_empty() => {
                 return Err(
@@ -199,7 +211,7 @@ impl Plugin {
             }
             (certificate, key) => Some(Identity::new(certificate, key)),
         };
-        let authorization: Option<HeaderValue> = match status.token.as_str() {
+        let authorization: Option<HeaderValue> = match status.token.as_deref().unwrap_or_default() {
             "" => None,
             token => Some(bearer(token).ok_or("printed a token that no header may hold")?),
         };
@@ -234,8 +246,12 @@ impl Plugin {
     }
 
     fn failure(&self, what: &str) -> Error {
-        let message = format!("the credential plugin {} {what}", self.command);
-        Error::new(Exit::Failure, message)
+        Error::new(Exit::Failure, format!("{} {what}", self.name()))
+    }
+
+    /// What it is, to people.
+    pub(super) fn name(&self) -> String {
+        format!("the credential plugin {}", self.command)
     }
 }
 
@@ -267,25 +283,36 @@ fn is_executable(path: &Path) -> bool {
     path.is_file()
 }
 
-/// Shows line by line what a plugin says; tells when that was all.
-fn pass_on(said: ChildStderr, say: fn(&str)) -> Receiver<()> {
-    let (done, when_done) = mpsc::channel();
-    thread::spawn(move || {
-        let mut said = BufReader::new(said);
-        let mut line = Vec::new();
-        while matches!(said.read_until(b'\n', &mut line), Ok(1..)) {
-            say(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']));
-            line.clear();
-        }
-        // Nobody may be waiting any more.
-        let _ = done.send(());
-    });
-    when_done
+/// As long as there is this, the terminal is a plugin's.
+struct Aside(Arc<dyn Console>);
+
+impl Aside {
+    fn of(console: &Arc<dyn Console>) -> Aside {
+        console.leave();
+        Aside(Arc::clone(console))
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        self.0.take_back();
+    }
+}
+
+/// Shows line by line what a plugin says, to the end.
+async fn pass_on(said: ChildStderr, console: Arc<dyn Console>) {
+    let mut said = BufReader::new(said);
+    let mut line = Vec::new();
+    while matches!(said.read_until(b'\n', &mut line).await, Ok(1..)) {
+        console.say(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']));
+        line.clear();
+    }
 }
 
 /// How long to wait for what a plugin that has ended still has to say.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-const LOG_IN: &str = "check the user of the kubeconfig context, or log in again";
+/// What to do about credentials that are not to be had.
+pub(super) const LOG_IN: &str = "check the user of the kubeconfig context, or log in again";
 
 fn wrong(what: &str) -> Error {
     let message = format!("the credential plugin of the user {what}");
@@ -316,4 +343,44 @@ fn describe(cluster: &ClusterInfo, ca: Option<&[u8]>) -> Value {
         tell("config", found.extension.clone());
     }
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Stopping;
+
+    impl Console for Stopping {
+        fn input(&self) -> Stdin {
+            Stdin::Other
+        }
+
+        fn say(&self, _: &str) {}
+
+        fn leave(&self) {}
+
+        fn take_back(&self) {}
+
+        fn is_stopping(&self) -> bool {
+            true
+        }
+    }
+
+    #[tokio::test]
+    async fn none_is_started_once_the_run_is_to_stop() {
+        let plugin = Plugin {
+            command: "/no/such/plugin".to_owned(),
+            args: Vec::new(),
+            env: Vec::new(),
+            version: V1,
+            mode: ExecInteractiveMode::Never,
+            install_hint: None,
+            cluster: None,
+            policy: PluginPolicy::AllowAll,
+            console: Arc::new(Stopping),
+        };
+        let error = plugin.run().await.map(|_| ()).unwrap_err();
+        assert!(error.message.contains("asked to stop"), "{}", error.message);
+    }
 }

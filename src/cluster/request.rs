@@ -1,9 +1,10 @@
 //! One request and its answer: deadline, the server's warnings, and what went wrong in words.
 
 use std::{
+    borrow::Cow,
     collections::BTreeSet,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use kube::client::Body;
 
-use super::{Cluster, trouble::failure};
+use super::{Cluster, login::Pass, trouble::failure};
 use crate::{
     error::{Error, Exit},
     wire,
@@ -170,11 +171,22 @@ pub enum Failure {
     Connection(String),
     /// Credentials or TLS: trying again cannot help.
     Setup {
+        /// How far it came.
+        stage: Stage,
         /// What is wrong.
         message: String,
         /// What to do.
-        hint: &'static str,
+        hint: Cow<'static, str>,
     },
+}
+
+/// How far a request came that cannot be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The server was not asked.
+    Unsent,
+    /// A connection to it was begun.
+    Connecting,
 }
 
 impl Failure {
@@ -189,25 +201,28 @@ impl Failure {
 
     /// The error for a run that ends with it.
     pub fn into_error(self, server: &str) -> Error {
-        let hint = match &self {
+        let words = self.words();
+        let hint = match self {
+            Failure::Setup {
+                stage: Stage::Unsent,
+                message,
+                hint,
+            } => return Error::new(Exit::Failure, message).hint(hint),
+            Failure::Setup { hint, .. } => hint,
             Failure::Timeout(_) => {
-                "the server may be overloaded; --request-timeout changes how long to wait"
+                "the server may be overloaded; --request-timeout changes how long to wait".into()
             }
             Failure::Unreachable(_) | Failure::Connection(_) => {
-                "check that the cluster is up and that the context names the right server (kubectl config get-contexts)"
+                "check that the cluster is up and that the context names the right server (kubectl config get-contexts)".into()
             }
-            Failure::Setup { hint, .. } => hint,
         };
-        Error::new(
-            Exit::Failure,
-            format!("cannot talk to {server}: {}", self.words()),
-        )
-        .hint(hint)
+        Error::new(Exit::Failure, format!("cannot talk to {server}: {words}")).hint(hint)
     }
 }
 
 impl Cluster {
-    /// Send a request and read the answer to its end, within the deadline.
+    /// Send a request and read the answer to its end, within the deadline. If the server does not know the credentials,
+    /// they are renewed and, if others come of it, the same request is sent with them once more.
     ///
     /// # Errors
     /// If no whole answer came. Any HTTP status is an answer.
@@ -224,9 +239,35 @@ impl Cluster {
         request: Request<Body>,
         on_piece: &mut (dyn FnMut(&str, &[u8]) -> Piece + Send),
     ) -> Result<Answer, Failure> {
-        self.login.ready().await?;
+        let pass = self.login.pass().await?;
+        let again = match self.login.is_renewable() {
+            true => copy(&request),
+            false => None,
+        };
+        let sent = Instant::now();
+        let answer = self.exchange(&pass, request, on_piece).await?;
+        match again {
+            // The server does not know the credentials, so it has done nothing yet. Others may take their time, like the
+            // first ones: the deadline is for the server.
+            Some(again) if answer.status == StatusCode::UNAUTHORIZED => {
+                match self.login.instead_of(&pass, sent).await {
+                    Some(other) => self.exchange(&other, again, on_piece).await,
+                    None => Ok(answer),
+                }
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    /// Send a request once and read the answer to its end, within the deadline.
+    async fn exchange(
+        &self,
+        pass: &Pass,
+        request: Request<Body>,
+        on_piece: &mut (dyn FnMut(&str, &[u8]) -> Piece + Send),
+    ) -> Result<Answer, Failure> {
         let exchange = async {
-            let response = self.login.send(request).await?;
+            let response = pass.send(request).await?;
             let (parts, mut stream) = response.into_parts();
             self.warnings.add_all(&parts.headers);
             let mut answer = Answer {
@@ -255,4 +296,13 @@ impl Cluster {
                 .unwrap_or(Err(Failure::Timeout(limit))),
         }
     }
+}
+
+/// The same request, if its body is there to be copied.
+fn copy(request: &Request<Body>) -> Option<Request<Body>> {
+    let mut copy = Request::new(request.body().try_clone()?);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    Some(copy)
 }

@@ -3,7 +3,7 @@
 //! Every way in (files, flags alone, a Pod's service account) ends in one [`Target`], so that the flags apply to all
 //! of them alike.
 
-use std::{collections::HashMap, fs, path::PathBuf};
+use std::{collections::HashMap, fs, path::PathBuf, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use http::Uri;
@@ -18,12 +18,15 @@ use super::{
     credentials,
     flags::{ConnectionFlags, Console},
     kubeconfig,
-    login::{Source, TokenFile},
+    login::{CredentialSource, TokenFile},
     plugin::Plugin,
     pod, provider,
     proxy::Proxies,
 };
-use crate::error::{Error, Exit, io_words};
+use crate::{
+    error::{Error, Exit, io_words},
+    text::quoted,
+};
 
 /// What the kubeconfig and the flags come to.
 pub(super) struct Target {
@@ -87,7 +90,10 @@ impl Target {
     ///
     /// # Errors
     /// If something in it is not what it should be.
-    pub(super) fn into_config(self, console: Console) -> Result<(Config, Source), Error> {
+    pub(super) fn into_config(
+        self,
+        console: Arc<dyn Console>,
+    ) -> Result<(Config, CredentialSource), Error> {
         let uri = self.uri()?;
         let ca = self.certificate_authority()?;
         let Target {
@@ -109,7 +115,7 @@ impl Target {
         let (user, source) = match config.cluster_url.scheme_str() {
             Some("https") => choose(user, &cluster, ca.as_deref(), console)?,
             // As in kubectl, nothing secret goes over a line on which anybody may listen.
-            _ => (anonymous(user), Source::Fixed),
+            _ => (anonymous(user), CredentialSource::Fixed),
         };
         config.auth_info = user;
         Ok((config, source))
@@ -125,7 +131,7 @@ impl Target {
         let is_whole =
             |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
         uri.filter(is_whole).ok_or_else(|| {
-            let message = format!("the server address {:?} is not a URL", self.server());
+            let message = format!("the server address {} is not a URL", quoted(&self.server()));
             Error::new(Exit::Failure, message).hint("write it as https://HOST:PORT")
         })
     }
@@ -171,32 +177,31 @@ fn choose(
     mut user: AuthInfo,
     cluster: &ClusterInfo,
     ca: Option<&[u8]>,
-    console: Console,
-) -> Result<(AuthInfo, Source), Error> {
+    console: Arc<dyn Console>,
+) -> Result<(AuthInfo, CredentialSource), Error> {
     let (exec, provider) = (user.exec.take(), user.auth_provider.take());
     let has_certificate =
         user.client_certificate.is_some() || user.client_certificate_data.is_some();
     if let Some(path) = user.token_file.take() {
-        let token = user.token.take();
         let file = TokenFile {
             path: PathBuf::from(path),
-            token: token.map(|token| token.expose_secret().to_owned()),
+            token: user.token.take(),
         };
-        return Ok((user, Source::TokenFile(file)));
+        return Ok((user, CredentialSource::TokenFile(file)));
     }
     if user.token.is_some() || user.username.is_some() {
-        return Ok((user, Source::Fixed));
+        return Ok((user, CredentialSource::Fixed));
     }
     if let Some(provider) = provider {
         user.token = Some(SecretString::from(provider::id_token(&provider)?));
-        return Ok((user, Source::Fixed));
+        return Ok((user, CredentialSource::Fixed));
     }
     match exec.filter(|_| !has_certificate) {
         Some(exec) => {
             let plugin = Plugin::new(exec, cluster, ca, console)?;
-            Ok((user, Source::Plugin(plugin)))
+            Ok((user, CredentialSource::Plugin(Box::new(plugin))))
         }
-        None => Ok((user, Source::Fixed)),
+        None => Ok((user, CredentialSource::Fixed)),
     }
 }
 

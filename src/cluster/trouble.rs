@@ -4,7 +4,7 @@ use std::{error::Error as StdError, io};
 
 use kube::config::{KubeconfigError, LoadDataError};
 
-use super::request::Failure;
+use super::request::{Failure, Stage};
 use crate::error::{Error, Exit, io_words, without_os_code};
 
 /// Find the cause in a chain of errors that mostly says "error sending request".
@@ -73,7 +73,11 @@ fn tls_failure(error: &rustls::Error) -> Failure {
             "check the address of the server",
         ),
     };
-    Failure::Setup { message, hint }
+    Failure::Setup {
+        stage: Stage::Connecting,
+        message,
+        hint: hint.into(),
+    }
 }
 
 /// What is wrong with a kubeconfig or a file that it names.

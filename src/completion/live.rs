@@ -1,5 +1,7 @@
 //! Values that only the kubeconfig or the cluster knows.
 
+use std::sync::Arc;
+
 use clap::{CommandFactory, FromArgMatches, Parser};
 
 use super::line::Candidate;
@@ -71,10 +73,23 @@ impl Whereabouts {
 }
 
 /// Whoever presses Tab is not to be asked anything, nor to be told what a credential plugin has to say.
-const NOBODY: Console = Console {
-    stdin: Stdin::Other,
-    say: |_| {},
-};
+struct Nobody;
+
+impl Console for Nobody {
+    fn input(&self) -> Stdin {
+        Stdin::Other
+    }
+
+    fn say(&self, _: &str) {}
+
+    fn leave(&self) {}
+
+    fn take_back(&self) {}
+
+    fn is_stopping(&self) -> bool {
+        false
+    }
+}
 
 /// The values that there are; none if they cannot be had.
 pub async fn values(live: Live, at: Whereabouts) -> Option<Vec<Candidate>> {
@@ -89,7 +104,9 @@ pub async fn values(live: Live, at: Whereabouts) -> Option<Vec<Candidate>> {
             )
         }
         Live::Namespace => {
-            let cluster = Cluster::connect(&at.connection, NOBODY).await.ok()?;
+            let cluster = Cluster::connect(&at.connection, Arc::new(Nobody))
+                .await
+                .ok()?;
             let names = cluster.namespaces().await?;
             Some(
                 names
@@ -99,7 +116,9 @@ pub async fn values(live: Live, at: Whereabouts) -> Option<Vec<Candidate>> {
             )
         }
         Live::LabelKey => {
-            let cluster = Cluster::connect(&at.connection, NOBODY).await.ok()?;
+            let cluster = Cluster::connect(&at.connection, Arc::new(Nobody))
+                .await
+                .ok()?;
             let scope = match (at.all_namespaces, at.namespace) {
                 (true, _) => Scope::AllNamespaces,
                 (false, Some(namespace)) => Scope::Namespace(namespace),

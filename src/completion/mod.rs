@@ -111,7 +111,7 @@ fn ask(live: Live, line: &Line) -> Option<Vec<Candidate>> {
         .ok()?;
     let values =
         runtime.block_on(async { tokio::time::timeout(DEADLINE, live::values(live, at)).await });
-    // An exec plugin may not have come to its end.
+    // A name may still be looked up.
     runtime.shutdown_background();
     values.ok()?
 }

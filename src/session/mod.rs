@@ -62,7 +62,7 @@ impl<'a> Session<'a> {
         ui: &'a Ui,
         stop: watch::Receiver<Option<Stop>>,
     ) -> Result<(Session<'a>, Plan), Error> {
-        let cluster = Cluster::connect(&cli.connection, Ui::console()).await?;
+        let cluster = Cluster::connect(&cli.connection, ui.console(stop.clone())).await?;
         if cluster.is_insecure {
             ui.warning("the server's certificate is not checked (insecure-skip-tls-verify)");
         }

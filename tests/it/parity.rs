@@ -343,3 +343,21 @@ fn the_name_in_the_servers_certificate_can_be_told() {
         .args(&["--tls-server-name=elsewhere.example"])
         .refuse(&["another name"]);
 }
+
+/// What is read from a pipe is there once: it is looked at like any other, and once.
+#[test]
+fn a_kubeconfig_may_come_by_a_pipe() {
+    let files = Files::new();
+    let simple = files.simple("config", &files.cluster(), &files.user("ada", &[]));
+    let by_pipe = |file: &Path| {
+        let script = format!("cat '{}' | \"$0\" \"$@\"", arg(file));
+        Pair::new(&files)
+            .under(["/bin/sh", "-c", &script].map(Into::into))
+            .args(&["--kubeconfig", "/dev/stdin"])
+    };
+    by_pipe(&simple).tool_seen().is("ada", &[]);
+    let text = fs::read_to_string(&simple).unwrap();
+    let twice = files.write("twice", &format!("{text}\n---\n{text}\n"));
+    let seen = by_pipe(&twice).tool_seen();
+    seen.run.fails_clearly(&["several YAML documents"]);
+}

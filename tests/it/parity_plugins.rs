@@ -330,6 +330,16 @@ fn what_it_prints_must_be_credentials() {
     };
     let yaml = format!("apiVersion: {V1}\nkind: ExecCredential\nstatus:\n  token: {secret}\n");
     pair(&yaml, json!({})).agree().is(&account, &[]);
+    let nulls = json!({
+        "token": secret, "clientCertificateData": null, "clientKeyData": null, "expirationTimestamp": null,
+    });
+    pair(&credential(V1, nulls).to_string(), json!({}))
+        .agree()
+        .is(&account, &[]);
+    let null = json!({"token": null, "clientCertificateData": certificate, "clientKeyData": key});
+    pair(&credential(V1, null).to_string(), json!({}))
+        .agree()
+        .is("ada", &[]);
     let both = json!({"token": secret, "clientCertificateData": certificate, "clientKeyData": key});
     pair(&credential(V1, both).to_string(), json!({}))
         .agree()

@@ -4,6 +4,7 @@ pub mod account;
 pub mod audit;
 pub mod document;
 pub mod door;
+pub mod front;
 pub mod http;
 pub mod kubeconfig;
 pub mod pair;
