@@ -34,7 +34,6 @@ mod fuzz_seeds;
 mod golden;
 mod impersonation;
 mod insecure;
-mod interrupt;
 mod jobs;
 mod k9s;
 mod kubectl;

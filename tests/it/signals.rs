@@ -88,6 +88,23 @@ fn the_second_signal_leaves_at_once() {
     }
 }
 
+/// Whoever keeps pressing Ctrl-C does not look at whether the first has been understood, and need not.
+#[test]
+fn signals_in_quick_succession_leave_at_once() {
+    let space = twenty();
+    let (proxy, gate, mut running) = midway(&space, |request, up| up.pass(request));
+    until("it leaves", || {
+        let has_ended = running.has_ended();
+        if !has_ended {
+            running.signal(Signal::INT);
+        }
+        has_ended
+    });
+    running.finish().exits(130);
+    assert_eq!(proxy.count(Kind::Delete), 8);
+    drop(gate);
+}
+
 /// The answer of one in flight is lost: whether it is gone, nobody knows, and nothing else is said.
 #[test]
 fn what_is_not_known_is_not_claimed() {

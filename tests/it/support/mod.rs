@@ -31,7 +31,7 @@ pub const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Waits for a condition, and fails when it does not come.
 #[track_caller]
-pub fn until(what: &str, holds: impl Fn() -> bool) {
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < deadline, "waited in vain until {what}");
