@@ -1,7 +1,6 @@
 //! Servers that do not answer, or not like an API server.
 
 use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -27,13 +26,7 @@ fn together<T: Sync>(cases: &[T], check: impl Fn(&T) + Sync) {
 #[test]
 fn a_refused_connection_names_the_server() {
     let url = http::closed();
-    let began = Instant::now();
     ask(&url, &[]).fails_clearly(&[&url, "refused"]);
-    assert!(
-        began.elapsed() < Duration::from_secs(20),
-        "{:?}",
-        began.elapsed()
-    );
 }
 
 #[test]
@@ -57,19 +50,14 @@ fn an_address_that_is_none_is_named() {
 #[test]
 fn a_silent_server_is_given_up() {
     let stub = Stub::silent();
-    let began = Instant::now();
     let run = ask(&stub.url, &["--request-timeout=1s"]).fails_clearly(&[&stub.url]);
     assert!(
         run.err.contains("1 s") || run.err.contains("time"),
         "{}",
         run.story()
     );
-    assert!(
-        began.elapsed() < Duration::from_secs(20),
-        "{:?}",
-        began.elapsed()
-    );
-    assert!(!stub.asked().is_empty());
+    let asked = stub.asked().len();
+    assert!((1..=10).contains(&asked), "asked {asked} times");
 }
 
 /// As in kubectl, a bare number is one of seconds, and 0 is no limit.

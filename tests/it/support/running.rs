@@ -4,12 +4,11 @@ use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::{PATIENCE, document};
+use super::document;
 
 /// A running program. It is killed when this is dropped.
 pub struct Running {
@@ -71,18 +70,8 @@ impl Running {
 
     /// Waits for its end.
     #[track_caller]
-    pub fn finish(self) -> Ended {
-        self.finish_within(PATIENCE)
-    }
-
-    /// Waits for its end, at most so long.
-    #[track_caller]
-    pub fn finish_within(mut self, limit: Duration) -> Ended {
-        let began = Instant::now();
-        while !self.has_ended() {
-            assert!(began.elapsed() < limit, "it does not end within {limit:?}");
-            thread::sleep(Duration::from_millis(5));
-        }
+    pub fn finish(mut self) -> Ended {
+        super::until("it ends", || self.has_ended());
         for stream in self.out.iter().chain([&self.err]) {
             super::until("its output has ended", || stream.reader.is_finished());
         }
