@@ -262,7 +262,7 @@ fn a_folder_that_fails_half_way_fails_for_its_jobs_alone() {
     );
     first.holds(&["sync-3"]);
     second.holds(&["sync-1", "sync-2", "sync-3"]);
-    assert!(audit::wait_for(&second.name, "delete", 0).is_empty());
+    assert!(audit::all(&second.name, "delete").is_empty());
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn where_there_can_be_no_folder_nothing_happens() {
     assert_eq!(fs::read_to_string(&file).unwrap(), "whole\n");
     assert_eq!(entries(file.parent().unwrap()), [file]);
     assert_eq!(space.versions(), before);
-    assert!(audit::wait_for(&space.name, "delete", 0).is_empty());
+    assert!(audit::all(&space.name, "delete").is_empty());
 }
 
 /// One folder may serve every run: what an earlier one kept stays.

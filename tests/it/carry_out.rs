@@ -60,7 +60,7 @@ fn it_asks_unless_it_is_told_not_to() {
     answer("n").exits(4);
     answer("\u{3}").exits(130);
     space.holds(&ALL);
-    assert!(audit::wait_for(&space.name, "delete", 0).is_empty());
+    assert!(audit::all(&space.name, "delete").is_empty());
     answer("y").exits(0);
     space.holds(&["other-2", "sync-3"]);
 }

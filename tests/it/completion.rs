@@ -264,7 +264,7 @@ fn completing_deletes_nothing() {
     }
     asked(&[]);
     space.holds(&["sync-1", "sync-2"]);
-    assert!(audit::wait_for(&space.name, "delete", 0).is_empty());
+    assert!(audit::all(&space.name, "delete").is_empty());
 }
 
 /// Types lines into an interactive shell; each ends with a Tab and then shows what is expected.

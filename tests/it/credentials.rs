@@ -47,7 +47,7 @@ fn a_second_user_comes_by_certificate_flags() {
     crate::support::until("RBAC lets the group in", || {
         plan(&space, &nobody, &flags).code == Some(0)
     });
-    let lists = audit::requests(&space.name);
+    let lists = audit::settled(&space.name);
     let last = &lists.last().unwrap()["user"];
     assert_eq!(last["username"], "second");
     assert_eq!(

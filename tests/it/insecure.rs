@@ -74,7 +74,7 @@ fn it_does_not_go_with_yes() {
     }
     // Nobody was even asked for a list.
     assert!(
-        audit::wait_for(&space.name, "list", 0)
+        audit::all(&space.name, "list")
             .iter()
             .all(|event| { event["user"]["username"] != "careless" })
     );

@@ -20,7 +20,7 @@ fn three() -> Space {
 fn is_refused(space: &Space, run: Run, words: &[&str]) {
     run.fails_clearly(words);
     space.holds(&["sync-1", "sync-2", "sync-3"]);
-    assert!(audit::wait_for(&space.name, "delete", 0).is_empty());
+    assert!(audit::all(&space.name, "delete").is_empty());
 }
 
 #[test]

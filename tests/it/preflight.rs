@@ -37,7 +37,7 @@ fn who_may_not_delete_is_not_asked() {
     assert!(error.contains("delete"), "{error}");
     left.exits(1);
     space.holds(&["sync-1", "sync-2", "sync-3"]);
-    assert!(audit::wait_for(&space.name, "delete", 0).is_empty());
+    assert!(audit::all(&space.name, "delete").is_empty());
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn mistakes_delete_nothing() {
         is_refused(space.run(&[&["--yes"][..], mistake].concat()));
     }
     space.holds(&["sync-1", "sync-2"]);
-    assert!(audit::wait_for(&space.name, "delete", 0).is_empty());
+    assert!(audit::all(&space.name, "delete").is_empty());
 }
 
 /// An unset variable in a script must not widen what is looked at.
@@ -103,7 +103,7 @@ fn without_a_terminal_and_without_yes_nothing_is_deleted() {
     run_fed(space.tool(&["-o", "json"]), "yes\n").exits(2);
     space.run(&["--yes=false"]).exits(2);
     space.holds(&["sync-1", "sync-2"]);
-    assert!(audit::wait_for(&space.name, "delete", 0).is_empty());
+    assert!(audit::all(&space.name, "delete").is_empty());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What kube-apiserver says that it was asked, and by whom.
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
@@ -17,22 +18,42 @@ pub fn requests(word: &str) -> Vec<Value> {
         .collect()
 }
 
-/// Those of one verb, not by kubectl; waits until `count` are there and returns all.
+/// All of them, when no more can come: the server writes them in order, so a last one is sent and waited for.
+#[track_caller]
+pub fn settled(word: &str) -> Vec<Value> {
+    static MARKS: AtomicUsize = AtomicUsize::new(0);
+    let mark = format!("audit-mark-{}", MARKS.fetch_add(1, Ordering::Relaxed));
+    let target = format!("/api/v1/namespaces?fieldSelector=metadata.name%3D{mark}");
+    plane().get_raw(&target).unwrap();
+    // With what ends the address: mark 1 is not mark 10.
+    wait_for_mark(&format!("{mark}\""));
+    requests(word)
+}
+
+/// Those of one verb, not by kubectl, when no more can come.
+#[track_caller]
+pub fn all(word: &str, verb: &str) -> Vec<Value> {
+    let mut events = settled(word);
+    events.retain(|event| is_of(event, verb));
+    events
+}
+
+/// The same, when `count` of them are there at least.
 #[track_caller]
 pub fn wait_for(word: &str, verb: &str, count: usize) -> Vec<Value> {
-    let found = || -> Vec<Value> {
-        let mut events = requests(word);
-        events.retain(|event| {
-            let agent = event["userAgent"].as_str().unwrap_or_default();
-            event["verb"] == verb && !agent.starts_with("kubectl/")
-        });
-        events
-    };
     until(
         &format!("the server has seen {count} times {verb} for {word}"),
-        || found().len() >= count,
+        || {
+            let events = requests(word).into_iter();
+            events.filter(|event| is_of(event, verb)).count() >= count
+        },
     );
-    found()
+    all(word, verb)
+}
+
+fn is_of(event: &Value, verb: &str) -> bool {
+    let agent = event["userAgent"].as_str().unwrap_or_default();
+    event["verb"] == verb && !agent.starts_with("kubectl/")
 }
 
 /// The first list whose address holds this mark, by whatever program; waits until it is there.
