@@ -178,8 +178,36 @@ mount -o remount,bind,ro "$root"
 exec chroot ${user:+--userspec="$user"} "$root" "$@"
 "#;
 
+/// A command in a mount namespace of its own, as root there.
+fn isolated() -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--fork"]);
+    if !rustix::process::geteuid().is_root() {
+        command.arg("--map-root-user");
+    }
+    command
+}
+
+/// Fails unless this machine lets this user have a mount namespace, and says how it would.
+#[track_caller]
+fn check_isolation() {
+    let mut mount = isolated();
+    mount.args(["sh", "-c", r#"mount --bind "$1" "$1""#, "sh"]);
+    let output = run(mount.arg(&project().root));
+    assert!(
+        output.status.success(),
+        "no mount namespace to run the image in: {}\n\
+         Where this is a container, it needs the capability SYS_ADMIN (--cap-add=SYS_ADMIN) and a seccomp and an AppArmor \
+         profile that let it mount. Elsewhere, be root, or allow users their own namespaces: sysctl user.max_user_namespaces \
+         above 0 and, where there are these, kernel.unprivileged_userns_clone=1 and \
+         kernel.apparmor_restrict_unprivileged_userns=0.",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+}
+
 /// Runs the image with the CronJob's arguments, and these, as a kubelet would: in its environment only what it gives.
 fn run_container(token: &str, more: &[&str]) -> Output {
+    check_isolation();
     let root = root(token);
     let address = plane().server_url();
     let (host, port) = address
@@ -192,15 +220,12 @@ fn run_container(token: &str, more: &[&str]) -> Output {
         "the image's entrypoint is what runs"
     );
     let args = container()["args"].as_array().unwrap();
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "--fork"]);
     // Who is not root becomes it in a namespace of their own, and there is no other user there.
-    let user = if rustix::process::geteuid().is_root() {
-        containerfile("USER ")[0].clone()
-    } else {
-        command.arg("--map-root-user");
-        String::new()
+    let user = match rustix::process::geteuid().is_root() {
+        true => containerfile("USER ")[0].clone(),
+        false => String::new(),
     };
+    let mut command = isolated();
     command
         .args(["sh", "-c", CONTAINER, "sh"])
         .arg(root.path())

@@ -1,6 +1,7 @@
 //! A release, made here and used as its users will: unpacked, installed by krew and by cargo, run as a Pod would.
 //!
-//! What is missing for that fails the tests and is said: Go, musl-gcc, the target's standard library.
+//! What is missing for that fails the tests and is said: Go, musl-gcc, the target's standard library, and on Linux leave
+//! to make a mount namespace (`unshare`).
 
 mod archive;
 mod binstall;
