@@ -1,0 +1,174 @@
+//! What each fuzz target does with what it is given, and holds to be true of the outcome. The tests give it the seeds.
+
+use std::time::Duration;
+
+use kubectl_jobclean::cluster::request::parse_retry_after;
+use kubectl_jobclean::duration::{HumanDuration, RequestTimeout};
+use kubectl_jobclean::file::{self as files, Wanted};
+use kubectl_jobclean::intake::{Identity, Intake};
+use kubectl_jobclean::job;
+use kubectl_jobclean::limit::MaxPurge;
+use kubectl_jobclean::output::{Colour, Headers, Style, View, json, name, summary, table, yaml};
+use kubectl_jobclean::plan::{Plan, Snapshot, Source};
+use kubectl_jobclean::retention::Policy;
+use kubectl_jobclean::retry::{Backoff, Tries};
+use kubectl_jobclean::saved::SavedPlan;
+use kubectl_jobclean::selector::{LabelKey, Selector};
+use kubectl_jobclean::text::is_unsafe;
+use kubectl_jobclean::wire::{self, DecodeError, ListReader, metadata};
+
+fn intake() -> Intake {
+    Intake::new(&["a".parse().unwrap()], Identity::Required)
+}
+
+fn is_taken_in(intake: &mut Intake, job: wire::Job<'_>) {
+    if let Ok(Some(job)) = intake.take(job) {
+        assert!(!job.uid.is_empty() && !job.resource_version.is_empty());
+        assert!(!job.name.is_empty());
+    }
+}
+
+/// A protobuf list from the server, as far as judged Jobs: whole, and in pieces.
+pub fn list_protobuf(data: &[u8]) {
+    let _ = wire::decode_status(data);
+    let _ = wire::decode_kind(data);
+    let mut intake = intake();
+    let mut names = Vec::new();
+    let mut reader = ListReader::default();
+    let (mut taken, mut come) = (0, 0);
+    let in_pieces = data
+        .chunks(7)
+        .try_for_each(|piece| {
+            come += piece.len();
+            reader.feed::<DecodeError>(piece, &mut |job| {
+                taken = come;
+                names.push(format!("{job:?}"));
+                is_taken_in(&mut intake, job);
+                Ok(())
+            })
+        })
+        .and_then(|()| reader.finish());
+    assert!(taken <= data.len());
+    // What is read in pieces is what is read as a whole.
+    if let Ok(meta) = in_pieces {
+        let whole = wire::decode_protobuf(data).expect("it was whole in pieces");
+        let all: Vec<String> = whole.items.iter().map(|job| format!("{job:?}")).collect();
+        assert_eq!((meta, names), (whole.metadata, all));
+    }
+}
+
+/// A JSON list from the server, as far as judged Jobs.
+pub fn list_json(data: &[u8]) {
+    if let Ok(list) = wire::decode_json(data) {
+        let mut intake = intake();
+        for job in list.items {
+            is_taken_in(&mut intake, job);
+        }
+    }
+}
+
+/// A list of metadata alone from the server, in either encoding. The first byte chooses which.
+pub fn list_metadata(data: &[u8]) {
+    let Some((choice, body)) = data.split_first() else {
+        return;
+    };
+    let content_type = match choice % 2 {
+        0 => wire::PROTOBUF,
+        _ => "application/json",
+    };
+    if let Ok(list) = metadata::decode(content_type, body) {
+        for item in list.items {
+            let meta = item.metadata;
+            let meta = meta.expect("what has none cannot be told from others");
+            assert!(!meta.uid.is_empty() && !meta.name.is_empty());
+        }
+    }
+}
+
+/// A file of Jobs, planned and written in every form.
+pub fn file(data: &[u8]) {
+    let labels: Vec<LabelKey> = vec!["a".parse().unwrap()];
+    let wanted = Wanted {
+        labels: &labels,
+        selector: &Selector::default(),
+        namespace: None,
+    };
+    let Ok(contents) = files::parse(data, &wanted) else {
+        return;
+    };
+    let count = contents.jobs.len();
+    let snapshot = Snapshot {
+        source: Source::File {
+            path: "-".to_owned(),
+        },
+        labels,
+        resource_version: contents.resource_version,
+        taken_at: "2026-01-01T00:00:00Z".parse().unwrap(),
+        jobs: contents.jobs,
+    };
+    let plan = Plan::new(snapshot, &Policy::default());
+    assert_eq!(plan.summary().jobs, count);
+    let style = Style {
+        width: Some(80),
+        colour: Colour::Off,
+        headers: Headers::Show,
+    };
+    let mut out = Vec::new();
+    table::write(&mut out, View::Plan(&plan), table::Columns::Wide, style).unwrap();
+    summary::write(&mut out, View::Plan(&plan), style).unwrap();
+    name::write(&mut out, View::Plan(&plan)).unwrap();
+    json::write(&mut out, View::Plan(&plan)).unwrap();
+    yaml::write(&mut out, View::Plan(&plan)).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let raw = text.chars().find(|&char| char != '\n' && is_unsafe(char));
+    assert_eq!(raw, None, "{text:?}");
+}
+
+/// A saved plan: what is believed makes sense.
+pub fn saved_plan(data: &[u8]) {
+    if let Ok(saved) = SavedPlan::parse(data, 500) {
+        for group in &saved.plan.groups {
+            assert!(group.purge_count() < group.jobs.len());
+        }
+    }
+}
+
+/// A Retry-After header: whatever it says, no wait is longer than it may be.
+pub fn retry_after(data: &str) {
+    let mut backoff = Backoff::new(Tries::for_list());
+    if let Some(delay) = backoff.next_delay(parse_retry_after(data)) {
+        assert!(delay <= Duration::from_secs(33), "{delay:?}");
+    }
+}
+
+/// A length of time or a limit as users write them.
+pub fn duration(data: &str) {
+    let _ = data.parse::<RequestTimeout>();
+    let _ = data.parse::<MaxPurge>();
+    if data.parse::<HumanDuration>().is_ok() {
+        assert!(data.ends_with(['d', 'h', 'm', 's']));
+        assert!(data.starts_with(|char: char| char.is_ascii_digit()));
+    }
+}
+
+/// A label selector and a label key: what is accepted reads the same again.
+pub fn selector(data: &str) {
+    if let Ok(key) = data.parse::<LabelKey>() {
+        assert!(key.as_str().parse::<Selector>().is_ok());
+    }
+    if let Ok(selector) = data.parse::<Selector>() {
+        assert_eq!(selector.to_string().parse(), Ok(selector.clone()));
+        let _ = selector.matches(|key| (key == "a").then_some("1"));
+    }
+}
+
+/// The family of a name: a part of it from its beginning, and its own family.
+pub fn family(name: &str) {
+    let stem = job::family(name);
+    assert!(name.starts_with(stem));
+    assert_eq!(stem.is_empty(), name.is_empty());
+    if stem != name {
+        assert_eq!(job::family(stem), stem);
+        assert_eq!(job::family(&format!("{name}-1a2b3c")), stem);
+    }
+}
