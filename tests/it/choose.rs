@@ -1,17 +1,18 @@
-//! Choosing groups from a list at a real terminal, and what becomes of the choice.
+//! Choosing groups from a list at a real terminal.
 
 use std::process::Command;
 
 use crate::support::kubeconfig::{Files, arg};
 use crate::support::terminal::Left;
-use crate::support::{Space, Terminal, outcomes, verdicts};
+use crate::support::{Space, Terminal};
 
 const UP: &str = "\u{1b}[A";
-const DOWN: &str = "\u{1b}[B";
+/// The key.
+pub const DOWN: &str = "\u{1b}[B";
 const PROMPT: &str = "Choose the groups to purge:";
 
 /// Groups `alpha` (3 Jobs), `beta` (2), `gamma` (2), and `single`, which has nothing to purge.
-fn groups() -> Space {
+pub fn groups() -> Space {
     let space = Space::new();
     space.seed(&[
         space.job("alpha", "a-1", 3),
@@ -26,22 +27,26 @@ fn groups() -> Space {
     space
 }
 
-const ALL: [&str; 8] = ["a-1", "a-2", "a-3", "b-1", "b-2", "c-1", "c-2", "s-1"];
+/// The Jobs of all groups.
+pub const ALL: [&str; 8] = ["a-1", "a-2", "a-3", "b-1", "b-2", "c-1", "c-2", "s-1"];
 
+/// The list of the groups, when it is there.
 #[track_caller]
-fn list(space: &Space, args: &[&str]) -> Terminal {
+pub fn list(space: &Space, args: &[&str]) -> Terminal {
     list_of(&space.tool(&[&["-i", "--cascade=background"], args].concat()))
 }
 
+/// The same by a command.
 #[track_caller]
-fn list_of(command: &Command) -> Terminal {
+pub fn list_of(command: &Command) -> Terminal {
     let mut terminal = Terminal::start(command, 120);
     terminal.wait_for("filter:");
     terminal
 }
 
+/// Answers the question with these keys.
 #[track_caller]
-fn answer(mut terminal: Terminal, question: &str, keys: &str) -> Left {
+pub fn answer(mut terminal: Terminal, question: &str, keys: &str) -> Left {
     terminal.wait_for(question);
     terminal.send(keys);
     terminal.finish()
@@ -279,114 +284,6 @@ fn nothing_to_purge_is_no_list() {
     assert!(!left.text.contains(PROMPT), "{}", left.text);
 }
 
-/// The limit is on what would be purged, and percentages are of what was listed.
-#[test]
-fn the_limit_holds_for_what_was_chosen() {
-    let space = groups();
-    // Two of eight.
-    for (limit, code) in [("1", 5), ("24%", 5), ("2", 4), ("25%", 4)] {
-        let mut terminal = list(&space, &["--max-purge", limit]);
-        terminal.send(" ");
-        terminal.wait_for("1 group, 2 Jobs");
-        terminal.send("\r");
-        if code == 4 {
-            terminal.wait_for("Purge 2 Jobs in 1 group");
-            terminal.send("n");
-        }
-        let left = terminal.finish().exits(code);
-        assert!(
-            code == 4 || left.text.contains("2 of 8 Jobs"),
-            "{}",
-            left.text
-        );
-    }
-    space.holds(&ALL);
-}
-
-/// The document on stdout has the chosen groups, and its counts add up.
-#[test]
-fn a_program_gets_the_report_of_what_was_chosen() {
-    let space = groups();
-    let files = Files::new();
-    let report = files.path("report.json");
-    let tool = space.tool(&["-i", "--cascade=background", "-o", "json"]);
-    let mut shell = Command::new("/bin/sh");
-    shell
-        .args([
-            "-c",
-            "report=$1; shift; exec \"$@\" > \"$report\"",
-            "sh",
-            arg(&report),
-        ])
-        .arg(tool.get_program())
-        .args(tool.get_args())
-        .current_dir(tool.get_current_dir().unwrap());
-    for (key, value) in tool.get_envs() {
-        shell.env(key, value.unwrap());
-    }
-    let mut terminal = list_of(&shell);
-    terminal.send(" \r");
-    answer(terminal, "Purge 2 Jobs in 1 group", "y").exits(0);
-    let text = std::fs::read(report).unwrap();
-    let report: serde_json::Value = serde_json::from_slice(&text).unwrap();
-    assert_eq!(outcomes(&report), ["a-2 deleted", "a-1 deleted"]);
-    assert_eq!(report["summary"]["groups"], 1);
-    assert_eq!(report["summary"]["jobs"], 3);
-    space.holds(&["a-3", "b-1", "b-2", "c-1", "c-2", "s-1"]);
-}
-
-/// One chooses, another carries out; and of a plan that somebody else has made some may be left.
-#[test]
-fn a_choice_can_be_saved_and_a_saved_plan_chosen_from() {
-    let space = groups();
-    let files = Files::new();
-    let path = files.path("plan.json");
-    let mut terminal = list(&space, &["--save-plan", arg(&path)]);
-    terminal.send(" ");
-    terminal.send(DOWN);
-    terminal.send(" ");
-    terminal.wait_for("2 groups, 3 Jobs");
-    terminal.send("\r");
-    terminal.finish().exits(0);
-    let saved = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    assert_eq!(
-        verdicts(&saved),
-        [
-            "a-3 SKIP newest",
-            "a-2 PURGE superseded",
-            "a-1 PURGE superseded",
-            "b-2 SKIP newest",
-            "b-1 PURGE superseded",
-        ]
-    );
-    let kubeconfig = arg(crate::support::plane().kubeconfig());
-    let mut command = crate::support::tool();
-    command.args([
-        "--kubeconfig",
-        kubeconfig,
-        "--plan",
-        arg(&path),
-        "-i",
-        "--cascade=background",
-    ]);
-    let mut terminal = list_of(&command);
-    assert!(!terminal.text().contains("gamma"), "{}", terminal.text());
-    terminal.send("beta\t\r");
-    answer(terminal, "Purge 1 Job in 1 group", "y").exits(0);
-    space.holds(&["a-1", "a-2", "a-3", "b-2", "c-1", "c-2", "s-1"]);
-}
-
-#[test]
-fn nothing_is_saved_where_nothing_was_chosen() {
-    let space = groups();
-    let files = Files::new();
-    let path = files.path("plan.json");
-    let mut terminal = list(&space, &["--save-plan", arg(&path)]);
-    terminal.send("\r");
-    terminal.finish().exits(4);
-    assert!(!path.exists());
-}
-
 #[test]
 fn what_asks_nothing_offers_no_choice() {
     let space = groups();
@@ -415,20 +312,4 @@ fn what_asks_nothing_offers_no_choice() {
     let left = Terminal::start(&dumb, 120).finish().exits(2);
     assert!(!left.raw.contains('\u{1b}'), "{:?}", left.raw);
     space.holds(&ALL);
-}
-
-/// The list takes as long as it takes; then the cluster is looked at again.
-#[test]
-fn what_was_protected_meanwhile_stays() {
-    let space = groups();
-    let mut terminal = list(&space, &[]);
-    crate::support::Upstream::admin(crate::support::plane()).patch_job(
-        &space.name,
-        "a-1",
-        &serde_json::json!({"metadata": {"annotations": {"jobclean/keep": "true"}}}),
-    );
-    terminal.send("alpha\t\r");
-    let left = answer(terminal, "Purge 2 Jobs in 1 group", "y").exits(0);
-    assert!(left.text.contains("1 deleted, 1 changed"), "{}", left.text);
-    space.holds(&["a-1", "a-3", "b-1", "b-2", "c-1", "c-2", "s-1"]);
 }

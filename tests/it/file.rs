@@ -1,26 +1,30 @@
-//! Plans from files, without a cluster.
+//! What may be in a file, and what it comes to.
 
-use crate::support::document::text;
-use crate::support::http::Stub;
-use crate::support::kubeconfig::{Files, arg};
-use crate::support::tool::run_fed;
-use crate::support::{LABEL, Run, Space, jobs_of, plane, run, tool, verdicts};
-use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
 
-fn command(file: &str, args: &[&str]) -> Command {
+use serde_json::{Value, json};
+
+use crate::support::document::text;
+use crate::support::kubeconfig::{Files, arg};
+use crate::support::tool::run_fed;
+use crate::support::{LABEL, Run, jobs_of, run, tool, verdicts};
+
+/// The tool on a file.
+pub fn command(file: &str, args: &[&str]) -> Command {
     let mut command = tool();
     command.args(["-L", LABEL, "-f", file]).args(args);
     command
 }
 
-fn from_file(file: &Path, args: &[&str]) -> Run {
+/// What it does.
+pub fn from_file(file: &Path, args: &[&str]) -> Run {
     run(command(arg(file), args))
 }
 
+/// The plan of a file, a line a Job.
 #[track_caller]
-fn plan(file: &Path, args: &[&str]) -> Vec<String> {
+pub fn plan(file: &Path, args: &[&str]) -> Vec<String> {
     verdicts(
         &from_file(file, &[args, &["-o", "json"]].concat())
             .exits(0)
@@ -29,7 +33,7 @@ fn plan(file: &Path, args: &[&str]) -> Vec<String> {
 }
 
 /// A Job as kubectl prints it.
-fn job(name: &str, day: u32) -> Value {
+pub fn job(name: &str, day: u32) -> Value {
     json!({
         "apiVersion": "batch/v1", "kind": "Job",
         "metadata": {
@@ -290,24 +294,6 @@ fn what_is_no_manifest_is_an_error() {
 }
 
 #[test]
-fn no_cluster_is_contacted() {
-    let files = Files::new();
-    let file = files.write("jobs", &job("sync-1", 1).to_string());
-    let stub = Stub::silent();
-    let kubeconfig = files.simple("config", &json!({"server": stub.url}), &json!({}));
-    let mut asking = command(arg(&file), &["-o", "json", "-s", &stub.url]);
-    asking.env("KUBECONFIG", &kubeconfig);
-    let document = run(asking).exits(0).json();
-    assert_eq!(document["kind"], "Plan");
-    assert_eq!(document.get("cluster"), None, "{document:#}");
-    // A kubeconfig that cannot be read is no matter either.
-    let mut broken = command(arg(&file), &[]);
-    broken.env("KUBECONFIG", files.write("broken", "["));
-    run(broken).exits(0);
-    assert!(stub.asked().is_empty());
-}
-
-#[test]
 fn statuses_are_read_off_the_conditions_that_hold() {
     let files = Files::new();
     let with = |name: &str, day: u32, conditions: Value| {
@@ -367,57 +353,4 @@ fn statuses_are_read_off_the_conditions_that_hold() {
             "sync-1 SKIP active,terminating Terminating",
         ]
     );
-}
-
-/// The file may well hold Jobs with the label, only not there.
-#[test]
-fn nothing_found_says_in_which_namespace() {
-    let files = Files::new();
-    let file = files.write("jobs", &job("sync-1", 1).to_string());
-    assert_eq!(plan(&file, &["-n", "team"]), ["sync-1 SKIP newest"]);
-    from_file(&file, &["-n", "elsewhere"])
-        .exits(0)
-        .complains(&["elsewhere", LABEL]);
-}
-
-/// No flag makes a file into a purge.
-#[test]
-fn a_file_is_never_a_purge() {
-    let files = Files::new();
-    let space = Space::with(&[("sync-1", 2), ("sync-2", 1)]);
-    let list = plane().get_raw(&space.path()).unwrap();
-    let file = files.write("jobs", &list);
-    space.run(&["-f", arg(&file), "--yes"]).exits(2);
-    space.run(&["-f", arg(&file)]).exits(0).shows(&["sync-1"]);
-    space.holds(&["sync-1", "sync-2"]);
-}
-
-#[test]
-fn a_file_of_strange_text_reaches_no_terminal_raw() {
-    let files = Files::new();
-    let mut strange = job("sync-1", 1);
-    strange["metadata"]["name"] = "a\u{1b}[31mred\u{7}\u{202e}\u{85}\u{9b}b\nc\td".into();
-    strange["metadata"]["labels"][LABEL] = "g\u{1b}]0;title\u{7}\u{2066}".into();
-    strange["metadata"]["namespace"] = "n\rn\u{200f}".into();
-    let mut other = strange.clone();
-    other["metadata"]["name"] = "b\u{1b}[2J".into();
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": [strange, other]});
-    let file = files.write("strange", &list.to_string());
-    for output in ["table", "wide", "summary", "name", "json", "yaml"] {
-        let run = from_file(&file, &["-o", output, "--mixed-groups=merge"]).exits(0);
-        let raw = |text: &str| {
-            text.chars().any(|char| {
-                (char.is_control() && char != '\n')
-                    || matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-            })
-        };
-        assert!(!raw(&run.out), "{output}: {:?}", run.out);
-        assert!(!raw(&run.err), "{output}: {:?}", run.err);
-        // A new line in a name must not make a row of its own.
-        assert!(
-            !run.out.lines().any(|line| line.starts_with('c')),
-            "{output}: {:?}",
-            run.out
-        );
-    }
 }
