@@ -8,20 +8,16 @@ use std::sync::{Arc, Mutex};
 use controlplane::{Owner, State};
 use serde_json::{Value, json};
 
-use crate::saved_plan::{entries, is_told, mode, shell};
+use crate::saved_plan::{entries, is_told, mode};
 use crate::support::account::{account, message};
 use crate::support::kubeconfig::{Files, arg};
 use crate::support::plane::job_in;
 use crate::support::proxy::{Kind, Proxy};
-use crate::support::{LABEL, Space, Upstream, audit, outcomes, plane, run, tool};
+use crate::support::tool::shell;
+use crate::support::{LABEL, Space, Upstream, audit, everywhere, outcomes, plane, run};
 
 /// A purge that reports.
 pub const PURGE: [&str; 4] = ["--yes", "--cascade=background", "-o", "json"];
-
-/// `sync-3` is kept; `sync-1` and `sync-2` are to go.
-pub fn three() -> Space {
-    Space::with(&[("sync-1", 30), ("sync-2", 20), ("sync-3", 10)])
-}
 
 /// The manifests below a folder, by their files. Nothing else may be there.
 pub fn manifests(folder: &Path) -> BTreeMap<PathBuf, Value> {
@@ -80,7 +76,7 @@ fn essence(job: &Value) -> Value {
 
 #[test]
 fn it_is_there_before_the_delete_leaves() {
-    let (space, files) = (three(), Files::new());
+    let (space, files) = (Space::three(), Files::new());
     let folder = files.path("backup");
     let watched = folder.clone();
     let missing = Arc::new(Mutex::new(Vec::new()));
@@ -102,10 +98,10 @@ fn it_is_there_before_the_delete_leaves() {
 
 #[test]
 fn only_its_user_may_read_it() {
-    let (space, files) = (three(), Files::new());
+    let (space, files) = (Space::three(), Files::new());
     let folder = files.path("backup");
     let args = [&PURGE[..], &["--backup", arg(&folder)]].concat();
-    run(shell("umask 0", &space.tool(&args))).exits(0);
+    run(shell(r#"umask 0; exec "$@""#, &space.tool(&args))).exits(0);
     assert_eq!(mode(&folder), 0o700);
     for path in entries(&folder) {
         let expected = if path.is_dir() { 0o700 } else { 0o600 };
@@ -216,7 +212,11 @@ fn a_job_that_cannot_be_backed_up_stays() {
     let before = space.versions();
     let folder = files.path("backup");
     let args = [&PURGE[..], &["--backup", arg(&folder)]].concat();
-    let run = run(shell("trap '' XFSZ; ulimit -f 64", &space.tool(&args))).exits(3);
+    let run = run(shell(
+        r#"trap '' XFSZ; ulimit -f 64; exec "$@""#,
+        &space.tool(&args),
+    ))
+    .exits(3);
     let report = run.json();
     assert_eq!(
         outcomes(&report),
@@ -245,12 +245,8 @@ fn a_folder_that_fails_half_way_fails_for_its_jobs_alone() {
     let folder = files.path("backup");
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join(&second.name), "in the way\n").unwrap();
-    let mut command = tool();
-    command
-        .args(["--kubeconfig", arg(plane().kubeconfig()), "-A", "-L", &key])
-        .args(PURGE)
-        .args(["--backup", arg(&folder)]);
-    let report = run(command).exits(3).json();
+    let args = [&PURGE[..], &["--backup", arg(&folder)]].concat();
+    let report = run(everywhere(&key, &args)).exits(3).json();
     assert_eq!(
         outcomes(&report),
         [
@@ -267,7 +263,7 @@ fn a_folder_that_fails_half_way_fails_for_its_jobs_alone() {
 
 #[test]
 fn where_there_can_be_no_folder_nothing_happens() {
-    let (space, files) = (three(), Files::new());
+    let (space, files) = (Space::three(), Files::new());
     let file = files.write("file", "whole\n");
     let before = space.versions();
     for folder in [file.clone(), file.join("backup"), file.join("a/b")] {
@@ -305,7 +301,7 @@ fn an_earlier_backup_is_not_lost() {
 
 #[test]
 fn what_deletes_nothing_keeps_nothing() {
-    let (space, files) = (three(), Files::new());
+    let (space, files) = (Space::three(), Files::new());
     let folder = files.path("backup");
     for args in [
         &["--dry-run=client"][..],
@@ -323,22 +319,11 @@ fn what_deletes_nothing_keeps_nothing() {
 
 #[test]
 fn it_takes_no_more_rights_than_a_purge() {
-    let (space, files) = (three(), Files::new());
+    let (space, files) = (Space::three(), Files::new());
     let cleaner = space.kubeconfig_for("cleaner", &["list", "delete"]);
     let folder = files.path("backup");
-    let mut command = tool();
-    command
-        .args([
-            "--kubeconfig",
-            arg(&cleaner),
-            "-n",
-            &space.name,
-            "-L",
-            LABEL,
-        ])
-        .args(PURGE)
-        .args(["--backup", arg(&folder)]);
-    run(command).exits(0);
+    let args = [&PURGE[..], &["--backup", arg(&folder)]].concat();
+    run(space.tool_as(&cleaner, &args)).exits(0);
     space.holds(&["sync-3"]);
     assert_eq!(manifests(&folder).len(), 2);
 }

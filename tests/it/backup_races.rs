@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use controlplane::SeedJob;
 use serde_json::{Value, json};
 
-use crate::backup::{PURGE, manifests, three};
+use crate::backup::{PURGE, manifests};
 use crate::support::account::account;
 use crate::support::kubeconfig::{Files, arg};
 use crate::support::proxy::{Kind, Proxy, Request};
@@ -46,7 +46,7 @@ const MOMENTS: [Kind; 2] = [Kind::Reread, Kind::Delete];
 #[test]
 fn a_job_that_is_touched_is_kept_and_deleted_as_it_is_then() {
     for moment in MOMENTS {
-        let (space, files) = (three(), Files::new());
+        let (space, files) = (Space::three(), Files::new());
         let (folder, namespace) = (files.path("backup"), space.name.clone());
         let report = touched(&space, &folder, moment, move |admin| {
             let patch = json!({"metadata": {"annotations": {"touched": "yes"}}});
@@ -68,7 +68,7 @@ fn a_job_that_is_touched_is_kept_and_deleted_as_it_is_then() {
 #[test]
 fn a_job_that_is_protected_meanwhile_stays() {
     for moment in MOMENTS {
-        let (space, files) = (three(), Files::new());
+        let (space, files) = (Space::three(), Files::new());
         let (folder, namespace) = (files.path("backup"), space.name.clone());
         let report = touched(&space, &folder, moment, move |admin| {
             let patch = json!({"metadata": {"labels": {"jobclean/keep": "true"}}});
@@ -86,7 +86,7 @@ fn a_job_that_is_protected_meanwhile_stays() {
 #[test]
 fn a_job_that_is_replaced_meanwhile_stays() {
     for moment in MOMENTS {
-        let (space, files) = (three(), Files::new());
+        let (space, files) = (Space::three(), Files::new());
         let (folder, namespace) = (files.path("backup"), space.name.clone());
         let again: SeedJob = space.job("g", "sync-1", 30);
         let report = touched(&space, &folder, moment, move |admin| {
@@ -105,7 +105,7 @@ fn a_job_that_is_replaced_meanwhile_stays() {
 #[test]
 fn a_job_that_is_gone_meanwhile_is_gone() {
     for moment in MOMENTS {
-        let (space, files) = (three(), Files::new());
+        let (space, files) = (Space::three(), Files::new());
         let (folder, namespace) = (files.path("backup"), space.name.clone());
         let report = touched(&space, &folder, moment, move |admin| {
             assert!(admin.delete_job(&namespace, "sync-1"));

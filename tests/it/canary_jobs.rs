@@ -10,10 +10,7 @@ use crate::support::{LABEL, Space, Upstream, plane, run, tool};
 /// What a Job's containers are given: neither on the way to a purge nor in what is kept of it.
 #[test]
 fn the_environment_of_a_job() {
-    let (space, files) = (
-        Space::with(&[("sync-1", 3), ("sync-2", 2), ("sync-3", 1)]),
-        Files::new(),
-    );
+    let (space, files) = (Space::three(), Files::new());
     let secret = "value-0-sync";
     assert!(space.list()[0].to_string().contains(secret));
     let path = files.path("plan.json");
@@ -41,7 +38,7 @@ fn the_environment_of_a_job() {
 /// Answers that end in the middle of it, on the way to a plan and to a backup.
 #[test]
 fn the_environment_of_a_job_in_an_answer_that_is_cut() {
-    let space = Space::with(&[("sync-1", 3), ("sync-2", 2), ("sync-3", 1)]);
+    let space = Space::three();
     let files = Files::new();
     let secret = "value-0-sync";
     // So many answers to the same request are spoilt.

@@ -9,24 +9,13 @@ use crate::saved_plan::Saved;
 use crate::support::account::message;
 use crate::support::kubeconfig::arg;
 use crate::support::plane::job_in;
-use crate::support::{LABEL, Space, Terminal, Upstream, audit, jobs_of, outcomes, plane, tool};
-
-/// Two groups, `g` of `sync-1` to `sync-3` and `h` of `other-1` and `other-2`; the highest number is the newest.
-fn groups() -> Space {
-    let space = Space::new();
-    space.seed(&[
-        space.job("g", "sync-1", 30),
-        space.job("g", "sync-2", 20),
-        space.job("g", "sync-3", 10),
-        space.job("h", "other-1", 20),
-        space.job("h", "other-2", 10),
-    ]);
-    space
-}
+use crate::support::{
+    LABEL, Space, Terminal, Upstream, audit, everywhere, jobs_of, outcomes, plane,
+};
 
 const ALL: [&str; 5] = ["other-1", "other-2", "sync-1", "sync-2", "sync-3"];
 
-/// Saves the plan of [`groups`], does `change`, carries the plan out, and returns the outcomes, sorted, and the report.
+/// Saves the plan of the space, does `change`, carries the plan out, and returns the outcomes, sorted, and the report.
 #[track_caller]
 fn after(space: &Space, args: &[&str], change: impl FnOnce(&Upstream)) -> (Vec<String>, Value) {
     let saved = Saved::of(space, args);
@@ -39,7 +28,7 @@ fn after(space: &Space, args: &[&str], change: impl FnOnce(&Upstream)) -> (Vec<S
 
 #[test]
 fn it_asks_unless_it_is_told_not_to() {
-    let space = groups();
+    let space = Space::two_groups();
     let saved = Saved::of(&space, &[]);
     saved.run(&[]).exits(2).complains(&["--yes"]);
     let question = format!(
@@ -67,7 +56,7 @@ fn it_asks_unless_it_is_told_not_to() {
 
 #[test]
 fn it_deletes_what_it_says() {
-    let space = groups();
+    let space = Space::two_groups();
     let (told, report) = after(&space, &[], |_| ());
     assert_eq!(
         told,
@@ -80,7 +69,7 @@ fn it_deletes_what_it_says() {
 /// Superseded or not, what was not in the file stays.
 #[test]
 fn new_jobs_stay() {
-    let space = groups();
+    let space = Space::two_groups();
     let (told, report) = after(&space, &[], |admin| {
         admin.create_job(&space.name, "sync-4", "g");
         space.seed(&[
@@ -102,7 +91,7 @@ fn new_jobs_stay() {
 
 #[track_caller]
 fn sync_1_stays(why: &str, change: impl FnOnce(&Space, &Upstream)) {
-    let space = groups();
+    let space = Space::two_groups();
     let (told, report) = after(&space, &["-l", "hold!=yes"], |admin| change(&space, admin));
     assert_eq!(
         told,
@@ -155,7 +144,7 @@ fn a_job_that_is_not_finished_any_more_stays() {
 
 #[test]
 fn a_change_of_no_interest_saves_nothing() {
-    let space = groups();
+    let space = Space::two_groups();
     let (told, _) = after(&space, &[], |admin| {
         let patch = json!({"metadata": {"labels": {"touched": "yes"}}});
         admin.patch_job(&space.name, "sync-1", &patch);
@@ -168,7 +157,7 @@ fn a_change_of_no_interest_saves_nothing() {
 
 #[test]
 fn a_job_that_is_gone_is_gone() {
-    let space = groups();
+    let space = Space::two_groups();
     let (told, _) = after(&space, &[], |admin| {
         assert!(admin.delete_job(&space.name, "sync-1"));
     });
@@ -181,7 +170,7 @@ const UNTOUCHED: [&str; 3] = ["other-1 deleted", "sync-1 changed", "sync-2 chang
 /// By now `sync-2` is what the group has.
 #[test]
 fn a_group_whose_keeper_was_deleted_is_not_touched() {
-    let space = groups();
+    let space = Space::two_groups();
     let (told, _) = after(&space, &[], |admin| {
         assert!(admin.delete_job(&space.name, "sync-3"));
     });
@@ -191,7 +180,7 @@ fn a_group_whose_keeper_was_deleted_is_not_touched() {
 
 #[test]
 fn a_keeper_that_left_its_group_or_was_replaced_is_none() {
-    let space = groups();
+    let space = Space::two_groups();
     let (told, _) = after(&space, &[], |admin| {
         let patch = json!({"metadata": {"labels": {LABEL: "elsewhere"}}});
         admin.patch_job(&space.name, "sync-3", &patch);
@@ -199,7 +188,7 @@ fn a_keeper_that_left_its_group_or_was_replaced_is_none() {
     assert_eq!(told, UNTOUCHED);
     space.holds(&["other-2", "sync-1", "sync-2", "sync-3"]);
 
-    let space = groups();
+    let space = Space::two_groups();
     let (told, _) = after(&space, &[], |admin| {
         assert!(admin.delete_job(&space.name, "sync-3"));
         // Older than all that are left.
@@ -212,7 +201,7 @@ fn a_keeper_that_left_its_group_or_was_replaced_is_none() {
 /// A second run of the same file finds its work done.
 #[test]
 fn twice_is_as_good_as_once() {
-    let space = groups();
+    let space = Space::two_groups();
     let saved = Saved::of(&space, &[]);
     saved.run(&["--yes"]).exits(0);
     let report = saved.run(&["--yes", "-o", "json"]).exits(0).json();
@@ -223,7 +212,7 @@ fn twice_is_as_good_as_once() {
 /// The policy comes from the file, all of it.
 #[test]
 fn the_policy_is_the_plans() {
-    let space = groups();
+    let space = Space::two_groups();
     space.seed(&[
         space.job("g", "sync-0", 40).state(State::Failed),
         space.job("g", "sync-a", 50).state(State::Suspended),
@@ -259,9 +248,7 @@ fn a_plan_of_every_namespace_is_carried_out_in_all() {
         let job = |name: &str, age| job_in(&space.name, &key, "g", name, age);
         space.seed(&[job("sync-1", 2), job("sync-2", 1)]);
     }
-    let mut everywhere = tool();
-    everywhere.args(["--kubeconfig", arg(plane().kubeconfig()), "-A", "-L", &key]);
-    let saved = Saved::by(everywhere);
+    let saved = Saved::by(everywhere(&key, &[]));
     let report = saved.run(&["--yes", "-o", "json"]).exits(0).json();
     assert_eq!(outcomes(&report), ["sync-1 deleted", "sync-1 deleted"]);
     for space in &spaces {
@@ -271,7 +258,7 @@ fn a_plan_of_every_namespace_is_carried_out_in_all() {
 
 #[test]
 fn a_dry_run_of_it_changes_nothing() {
-    let space = groups();
+    let space = Space::two_groups();
     let saved = Saved::of(&space, &[]);
     let admin = Upstream::admin(plane());
     admin.create_job(&space.name, "sync-4", "g");
@@ -297,7 +284,7 @@ fn a_dry_run_of_it_changes_nothing() {
 
 #[test]
 fn the_limit_holds_it() {
-    let space = groups();
+    let space = Space::two_groups();
     let saved = Saved::of(&space, &[]);
     for limit in ["2", "0", "59%"] {
         let run = saved.run(&["--yes", "--max-purge", limit, "-o", "json"]);
@@ -314,7 +301,7 @@ fn the_limit_holds_it() {
 
 #[test]
 fn it_goes_with_a_backup() {
-    let space = groups();
+    let space = Space::two_groups();
     let saved = Saved::of(&space, &[]);
     let folder = saved.files.path("backup");
     saved.run(&["--yes", "--backup", arg(&folder)]).exits(0);
@@ -329,18 +316,9 @@ fn it_goes_with_a_backup() {
 /// Who may list and delete Jobs may do this, too.
 #[test]
 fn it_takes_no_more_rights_than_a_purge() {
-    let space = groups();
+    let space = Space::two_groups();
     let cleaner = space.kubeconfig_for("cleaner", &["list", "delete"]);
-    let mut planning = tool();
-    planning.args([
-        "--kubeconfig",
-        arg(&cleaner),
-        "-n",
-        &space.name,
-        "-L",
-        LABEL,
-    ]);
-    let saved = Saved::by(planning);
+    let saved = Saved::by(space.tool_as(&cleaner, &[]));
     crate::support::run(saved.tool_as(&cleaner, &["--yes"])).exits(0);
     space.holds(&["other-2", "sync-3"]);
 }

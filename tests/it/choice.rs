@@ -1,13 +1,13 @@
 //! What becomes of the groups that were chosen from the list.
 
 use std::fs;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::choose::{ALL, DOWN, answer, groups, list, list_of};
 use crate::support::kubeconfig::{Files, arg};
-use crate::support::{Space, Terminal, Upstream, outcomes, plane, tool, verdicts};
+use crate::support::tool::into_file;
+use crate::support::{Upstream, outcomes, plane, tool, verdicts};
 
 /// The limit is on what would be purged, and percentages are of what was listed.
 #[test]
@@ -40,21 +40,7 @@ fn a_program_gets_the_report_of_what_was_chosen() {
     let files = Files::new();
     let report = files.path("report.json");
     let tool = space.tool(&["-i", "--cascade=background", "-o", "json"]);
-    let mut shell = Command::new("/bin/sh");
-    shell
-        .args([
-            "-c",
-            "report=$1; shift; exec \"$@\" > \"$report\"",
-            "sh",
-            arg(&report),
-        ])
-        .arg(tool.get_program())
-        .args(tool.get_args())
-        .current_dir(tool.get_current_dir().unwrap());
-    for (key, value) in tool.get_envs() {
-        shell.env(key, value.unwrap());
-    }
-    let mut terminal = list_of(&shell);
+    let mut terminal = list_of(&into_file(&report, &tool));
     terminal.send(" \r");
     answer(terminal, "Purge 2 Jobs in 1 group", "y").exits(0);
     let text = fs::read(report).unwrap();

@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
-use crate::support::kubeconfig::{Files, arg};
+use crate::support::kubeconfig::Files;
 use crate::support::terminal::Left;
+use crate::support::tool::shell;
 use crate::support::{Space, Terminal};
 
 const UP: &str = "\u{1b}[A";
@@ -149,16 +150,8 @@ fn a_signal_from_outside_leaves_too() {
     let files = Files::new();
     let pid = files.path("pid");
     let tool = space.tool(&["-i"]);
-    let mut shell = Command::new("/bin/sh");
-    shell
-        .args(["-c", "echo $$ > \"$0\"; exec \"$@\"", arg(&pid)])
-        .arg(tool.get_program())
-        .args(tool.get_args())
-        .current_dir(tool.get_current_dir().unwrap());
-    for (key, value) in tool.get_envs() {
-        shell.env(key, value.unwrap());
-    }
-    let terminal = list_of(&shell);
+    let script = format!("echo $$ > '{}'; exec \"$@\"", pid.display());
+    let terminal = list_of(&shell(&script, &tool));
     let pid = std::fs::read_to_string(pid).unwrap();
     let killed = Command::new("kill")
         .args(["-s", "TERM", pid.trim()])
@@ -189,22 +182,13 @@ fn the_terminal_is_as_it_was() {
     let space = groups();
     for (keys, code) in [(" \r", 4), ("\u{1b}", 4), ("\u{3}", 130)] {
         let tool = space.tool(&["-i"]);
-        let mut shell = Command::new("/bin/sh");
-        shell
-            .args([
-                "-c",
-                "trap : INT; stty -a > \"$0.before\"; \"$@\"; code=$?; stty -a > \"$0.after\"; exit $code",
-            ])
-            .current_dir(tool.get_current_dir().unwrap());
         let files = Files::new();
         let modes = files.path("modes");
-        shell
-            .arg(&modes)
-            .arg(tool.get_program())
-            .args(tool.get_args());
-        for (key, value) in tool.get_envs() {
-            shell.env(key, value.unwrap());
-        }
+        let script = format!(
+            "trap : INT; stty -a > '{0}.before'; \"$@\"; code=$?; stty -a > '{0}.after'; exit $code",
+            modes.display()
+        );
+        let mut shell = shell(&script, &tool);
         shell.env("PATH", std::env::var_os("PATH").unwrap());
         // The shell has to outlive a Ctrl-C that reaches it, too.
         let mut terminal = list_of(&shell);

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::backup::{PURGE, manifests, three};
+use crate::backup::{PURGE, manifests};
 use crate::saved_plan::Saved;
 use crate::support::account::{account, count};
 use crate::support::document::text;
@@ -14,7 +14,7 @@ use crate::support::{Run, Space, Upstream, jobs_of, outcomes, plane, run, until}
 /// Between the two tries somebody else deletes the Job: a dry run cannot have done it.
 #[test]
 fn a_dry_run_whose_answer_is_lost_has_deleted_nothing() {
-    let space = three();
+    let space = Space::three();
     let namespace = space.name.clone();
     let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {
         match (request.kind, request.again) {
@@ -41,7 +41,7 @@ fn a_dry_run_whose_answer_is_lost_has_deleted_nothing() {
 /// The delete was the tool's own, whatever took the name afterwards, and that stays.
 #[test]
 fn a_delete_whose_answer_is_lost_is_its_own_though_the_name_is_taken_again() {
-    let space = three();
+    let space = Space::three();
     let namespace = space.name.clone();
     let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {
         let real = up.pass(request);
@@ -65,7 +65,7 @@ fn no_list() -> Reply {
 
 #[test]
 fn an_answer_that_is_no_list_is_asked_for_again() {
-    let (space, files) = (three(), Files::new());
+    let (space, files) = (Space::three(), Files::new());
     let folder = files.path("backup");
     let proxy = Proxy::new(Upstream::admin(plane()), |request, up| {
         match (request.kind, request.again) {
@@ -83,7 +83,7 @@ fn an_answer_that_is_no_list_is_asked_for_again() {
 
 #[test]
 fn a_job_is_not_gone_because_an_answer_is_no_list() {
-    let (space, files) = (three(), Files::new());
+    let (space, files) = (Space::three(), Files::new());
     let folder = files.path("backup");
     let proxy = Proxy::new(Upstream::admin(plane()), |request, up| match request.kind {
         Kind::Reread => no_list(),

@@ -248,15 +248,8 @@ fn what_cannot_be_had_is_not_offered() {
 #[test]
 fn completing_deletes_nothing() {
     let space = Space::with(&[("sync-1", 2), ("sync-2", 1)]);
-    let line = [
-        "--kubeconfig",
-        arg(plane().kubeconfig()),
-        "-n",
-        &space.name,
-        "-L",
-        LABEL,
-        "--yes",
-    ];
+    let tool = space.tool(&["--yes"]);
+    let line: Vec<&str> = tool.get_args().map(|arg| arg.to_str().unwrap()).collect();
     // With the last two it would be a run, if it were taken for one.
     for last in ["", "-v", "--cascade=background"] {
         asked(&[&line[..], &[last]].concat());

@@ -304,18 +304,8 @@ fn every_request_says_who_asks() {
     let space = space();
     let user = format!("agent-{}", space.name);
     let kubeconfig = plane().kubeconfig_for(&user, &["system:masters"]).unwrap();
-    let mut command = tool();
-    command
-        .args([
-            "--kubeconfig",
-            arg(&kubeconfig),
-            "-n",
-            &space.name,
-            "-L",
-            LABEL,
-        ])
-        .args(["--yes", "--chunk-size=1", "--cascade=background"]);
-    run(command).exits(0);
+    let args = ["--yes", "--chunk-size=1", "--cascade=background"];
+    run(space.tool_as(&kubeconfig, &args)).exits(0);
     audit::wait_for(&user, "delete", 1);
     let requests = audit::requests(&user);
     assert!(requests.len() >= 3, "{requests:#?}");

@@ -53,15 +53,11 @@ fn a_signal_while_the_plan_is_printed_deletes_nothing() {
     }
 }
 
-fn three() -> Space {
-    Space::with(&[("sync-1", 3), ("sync-2", 2), ("sync-3", 1)])
-}
-
 /// Whether the list or the question of rights takes long, the user types ahead.
 #[test]
 fn what_was_typed_before_the_question_is_no_answer() {
     for slow in [Kind::List, Kind::Other] {
-        let (space, gate) = (three(), Gate::new());
+        let (space, gate) = (Space::three(), Gate::new());
         let turnstile = gate.turnstile();
         let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {
             if request.kind == slow {
@@ -85,7 +81,7 @@ fn what_was_typed_before_the_question_is_no_answer() {
 
 #[test]
 fn any_other_character_is_a_no() {
-    let space = three();
+    let space = Space::three();
     let all: BTreeSet<String> = space.names();
     for keys in ["d", "j", "1", " ", "ü"] {
         let mut terminal = Terminal::start(&space.tool(&[]), 120);

@@ -5,22 +5,11 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::support::kubeconfig::{Files, arg};
-use crate::support::{LABEL, Run, Space, audit, plane, run, tool};
+use crate::support::{Run, Space, audit, plane, run};
 
 fn plan(space: &Space, kubeconfig: &Path, args: &[&str]) -> Run {
-    let mut command = tool();
-    command
-        .args([
-            "--kubeconfig",
-            arg(kubeconfig),
-            "-n",
-            &space.name,
-            "-L",
-            LABEL,
-        ])
-        .args(["--dry-run=client", "-o", "json"])
-        .args(args);
-    run(command)
+    let flags = ["--dry-run=client", "-o", "json"];
+    run(space.tool_as(kubeconfig, &[&flags[..], args].concat()))
 }
 
 /// The user of the last list in this namespace, as the server saw it.

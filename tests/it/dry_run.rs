@@ -1,8 +1,7 @@
 //! A dry run of either kind changes nothing and, on the server, finds out what would fail.
 
 use crate::support::document::text;
-use crate::support::kubeconfig::arg;
-use crate::support::{LABEL, Space, audit, jobs_of, outcomes, run, tool};
+use crate::support::{Space, audit, jobs_of, outcomes, run};
 
 const JOBS: [(&str, i64); 4] = [
     ("sync-1", 40),
@@ -109,19 +108,7 @@ fn a_dry_run_shows_who_may_not_delete() {
     let space = Space::with(&JOBS);
     let before = space.versions();
     let kubeconfig = space.kubeconfig_for("lister", &["list"]);
-    let dry_run = |how: &str| {
-        let mut command = tool();
-        command.args([
-            "--kubeconfig",
-            arg(&kubeconfig),
-            "-n",
-            &space.name,
-            "-L",
-            LABEL,
-        ]);
-        command.args([how, "-o", "json"]);
-        run(command)
-    };
+    let dry_run = |how: &str| run(space.tool_as(&kubeconfig, &[how, "-o", "json"]));
     dry_run("--dry-run=client").exits(0);
     let run = dry_run("--dry-run=server").exits(3);
     assert_eq!(

@@ -6,25 +6,16 @@ use serde_json::json;
 
 use crate::saved_plan::Saved;
 use crate::support::kubeconfig::{Files, arg};
-use crate::support::{LABEL, Run, Space, Terminal, audit, plane, run, tool};
+use crate::support::{Run, Space, Terminal, audit, plane, run};
 
 const SKIP: &str = "--insecure-skip-tls-verify";
-
-fn three() -> Space {
-    Space::with(&[("sync-1", 30), ("sync-2", 20), ("sync-3", 10)])
-}
 
 /// A kubeconfig that trusts nobody and could not check.
 fn unchecked(files: &Files, space: &Space, args: &[&str]) -> Command {
     let cluster = json!({"server": plane().server_url()});
     let user = files.user("careless", &["system:masters"]);
     let config = files.simple("config", &cluster, &user);
-    let mut command = tool();
-    command
-        .args(["--kubeconfig", arg(&config), "-n", &space.name, "-L", LABEL])
-        .args(["--cascade=background", SKIP])
-        .args(args);
-    command
+    space.tool_as(&config, &[&["--cascade=background", SKIP], args].concat())
 }
 
 #[track_caller]
@@ -41,7 +32,7 @@ fn warns(run: Run) -> Run {
 
 #[test]
 fn it_warns() {
-    let (space, files) = (three(), Files::new());
+    let (space, files) = (Space::three(), Files::new());
     for args in [
         &["--dry-run=client"][..],
         &["--dry-run"],
@@ -66,7 +57,7 @@ fn it_warns() {
 
 #[test]
 fn it_does_not_go_with_yes() {
-    let (space, files) = (three(), Files::new());
+    let (space, files) = (Space::three(), Files::new());
     for yes in ["--yes", "-y", "--yes=true"] {
         let run = run(unchecked(&files, &space, &[yes])).exits(2);
         assert_eq!(run.out, "", "{}", run.story());
@@ -86,7 +77,7 @@ fn it_does_not_go_with_yes() {
 
 #[test]
 fn it_goes_with_a_plan() {
-    let (space, files) = (three(), Files::new());
+    let (space, files) = (Space::three(), Files::new());
     let saved = Saved::by(unchecked(&files, &space, &[]));
     let config = files.path("config");
     let run = warns(run(saved.tool_as(&config, &["--yes", SKIP])).exits(0));
@@ -96,7 +87,7 @@ fn it_goes_with_a_plan() {
 
 #[test]
 fn it_goes_with_the_question() {
-    let (space, files) = (three(), Files::new());
+    let (space, files) = (Space::three(), Files::new());
     let mut terminal = Terminal::start(&unchecked(&files, &space, &[]), 160);
     terminal.wait_for("Purge 2 Jobs");
     assert!(terminal.text().contains("warning"), "{}", terminal.text());

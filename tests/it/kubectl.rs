@@ -52,7 +52,7 @@ fn kubectl_finds_it_as_a_plugin() {
 
 #[test]
 fn exit_codes_come_through() {
-    let space = Space::with(&[("sync-1", 3), ("sync-2", 2), ("sync-3", 1)]);
+    let space = Space::three();
     run(on(&space, &["--dry-run=client"]))
         .exits(0)
         .shows(&["sync-1"]);

@@ -1,6 +1,5 @@
 //! A saved plan is for the cluster that it was made on.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,11 +9,7 @@ use crate::saved_plan::Saved;
 use crate::support::kubeconfig::{Files, arg};
 use crate::support::private::{namespace_of, private};
 use crate::support::proxy::{Kind, Proxy, Reply};
-use crate::support::{LABEL, Run, Space, Upstream, audit, plane, run, tool};
-
-fn three() -> Space {
-    Space::with(&[("sync-1", 30), ("sync-2", 20), ("sync-3", 10)])
-}
+use crate::support::{Run, Space, Upstream, audit, plane, run, tool};
 
 #[track_caller]
 fn is_refused(space: &Space, run: Run, words: &[&str]) {
@@ -25,7 +20,7 @@ fn is_refused(space: &Space, run: Run, words: &[&str]) {
 
 #[test]
 fn another_address_is_another_cluster() {
-    let space = three();
+    let space = Space::three();
     let saved = Saved::of(&space, &[]);
     let proxy = Proxy::new(Upstream::admin(plane()), |request, up| up.pass(request));
     let mut command = tool();
@@ -46,7 +41,7 @@ fn another_address_is_another_cluster() {
 /// A context may be called anything.
 #[test]
 fn another_name_of_the_context_is_no_other_cluster() {
-    let (space, files) = (three(), Files::new());
+    let (space, files) = (Space::three(), Files::new());
     let renamed = files.simple(
         "config",
         &files.cluster(),
@@ -63,7 +58,7 @@ fn identity(document: &mut Value) -> &mut Value {
 
 #[test]
 fn another_authority_is_another_cluster() {
-    let (space, files) = (three(), Files::new());
+    let (space, files) = (Space::three(), Files::new());
     let saved = Saved::of(&space, &[]);
     saved.edit(|document| {
         let hash = identity(document)["caSha256"].as_str().unwrap().to_owned();
@@ -89,7 +84,7 @@ fn another_authority_is_another_cluster() {
 
 #[test]
 fn another_kube_system_is_another_cluster() {
-    let space = three();
+    let space = Space::three();
     let saved = Saved::of(&space, &[]);
     saved.edit(|document| {
         assert!(identity(document)["uid"].is_string(), "{document:#}");
@@ -104,7 +99,7 @@ fn another_kube_system_is_another_cluster() {
 #[test]
 fn another_control_plane_is_refused() {
     let other = private();
-    let space = three();
+    let space = Space::three();
     let saved = Saved::of(&space, &[]);
     let run = run(saved.tool_as(other.kubeconfig(), &["--yes"]));
     is_refused(&space, run, &[&other.server_url()]);
@@ -143,30 +138,17 @@ fn another_cluster_at_the_same_address_is_refused() {
     space.holds(&["job-000"]);
 }
 
-fn as_user(kubeconfig: &Path, space: &Space) -> Saved {
-    let mut command = tool();
-    command.args([
-        "--kubeconfig",
-        arg(kubeconfig),
-        "-n",
-        &space.name,
-        "-L",
-        LABEL,
-    ]);
-    Saved::by(command)
-}
-
 /// Whoever may not read `kube-system` goes by address and certificate; no matter which of the two runs it is.
 #[test]
 fn a_kube_system_that_may_not_be_read_stops_nobody() {
     for (saver, worker) in [(false, false), (true, false), (false, true)] {
-        let space = three();
+        let space = Space::three();
         let cleaner = space.kubeconfig_for("cleaner", &["list", "delete"]);
         let who = |is_admin| match is_admin {
             true => plane().kubeconfig(),
             false => &*cleaner,
         };
-        let saved = as_user(who(saver), &space);
+        let saved = Saved::by(space.tool_as(who(saver), &[]));
         let known = identity(&mut saved.document())["uid"].is_string();
         assert_eq!(known, saver, "{:#}", saved.document());
         run(saved.tool_as(who(worker), &["--yes"])).exits(0);
@@ -177,7 +159,7 @@ fn a_kube_system_that_may_not_be_read_stops_nobody() {
 /// It may be read, and the plan says what it was: trouble on the way is no reason not to look.
 #[test]
 fn a_kube_system_that_cannot_be_read_just_now_is_waited_for_or_refused() {
-    let space = three();
+    let space = Space::three();
     let troubled = Arc::new(AtomicBool::new(false));
     let is_troubled = Arc::clone(&troubled);
     let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {

@@ -5,30 +5,15 @@ use serde_json::json;
 use crate::support::kubeconfig::arg;
 use crate::support::plane::job_in;
 use crate::support::proxy::{Kind, Proxy, Reply};
-use crate::support::{LABEL, Space, Terminal, Upstream, audit, outcomes, plane, run, tool, until};
-
-fn three() -> Space {
-    Space::with(&[("sync-1", 30), ("sync-2", 20), ("sync-3", 10)])
-}
+use crate::support::{Space, Terminal, Upstream, audit, outcomes, plane, run, tool, until};
 
 fn as_user(kubeconfig: &std::path::Path, space: &Space) -> std::process::Command {
-    let mut command = tool();
-    command
-        .args([
-            "--kubeconfig",
-            arg(kubeconfig),
-            "-n",
-            &space.name,
-            "-L",
-            LABEL,
-        ])
-        .arg("--cascade=background");
-    command
+    space.tool_as(kubeconfig, &["--cascade=background"])
 }
 
 #[test]
 fn who_may_not_delete_is_not_asked() {
-    let space = three();
+    let space = Space::three();
     let lister = space.kubeconfig_for("lister", &["list"]);
     let left = Terminal::start(&as_user(&lister, &space), 160).finish();
     assert!(!left.text.contains("Purge 2"), "{}", left.text);
@@ -42,7 +27,7 @@ fn who_may_not_delete_is_not_asked() {
 
 #[test]
 fn who_may_is_asked() {
-    let space = three();
+    let space = Space::three();
     let cleaner = space.kubeconfig_for("cleaner", &["list", "delete"]);
     let mut terminal = Terminal::start(&as_user(&cleaner, &space), 160);
     terminal.wait_for("Purge 2 Jobs");
@@ -59,7 +44,7 @@ fn a_review_that_is_refused_stops_nobody() {
         (404, "NotFound"),
         (405, "MethodNotAllowed"),
     ] {
-        let space = three();
+        let space = Space::three();
         let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {
             match request.target.contains("selfsubject") {
                 true => Reply::refusal(status, reason, "no reviews here"),
@@ -151,7 +136,7 @@ fn used(user: &str) -> Vec<String> {
 
 #[test]
 fn list_and_delete_are_all_it_uses() {
-    let space = three();
+    let space = Space::three();
     let cleaner = space.kubeconfig_for("cleaner", &["list", "delete"]);
     let mut command = as_user(&cleaner, &space);
     command.args(["--yes", "-o", "json"]);

@@ -1,27 +1,13 @@
 //! The question stands for a while, and the cluster moves on: what was approved is held against what is there then.
 
-use std::process::Command;
-
 use controlplane::SeedJob;
 use serde_json::{Value, json};
 
 use crate::support::account::{account, message};
 use crate::support::document;
-use crate::support::kubeconfig::{Files, arg};
+use crate::support::kubeconfig::Files;
+use crate::support::tool::into_file;
 use crate::support::{Space, Terminal, Upstream, jobs_of, outcomes, plane};
-
-/// Two groups, `g` of `sync-1` to `sync-3` and `h` of `other-1` and `other-2`; the highest number is the newest.
-fn groups() -> Space {
-    let space = Space::new();
-    space.seed(&[
-        space.job("g", "sync-1", 30),
-        space.job("g", "sync-2", 20),
-        space.job("g", "sync-3", 10),
-        space.job("h", "other-1", 20),
-        space.job("h", "other-2", 10),
-    ]);
-    space
-}
 
 /// Does `change` while the question stands, says yes, and returns the report, which is true.
 #[track_caller]
@@ -29,21 +15,7 @@ fn meanwhile(space: &Space, change: impl FnOnce(&Upstream)) -> Value {
     let (files, admin) = (Files::new(), Upstream::admin(plane()));
     let report = files.path("report.json");
     let tool = space.tool(&["--cascade=background", "-o", "json"]);
-    let mut shell = Command::new("/bin/sh");
-    shell
-        .args([
-            "-c",
-            "report=$1; shift; exec \"$@\" > \"$report\"",
-            "sh",
-            arg(&report),
-        ])
-        .arg(tool.get_program())
-        .args(tool.get_args())
-        .current_dir(tool.get_current_dir().unwrap());
-    for (key, value) in tool.get_envs() {
-        shell.env(key, value.unwrap());
-    }
-    let mut terminal = Terminal::start(&shell, 160);
+    let mut terminal = Terminal::start(&into_file(&report, &tool), 160);
     terminal.wait_for("Purge 3 Jobs in 2 groups");
     change(&admin);
     terminal.send("y");
@@ -76,7 +48,7 @@ fn sorted(report: &Value) -> Vec<String> {
 
 #[test]
 fn a_group_whose_keeper_was_deleted_is_not_purged() {
-    let space = groups();
+    let space = Space::two_groups();
     let report = meanwhile(&space, |admin| {
         assert!(admin.delete_job(&space.name, "sync-3"))
     });
@@ -93,7 +65,7 @@ fn a_group_whose_keeper_was_deleted_is_not_purged() {
 
 #[test]
 fn a_group_whose_keeper_is_being_deleted_is_not_purged() {
-    let space = groups();
+    let space = Space::two_groups();
     space.seed(&[space.job("h", "other-2", 10)]);
     let held = space.job("g", "sync-3", 10).finalizer("test.example/hold");
     space.seed(&[held]);
@@ -107,7 +79,7 @@ fn a_group_whose_keeper_is_being_deleted_is_not_purged() {
 /// A new one is there, but it is not what was shown as the one that stays.
 #[test]
 fn a_new_job_does_not_stand_in_for_a_keeper_that_was_deleted() {
-    let space = groups();
+    let space = Space::two_groups();
     let report = meanwhile(&space, |admin| {
         assert!(admin.delete_job(&space.name, "sync-3"));
         admin.create_job(&space.name, "sync-4", "g");
@@ -118,7 +90,7 @@ fn a_new_job_does_not_stand_in_for_a_keeper_that_was_deleted() {
 
 #[test]
 fn a_keeper_that_was_relabelled_keeps_its_old_group() {
-    let space = groups();
+    let space = Space::two_groups();
     let report = meanwhile(&space, |admin| {
         let patch = json!({"metadata": {"labels": {crate::support::LABEL: "h"}}});
         admin.patch_job(&space.name, "sync-3", &patch);
@@ -136,7 +108,7 @@ fn a_keeper_that_was_relabelled_keeps_its_old_group() {
 /// The plan's old Jobs go, as shown; the former keeper and the new ones were not shown as going.
 #[test]
 fn new_jobs_change_nothing_about_what_was_approved() {
-    let space = groups();
+    let space = Space::two_groups();
     let report = meanwhile(&space, |admin| {
         admin.create_job(&space.name, "sync-4", "g");
         admin.create_job(&space.name, "fresh-1", "fresh");
@@ -159,7 +131,7 @@ fn new_jobs_change_nothing_about_what_was_approved() {
 /// What each change is, and what the report says of it.
 #[track_caller]
 fn only_sync_1_stays(why: &str, change: impl FnOnce(&Space, &Upstream)) {
-    let space = groups();
+    let space = Space::two_groups();
     let report = meanwhile(&space, |admin| change(&space, admin));
     assert_eq!(
         sorted(&report),

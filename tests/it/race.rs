@@ -35,7 +35,7 @@ fn delete(space: &Space, name: &str) {
 
 #[test]
 fn a_job_replaced_by_another_of_its_name_survives() {
-    let space = Space::with(&[("sync-1", 30), ("sync-2", 20), ("sync-3", 10)]);
+    let space = Space::three();
     // The new one is as old as the old one, so that only its uid tells.
     let new = space.job("g", "sync-1", 30);
     let expected = new.get_uid().to_owned();
@@ -51,7 +51,7 @@ fn a_job_replaced_by_another_of_its_name_survives() {
 
 #[test]
 fn a_job_that_became_protected_survives() {
-    let space = Space::with(&[("sync-1", 30), ("sync-2", 20), ("sync-3", 10)]);
+    let space = Space::three();
     let left = meanwhile(&space, &["--cascade=background"], || {
         let to = [
             "annotate",
@@ -71,7 +71,7 @@ fn a_job_that_became_protected_survives() {
 
 #[test]
 fn a_group_whose_keeper_is_gone_is_left_alone() {
-    let space = Space::with(&[("sync-1", 30), ("sync-2", 20), ("sync-3", 10)]);
+    let space = Space::three();
     space.seed(&[space.job("h", "other-1", 5), space.job("h", "other-2", 4)]);
     let left = meanwhile(&space, &["--cascade=background"], || {
         delete(&space, "sync-3")
@@ -92,7 +92,7 @@ fn a_new_job_never_makes_more_go_than_was_shown() {
 
 #[test]
 fn what_somebody_else_deleted_is_gone_and_no_failure() {
-    let space = Space::with(&[("sync-1", 30), ("sync-2", 20), ("sync-3", 10)]);
+    let space = Space::three();
     let left = meanwhile(&space, &["--cascade=background"], || {
         delete(&space, "sync-1")
     });

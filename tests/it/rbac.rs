@@ -3,27 +3,15 @@
 use std::path::Path;
 
 use crate::support::document::text;
-use crate::support::kubeconfig::arg;
-use crate::support::{LABEL, Run, Space, jobs_of, outcomes, plane, run, tool};
+use crate::support::{Run, Space, jobs_of, outcomes, plane, run};
 
 fn run_as(kubeconfig: &Path, space: &Space, args: &[&str]) -> Run {
-    let mut command = tool();
-    command
-        .args([
-            "--kubeconfig",
-            arg(kubeconfig),
-            "-n",
-            &space.name,
-            "-L",
-            LABEL,
-        ])
-        .args(args);
-    run(command)
+    run(space.tool_as(kubeconfig, args))
 }
 
 #[test]
 fn without_delete_every_job_is_a_failure_in_the_servers_words() {
-    let space = Space::with(&[("sync-1", 3), ("sync-2", 2), ("sync-3", 1)]);
+    let space = Space::three();
     let before = space.versions();
     let kubeconfig = space.kubeconfig_for("lister", &["list"]);
     let run = run_as(&kubeconfig, &space, &["--yes", "-o", "json"]).exits(3);
@@ -72,7 +60,7 @@ fn the_same_denial_many_times_stops_early() {
 
 #[test]
 fn list_and_delete_are_all_it_needs() {
-    let space = Space::with(&[("sync-1", 3), ("sync-2", 2), ("sync-3", 1)]);
+    let space = Space::three();
     let kubeconfig = space.kubeconfig_for("cleaner", &["list", "delete"]);
     run_as(&kubeconfig, &space, &["--yes", "--cascade=background"]).exits(0);
     space.holds(&["sync-3"]);

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::support::document;
 use crate::support::kubeconfig::{Files, arg};
+use crate::support::tool::shell;
 use crate::support::{LABEL, Run, Space, audit, plane, run, tool};
 
 /// A plan in a file.
@@ -88,21 +89,6 @@ pub fn is_told(run: Run, path: &Path) {
     }
 }
 
-/// The tool below a shell that first does this.
-pub fn shell(first: &str, tool: &Command) -> Command {
-    let mut shell = Command::new("/bin/sh");
-    shell
-        .args(["-c", &format!("{first}; exec \"$@\""), "sh"])
-        .arg(tool.get_program())
-        .args(tool.get_args())
-        .env_clear()
-        .current_dir(tool.get_current_dir().unwrap());
-    for (key, value) in tool.get_envs() {
-        shell.env(key, value.unwrap());
-    }
-    shell
-}
-
 /// The permissions of a file or folder.
 pub fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
@@ -122,13 +108,9 @@ pub fn entries(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn three() -> Space {
-    Space::with(&[("sync-1", 30), ("sync-2", 20), ("sync-3", 10)])
-}
-
 #[test]
 fn it_is_the_plan_with_what_it_takes_to_trust_it() {
-    let space = three();
+    let space = Space::three();
     let before = space.versions();
     let saved = Saved::of(&space, &[]);
     let mut document = saved.document();
@@ -149,10 +131,11 @@ fn it_is_the_plan_with_what_it_takes_to_trust_it() {
 
 #[test]
 fn only_its_user_may_read_it() {
-    let (space, files) = (three(), Files::new());
+    let (space, files) = (Space::three(), Files::new());
     let path = files.path("plan.json");
     for umask in ["umask 0", "umask 022"] {
-        run(shell(umask, &space.tool(&["--save-plan", arg(&path)]))).exits(0);
+        let script = format!("{umask}; exec \"$@\"");
+        run(shell(&script, &space.tool(&["--save-plan", arg(&path)]))).exits(0);
         assert_eq!(mode(&path), 0o600, "{umask}");
         fs::remove_file(&path).unwrap();
     }
@@ -160,7 +143,7 @@ fn only_its_user_may_read_it() {
 
 #[test]
 fn what_was_there_is_replaced() {
-    let (space, files) = (three(), Files::new());
+    let (space, files) = (Space::three(), Files::new());
     let path = files.write("plan.json", &"old and longer than the plan\n".repeat(1000));
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     let before = files.path("before");
@@ -187,7 +170,7 @@ fn nothing_to_purge_is_a_plan_too() {
 /// stdout has at most the plan.
 #[test]
 fn what_it_prints_is_a_plan() {
-    let (space, files) = (three(), Files::new());
+    let (space, files) = (Space::three(), Files::new());
     let path = files.path("plan.json");
     let run = space
         .run(&["--save-plan", arg(&path), "-o", "json"])
@@ -201,7 +184,7 @@ fn what_it_prints_is_a_plan() {
 
 #[test]
 fn where_it_cannot_be_written_nothing_is_left() {
-    let (space, files) = (three(), Files::new());
+    let (space, files) = (Space::three(), Files::new());
     let file = files.write("file", "whole\n");
     let folder = files.path("folder");
     fs::create_dir(&folder).unwrap();
@@ -228,11 +211,14 @@ fn where_it_cannot_be_written_nothing_is_left() {
 /// A disk that is full, as far as the tool can see: what was there before stays whole.
 #[test]
 fn a_plan_that_does_not_fit_is_not_written_at_all() {
-    let (space, files) = (three(), Files::new());
+    let (space, files) = (Space::three(), Files::new());
     let path = files.path("plan.json");
     let full = || {
         let tool = space.tool(&["--save-plan", arg(&path)]);
-        is_told(run(shell("trap '' XFSZ; ulimit -f 1", &tool)), &path);
+        is_told(
+            run(shell(r#"trap '' XFSZ; ulimit -f 1; exec "$@""#, &tool)),
+            &path,
+        );
     };
     let root = path.parent().unwrap();
     full();
@@ -245,7 +231,7 @@ fn a_plan_that_does_not_fit_is_not_written_at_all() {
 
 #[test]
 fn flags_that_contradict_are_mistakes() {
-    let (space, files) = (three(), Files::new());
+    let (space, files) = (Space::three(), Files::new());
     let path = files.path("plan.json");
     let saved = Saved::of(&space, &[]);
     let (backup, other) = (files.path("backup"), arg(&saved.path));
@@ -294,7 +280,7 @@ fn flags_that_contradict_are_mistakes() {
 /// What the environment says holds where nothing else is said; the plan says.
 #[test]
 fn the_environment_does_not_contradict() {
-    let space = three();
+    let space = Space::three();
     let saved = Saved::of(&space, &[]);
     let mut command = saved.tool(&["--yes"]);
     command.env("JOBCLEAN_LABEL", "test.example/other");

@@ -7,10 +7,6 @@ use crate::saved_plan::Saved;
 use crate::support::document::{SCHEMAS, faults, valid};
 use crate::support::{LABEL, Space, run, tool};
 
-fn space() -> Space {
-    Space::with(&[("sync-1", 3), ("sync-2", 2), ("sync-3", 1)])
-}
-
 fn plan(space: &Space) -> Value {
     let run = space.run(&["--dry-run=client", "-o", "json"]);
     run.exits(0).json()
@@ -49,7 +45,7 @@ const PURGED: &str = "/groups/0/jobs/1";
 
 #[test]
 fn a_field_that_is_missing_is_refused() {
-    let space = space();
+    let space = Space::three();
     let report = report(&space);
     for (pointer, fields) in [
         (
@@ -94,7 +90,7 @@ fn a_field_that_is_missing_is_refused() {
 
 #[test]
 fn a_word_that_does_not_exist_is_refused() {
-    let space = space();
+    let space = Space::three();
     let report = report(&space);
     for (pointer, field, value) in [
         ("", "apiVersion", json!("jobclean/v2")),
@@ -120,7 +116,7 @@ fn a_word_that_does_not_exist_is_refused() {
 
 #[test]
 fn what_contradicts_itself_is_refused() {
-    let space = space();
+    let space = Space::three();
     let (plan, report) = (plan(&space), report(&space));
     let counts = report["summary"]["outcomes"].clone();
     refused(
@@ -184,7 +180,7 @@ fn what_contradicts_itself_is_refused() {
 /// Readers are to ignore what they do not know; the tool does not write it.
 #[test]
 fn an_unknown_field_passes_with_readers_and_not_with_the_tool() {
-    let space = space();
+    let space = Space::three();
     let report = report(&space);
     for pointer in ["", "/cluster", "/summary", "/groups/0", PURGED] {
         let mut more = report.clone();
@@ -196,7 +192,7 @@ fn an_unknown_field_passes_with_readers_and_not_with_the_tool() {
 
 #[test]
 fn a_saved_plan_is_a_document_whose_extras_are_exact() {
-    let space = space();
+    let space = Space::three();
     let saved = Saved::of(&space, &["--keep-within=1s", "-l", "test.example/group"]);
     let saved = valid(saved.document());
     refused(

@@ -12,10 +12,6 @@ use crate::support::{Space, Upstream, plane};
 const FOR_PEOPLE: [&str; 4] = ["table", "wide", "summary", "name"];
 const FOR_PROGRAMS: [&str; 2] = ["json", "yaml"];
 
-fn three() -> Space {
-    Space::with(&[("sync-1", 3), ("sync-2", 2), ("sync-3", 1)])
-}
-
 /// Purges with this as stdout.
 fn purge(space: &Space, output: &str, stdout: Stdio) -> (Proxy, Ended) {
     let proxy = Proxy::new(Upstream::admin(plane()), |request, up| up.pass(request));
@@ -42,7 +38,7 @@ fn full() -> Stdio {
 
 #[test]
 fn a_plan_that_cannot_be_shown_is_not_carried_out() {
-    let space = three();
+    let space = Space::three();
     for output in FOR_PEOPLE {
         for stdout in [closed(), full()] {
             let (proxy, ended) = purge(&space, output, stdout);
@@ -59,7 +55,7 @@ fn a_plan_that_cannot_be_shown_is_not_carried_out() {
 fn a_report_that_cannot_be_written_is_told_on_stderr() {
     for output in FOR_PROGRAMS {
         for stdout in [closed(), full()] {
-            let space = three();
+            let space = Space::three();
             let (proxy, ended) = purge(&space, output, stdout);
             assert_eq!(proxy.count(Kind::Delete), 2, "{output}");
             assert!(ended.err.contains("2 deleted"), "{output}: {}", ended.err);
@@ -103,7 +99,7 @@ fn a_plan_of_which_only_the_first_line_is_read_is_not_carried_out() {
 /// Nobody needs stderr for the right thing to be done.
 #[test]
 fn a_stderr_that_cannot_be_written_changes_nothing() {
-    let space = three();
+    let space = Space::three();
     let mut command = space.tool(&["--yes", "--cascade=background", "-o", "json", "-vv"]);
     let output = command
         .stdin(Stdio::null())

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::document::text;
 use crate::support::plane::hours_ago;
-use crate::support::{LABEL, Space, plane, run, tool};
+use crate::support::{LABEL, Space, everywhere, plane, run};
 
 /// Two groups: one purges two of three, the other nothing.
 pub fn space() -> Space {
@@ -214,12 +214,7 @@ fn nothing_found_says_where_and_what_to_try() {
     for words in [&space.name, LABEL, "-A", "-L"] {
         assert!(here.err.contains(words), "{words}\n{}", here.story());
     }
-    let mut everywhere = tool();
-    everywhere
-        .arg("--kubeconfig")
-        .arg(plane().kubeconfig())
-        .args(["-A", "-L", "test.example/nowhere", "--yes"]);
-    let everywhere = run(everywhere).exits(0);
+    let everywhere = run(everywhere("test.example/nowhere", &["--yes"])).exits(0);
     for words in ["test.example/nowhere", "-L"] {
         assert!(
             everywhere.err.contains(words),

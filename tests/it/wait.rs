@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::running::Running;
 use crate::support::{
-    LABEL, Run, Space, Terminal, Upstream, jobs_of, outcomes, plane, run, tool, until,
+    LABEL, Run, Space, Terminal, Upstream, everywhere, jobs_of, outcomes, plane, run, until,
 };
 
 const HOLD: &str = "test.example/hold";
@@ -241,18 +241,8 @@ fn with_a_held_pod(verbs: &[&str]) -> (Space, Run) {
             can.output().unwrap().status.success()
         });
     }
-    let mut command = tool();
-    command.arg("--kubeconfig").arg(&kubeconfig).args([
-        "-n",
-        &space.name,
-        "-L",
-        LABEL,
-        "--yes",
-        "--timeout=2s",
-        "-o",
-        "json",
-    ]);
-    let run = run(command).exits(3);
+    let args = ["--yes", "--timeout=2s", "-o", "json"];
+    let run = run(space.tool_as(&kubeconfig, &args)).exits(3);
     let_go(&format!("{pods}/sync-1-abcde"));
     let_go(&format!("{pods}/stranger"));
     (space, run)
@@ -294,12 +284,7 @@ fn it_waits_in_every_namespace() {
             space.job("g", "sync-2", 1).label(&key, "g"),
         ]);
     }
-    let mut command = tool();
-    command
-        .arg("--kubeconfig")
-        .arg(plane().kubeconfig())
-        .args(["-A", "-L", &key, "--yes", "--wait", "-o", "json"]);
-    let running = waiting(command);
+    let running = waiting(everywhere(&key, &["--yes", "--wait", "-o", "json"]));
     for space in &spaces {
         let_go(&format!("{}/sync-1", space.path()));
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::document::text;
 use crate::support::kubeconfig::{Files, config};
 use crate::support::plane::{hours_ago, job_in};
-use crate::support::{LABEL, Space, audit, jobs_of, plane, run, tool, verdicts};
+use crate::support::{LABEL, Space, audit, everywhere, jobs_of, plane, run, tool, verdicts};
 
 const CLIENT: [&str; 3] = ["--dry-run=client", "-o", "json"];
 
@@ -369,15 +369,7 @@ fn a_purge_of_all_namespaces_keeps_one_in_each() {
         space.seed(&pair(space, key));
         space.seed(&[space.job("g", "other-1", 2), space.job("g", "other-2", 1)]);
     }
-    let mut command = tool();
-    command.arg("--kubeconfig").arg(plane().kubeconfig()).args([
-        "-A",
-        "-L",
-        key,
-        "--yes",
-        "--cascade=background",
-    ]);
-    run(command).exits(0);
+    run(everywhere(key, &["--yes", "--cascade=background"])).exits(0);
     for space in [&one, &two] {
         space.holds(&["other-1", "other-2", "sync-2"]);
     }

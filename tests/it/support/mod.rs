@@ -19,7 +19,7 @@ pub mod upstream;
 
 pub use ::terminal::{self, Terminal};
 pub use document::{jobs_of, outcomes, verdicts};
-pub use plane::{LABEL, Space, plane};
+pub use plane::{LABEL, Space, everywhere, plane};
 pub use tool::{Run, run, tool};
 pub use upstream::Upstream;
 

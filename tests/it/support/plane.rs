@@ -66,6 +66,20 @@ pub fn job_in(namespace: &str, key: &str, group: &str, name: &str, age: i64) -> 
     SeedJob::new(namespace, name, hours_ago(age)).label(key, group)
 }
 
+/// The tool as the user of this kubeconfig.
+pub fn tool_as(kubeconfig: &Path) -> Command {
+    let mut command = tool();
+    command.arg("--kubeconfig").arg(kubeconfig);
+    command
+}
+
+/// The tool as the admin in every namespace, on this label key.
+pub fn everywhere(key: &str, args: &[&str]) -> Command {
+    let mut command = tool_as(plane().kubeconfig());
+    command.args(["-A", "-L", key]).args(args);
+    command
+}
+
 /// A namespace of a test's own.
 pub struct Space {
     /// Its name.
@@ -87,6 +101,18 @@ impl Space {
             .map(|(name, age)| space.job("g", name, *age))
             .collect();
         space.seed(&jobs);
+        space
+    }
+
+    /// One with three Jobs of one group: `sync-3` is kept, and `sync-1` and `sync-2` are to go.
+    pub fn three() -> Self {
+        Self::with(&[("sync-1", 30), ("sync-2", 20), ("sync-3", 10)])
+    }
+
+    /// One with two groups, `g` of `sync-1` to `sync-3` and `h` of `other-1` and `other-2`; the highest number is the newest.
+    pub fn two_groups() -> Self {
+        let space = Self::three();
+        space.seed(&[space.job("h", "other-1", 20), space.job("h", "other-2", 10)]);
         space
     }
 
@@ -138,12 +164,13 @@ impl Space {
 
     /// The tool as the admin in this namespace, on [`LABEL`].
     pub fn tool(&self, args: &[&str]) -> Command {
-        let mut command = tool();
-        command
-            .arg("--kubeconfig")
-            .arg(plane().kubeconfig())
-            .args(["-n", &self.name, "-L", LABEL])
-            .args(args);
+        self.tool_as(plane().kubeconfig(), args)
+    }
+
+    /// The same as the user of this kubeconfig.
+    pub fn tool_as(&self, kubeconfig: &Path, args: &[&str]) -> Command {
+        let mut command = tool_as(kubeconfig);
+        command.args(["-n", &self.name, "-L", LABEL]).args(args);
         command
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -31,6 +31,26 @@ pub fn tool() -> Command {
         .env("HOME", home())
         .current_dir(scratch());
     command
+}
+
+/// A command below a shell that runs this script, in which `"$@"` is the command.
+pub fn shell(script: &str, command: &Command) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .args(["-c", script, "sh"])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear()
+        .current_dir(command.get_current_dir().unwrap());
+    for (key, value) in command.get_envs() {
+        shell.env(key, value.unwrap());
+    }
+    shell
+}
+
+/// A command whose stdout goes into this file, and nothing else of it.
+pub fn into_file(path: &Path, command: &Command) -> Command {
+    shell(&format!("exec \"$@\" > '{}'", path.display()), command)
 }
 
 /// What a program did.
