@@ -59,6 +59,15 @@ fn asking(pair: &Pair<'_>, space: &Space, more: &[&str]) -> Terminal {
     terminal
 }
 
+/// Says yes, after which all that is to go goes, and every delete is this user's.
+#[track_caller]
+fn is_finished_by(user: &str, mut terminal: Terminal, space: &Space) {
+    terminal.send("y");
+    terminal.finish().exits(0);
+    space.holds(&["job-00"]);
+    assert_eq!(deleters(space, 29), [user]);
+}
+
 /// Waits until the server does not know a token any more.
 fn forget(files: &Files, space: &Space, name: &str, token: &str) {
     let account = format!("serviceaccount/{name}");
@@ -98,12 +107,9 @@ fn credentials_that_expire_are_renewed_on_the_way() {
     let script = fs::read_to_string(&plugin.path).unwrap();
     fs::write(&plugin.path, script.replace("*) ", "*) sleep 6; ")).unwrap();
     let pair = Pair::on(&files, &files.cluster(), &plugin.exec(json!({})));
-    let mut terminal = asking(&pair, &space, &["--request-timeout=5s"]);
-    terminal.send("y");
-    terminal.finish().exits(0);
-    space.holds(&["job-00"]);
+    let terminal = asking(&pair, &space, &["--request-timeout=5s"]);
+    is_finished_by(&second_user, terminal, &space);
     assert_eq!(plugin.take().len(), 2);
-    assert_eq!(deleters(&space, 29), [second_user]);
     assert_eq!(requests_by(&first_user), 1);
 }
 
@@ -124,12 +130,9 @@ fn certificates_that_expire_are_renewed_on_the_way() {
     let second = credential(V1, status(of(&second_user)));
     let plugin = Plugin::changing(&files, &credential(V1, first), &second);
     let pair = Pair::on(&files, &files.cluster(), &plugin.exec(json!({})));
-    let mut terminal = asking(&pair, &space, &[]);
-    terminal.send("y");
-    terminal.finish().exits(0);
-    space.holds(&["job-00"]);
+    let terminal = asking(&pair, &space, &[]);
+    is_finished_by(&second_user, terminal, &space);
     assert_eq!(plugin.take().len(), 2);
-    assert_eq!(deleters(&space, 29), [second_user]);
     assert_eq!(requests_by(&first_user), 1);
 }
 
@@ -143,13 +146,10 @@ fn credentials_that_are_not_taken_any_more_are_renewed_once() {
     let (second, second_user) = cleaner(&space, "second");
     let plugin = Plugin::changing(&files, &token(&first), &token(&second));
     let pair = Pair::on(&files, &files.cluster(), &plugin.exec(json!({})));
-    let mut terminal = asking(&pair, &space, &[]);
+    let terminal = asking(&pair, &space, &[]);
     forget(&files, &space, "first", &first);
-    terminal.send("y");
-    terminal.finish().exits(0);
-    space.holds(&["job-00"]);
+    is_finished_by(&second_user, terminal, &space);
     assert_eq!(plugin.take().len(), 2);
-    assert_eq!(deleters(&space, 29), [second_user]);
 }
 
 /// As many calls as kubectl makes, where the plugin has nothing that the server takes.
@@ -186,13 +186,10 @@ fn a_token_file_is_read_again() {
     let (second, second_user) = cleaner(&space, "second");
     let file = files.write("token", &first);
     let pair = Pair::on(&files, &files.cluster(), &json!({"tokenFile": file}));
-    let mut terminal = asking(&pair, &space, &[]);
+    let terminal = asking(&pair, &space, &[]);
     forget(&files, &space, "first", &first);
     files.write("token", &format!("{second}\n"));
-    terminal.send("y");
-    terminal.finish().exits(0);
-    space.holds(&["job-00"]);
-    assert_eq!(deleters(&space, 29), [second_user]);
+    is_finished_by(&second_user, terminal, &space);
     assert_eq!(
         audit::wait_for(&space.name, "list", 1)[0]["user"]["username"],
         first_user.as_str()
