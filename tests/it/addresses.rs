@@ -3,12 +3,13 @@
 use serde_json::json;
 
 use crate::canary::hides;
-use crate::support::kubeconfig::{Files, arg};
-use crate::support::{LABEL, run, tool};
+use crate::support::kubeconfig::Files;
+use crate::support::plane::tool_as;
+use crate::support::{LABEL, run, together};
 
 #[test]
 fn a_password_in_a_servers_address() {
-    for (address, secrets) in [
+    let addresses = [
         ("admin:canarysecret@host:6443", ["canary", "canarysecret"]),
         (
             "https://admin:canary/secret@127.0.0.1:1",
@@ -18,16 +19,19 @@ fn a_password_in_a_servers_address() {
             "https://admin:canarysecret@127.0.0.1:1",
             ["canary", "canarysecret"],
         ),
-    ] {
+    ];
+    together(&addresses, |(address, secrets)| {
         let files = Files::new();
         let config = files.simple("config", &json!({"server": address}), &json!({}));
-        let mut command = tool();
-        command
-            .args(["--kubeconfig", arg(&config), "-n", "default", "-L", LABEL])
-            .args(["--dry-run=client", "-vvv", "--request-timeout=1s"]);
+        let mut command = tool_as(&config);
+        command.args(["-n", "default", "-L", LABEL]).args([
+            "--dry-run=client",
+            "-vvv",
+            "--request-timeout=1s",
+        ]);
         let run = run(command).exits(1).complains(&["error: "]);
         for secret in secrets {
             hides(secret, &run);
         }
-    }
+    });
 }

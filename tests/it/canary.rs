@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::http::{self, Stub};
 use crate::support::kubeconfig::{Files, arg};
-use crate::support::{LABEL, Run, plane, run, tool};
+use crate::support::{LABEL, Run, plane, run, together, tool};
 
 /// What must not show.
 pub const CANARY: &str = "canary7Yx0secret";
@@ -170,21 +170,18 @@ fn a_password_in_a_servers_address() {
     let files = Files::new();
     let stub = Stub::new(|_| http::list(&[]));
     let with = |url: &str| url.replace("http://", &format!("http://ada:{CANARY}@"));
-    for (place, url) in [stub.url.clone(), http::closed()].iter().enumerate() {
-        let cluster = json!({"server": with(url)});
-        let config = files.simple(&format!("config-{place}"), &cluster, &json!({}));
-        let plan = files.path("plan.json");
-        silent(&[
-            "--kubeconfig",
-            arg(&config),
-            "-o",
-            "json",
-            "--save-plan",
-            arg(&plan),
-        ]);
-        let written = fs::read_to_string(&plan).unwrap_or_default();
-        assert!(!written.contains(CANARY), "{written}");
-    }
+    together(
+        &[("there", &stub.url), ("gone", &http::closed())],
+        |(name, url)| {
+            let cluster = json!({"server": with(url)});
+            let config = files.simple(name, &cluster, &json!({}));
+            let plan = files.path(&format!("{name}.json"));
+            let config = ["--kubeconfig", arg(&config), "-o", "json"];
+            silent(&[&config[..], &["--save-plan", arg(&plan)]].concat());
+            let written = fs::read_to_string(&plan).unwrap_or_default();
+            assert!(!written.contains(CANARY), "{written}");
+        },
+    );
 }
 
 /// What a saved plan says of who made it.

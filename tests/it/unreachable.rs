@@ -1,26 +1,14 @@
 //! Servers that do not answer, or not like an API server.
 
-use std::thread;
-
 use serde_json::json;
 
 use crate::support::http::{self, Stub};
-use crate::support::{Run, run, tool};
+use crate::support::{Run, run, together, tool};
 
 fn ask(url: &str, args: &[&str]) -> Run {
     let mut command = tool();
     command.args(["-s", url, "-n", "stub", "--yes"]).args(args);
     run(command)
-}
-
-/// Failures that the tool first tries to get over take their time: all at once.
-fn together<T: Sync>(cases: &[T], check: impl Fn(&T) + Sync) {
-    thread::scope(|scope| {
-        for case in cases {
-            let check = &check;
-            scope.spawn(move || check(case));
-        }
-    });
 }
 
 #[test]
