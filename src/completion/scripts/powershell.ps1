@@ -16,7 +16,9 @@ Register-ArgumentCompleter -Native -CommandName 'kubectl-jobclean', 'kubectl-job
         $word, $about = $_ -split "`t", 2
         if ($word -notlike ':*') {
             if (-not $about) { $about = $word }
-            [System.Management.Automation.CompletionResult]::new("$lead$word", $word, 'ParameterValue', $about)
+            # A name from a kubeconfig must not become a command.
+            $text = if ($word -match '^[\w./:=@-]+$') { $word } else { "'" + ($word -replace "'", "''") + "'" }
+            [System.Management.Automation.CompletionResult]::new("$lead$text", $word, 'ParameterValue', $about)
         }
     }
 }
