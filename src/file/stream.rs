@@ -48,16 +48,21 @@ impl<R: Read> Stream<R> {
         &self.buffer[self.at..]
     }
 
-    /// Let more come; at least as much as there is already, so that a long value is not looked at too often.
-    fn fill(&mut self) -> Result<(), FileError> {
+    /// Where in the whole it stands: lines, and bytes of the last one, that are behind.
+    fn place(&self) -> (usize, usize) {
         let passed = &self.buffer[..self.at];
         match passed.iter().rposition(|byte| *byte == b'\n') {
-            None => self.column += passed.len(),
+            None => (self.lines, self.column + passed.len()),
             Some(last) => {
-                self.lines += passed.iter().filter(|byte| **byte == b'\n').count();
-                self.column = passed.len() - last - 1;
+                let ended = passed.iter().filter(|byte| **byte == b'\n').count();
+                (self.lines + ended, passed.len() - last - 1)
             }
         }
+    }
+
+    /// Let more come; at least as much as there is already, so that a long value is not looked at too often.
+    fn fill(&mut self) -> Result<(), FileError> {
+        (self.lines, self.column) = self.place();
         self.buffer.drain(..self.at);
         self.at = 0;
         let wanted = CHUNK.max(self.buffer.len());
@@ -172,13 +177,7 @@ impl<R: Read> Stream<R> {
 
     /// What is wrong at a place that is counted from where the stream stands.
     fn invalid(&self, what: &str, line: usize, column: usize) -> FileError {
-        let (mut lines, mut columns) = (self.lines, self.column);
-        for byte in &self.buffer[..self.at] {
-            (lines, columns) = match byte {
-                b'\n' => (lines + 1, 0),
-                _ => (lines, columns + 1),
-            };
-        }
+        let (lines, columns) = self.place();
         let column = if line > 1 { column } else { columns + column };
         FileError::Json(format!("{what} at line {} column {column}", lines + line))
     }
