@@ -8,15 +8,6 @@ use crate::support::{Space, Upstream, outcomes, plane, run};
 
 const ARGS: [&str; 5] = ["--yes", "--request-timeout=2s", "-o", "json", "-v"];
 
-fn seven() -> Space {
-    let space = Space::new();
-    let jobs: Vec<_> = (1..=7)
-        .map(|number| space.job("g", &format!("sync-{number}"), 10 - number))
-        .collect();
-    space.seed(&jobs);
-    space
-}
-
 /// Purges through a proxy that does this to deletes, and holds the report against the cluster.
 #[track_caller]
 fn purge(
@@ -40,7 +31,7 @@ fn purge(
 /// The first delete of each Job takes effect, and this becomes of the answer.
 #[track_caller]
 fn answered_by(answer: impl Fn(Reply) -> Reply + Send + Sync + 'static) -> Value {
-    let space = seven();
+    let space = Space::seven();
     let (proxy, report) = purge(&space, &["--cascade=background"], 0, move |request, up| {
         let real = up.pass(request);
         match request.again {
@@ -97,7 +88,7 @@ fn a_servers_failure_after_it_did_it() {
 
 #[test]
 fn a_delete_that_never_arrived() {
-    let space = seven();
+    let space = Space::seven();
     let (proxy, report) = purge(
         &space,
         &["--cascade=background"],
@@ -139,7 +130,7 @@ fn a_lost_answer_about_a_job_that_waits_for_a_finalizer() {
 /// Between the two tries somebody makes a Job of that name anew: the second must not hit it.
 #[test]
 fn a_lost_answer_about_a_job_whose_name_is_taken_again() {
-    let space = seven();
+    let space = Space::seven();
     let namespace = space.name.clone();
     let (proxy, report) = purge(&space, &["--cascade=background"], 0, move |request, up| {
         let real = up.pass(request);
@@ -157,7 +148,7 @@ fn a_lost_answer_about_a_job_whose_name_is_taken_again() {
 /// Only the API server knows that a Job is not there; a proxy that knows no such path does not.
 #[test]
 fn not_found_by_somebody_else_is_not_gone() {
-    let space = seven();
+    let space = Space::seven();
     let (_, report) = purge(
         &space,
         &["--cascade=background"],
@@ -175,7 +166,7 @@ fn not_found_by_somebody_else_is_not_gone() {
 /// Whatever goes on with its connection, a delete names the very Job that was planned.
 #[test]
 fn each_try_carries_the_same_preconditions() {
-    let space = seven();
+    let space = Space::seven();
     let versions = space.versions();
     let uids = Upstream::admin(plane()).jobs(&space.name);
     let (proxy, _) = purge(&space, &[], 0, |request, up| match request.again {

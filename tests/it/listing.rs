@@ -30,15 +30,6 @@ const PLAN: [&str; 7] = [
 /// No fault is worth more requests than this.
 const MOST_REQUESTS: usize = 50;
 
-fn seven() -> Space {
-    let jobs: Vec<(String, i64)> = (1..=7).map(|n| (format!("sync-{n}"), 10 - n)).collect();
-    let jobs: Vec<_> = jobs
-        .iter()
-        .map(|(name, age)| (name.as_str(), *age))
-        .collect();
-    Space::with(&jobs)
-}
-
 /// Purges through a proxy that does this to pages of the list, which hold `size` Jobs each. The newest stand on the last
 /// ones: who loses a page takes an old Job for the newest.
 fn purge_in_pages(
@@ -98,7 +89,7 @@ fn is_nothing(space: &Space, proxy: &Proxy, run: Run) {
 /// A page of the list that goes wrong once: the first (`1`) or the one after it (`2`).
 #[track_caller]
 fn once(page: usize, fault: Fault) -> Proxy {
-    let space = seven();
+    let space = Space::seven();
     let (proxy, run) = purge(&space, &["--yes"], move |request, up| {
         match request.continues() == (page == 2) && request.nth == page {
             true => fault(request, up),
@@ -124,7 +115,7 @@ fn cut(request: &Request, up: &Upstream) -> Reply {
 /// No length is announced, and the body ends early: to HTTP this is a good answer.
 #[test]
 fn a_page_that_ends_early_wherever_that_is() {
-    let space = seven();
+    let space = Space::seven();
     let whole = Arc::new(AtomicUsize::new(0));
     // The first page of the list, cut to so many of 24 parts.
     let plan = |parts: usize| {
@@ -309,7 +300,7 @@ fn what_never_works_ends_with_nothing_deleted() {
             .map(|(name, fault)| {
                 let fault = *fault;
                 let run = scope.spawn(move || {
-                    let space = seven();
+                    let space = Space::seven();
                     let (proxy, run) = purge(&space, &["--yes"], move |request, up| match request
                         .continues()
                     {
@@ -334,7 +325,7 @@ fn what_never_works_ends_with_nothing_deleted() {
 /// Who does not speak protobuf answers in JSON.
 #[test]
 fn json_is_understood_as_well() {
-    let space = seven();
+    let space = Space::seven();
     let (proxy, run) = purge(&space, &["--yes"], json_page);
     is_whole(&space, &proxy, run);
     for seen in proxy.seen_of(Kind::List) {
@@ -355,7 +346,7 @@ fn json_is_understood_as_well() {
 /// A fresh read, and the same question on each page.
 #[test]
 fn pages_are_of_one_question() {
-    let space = seven();
+    let space = Space::seven();
     let (proxy, run) = purge(&space, &["--yes", "-l", "app!=x"], |request, up| {
         up.pass(request)
     });
@@ -386,7 +377,7 @@ fn a_job_without_what_a_verdict_needs_fails_the_list() {
         ("creationTimestamp", Value::Null),
         ("resourceVersion", Value::Null),
     ] {
-        let space = seven();
+        let space = Space::seven();
         let (proxy, run) = purge(&space, &["--yes"], move |request, up| {
             let page = json_page(request, up);
             page.alter(|page| page["items"][0]["metadata"][field] = value.clone())

@@ -13,16 +13,6 @@ use crate::support::running::{Gate, Running};
 use crate::support::upstream::header;
 use crate::support::{LABEL, Space, Terminal, Upstream, plane, run, until};
 
-/// Six Jobs to purge, all at once.
-fn seven() -> Space {
-    let space = Space::new();
-    let jobs: Vec<_> = (1..=7)
-        .map(|number| space.job("g", &format!("sync-{number}"), 10 - number))
-        .collect();
-    space.seed(&jobs);
-    space
-}
-
 /// A server that takes no delete with another token than `second`; this becomes of those.
 fn server(delete: impl Fn(&Request, &Upstream) -> Reply + Send + Sync + 'static) -> Proxy {
     Proxy::new(Upstream::admin(plane()), move |request, up| {
@@ -69,7 +59,7 @@ fn args(space: &Space) -> [&str; 7] {
 /// meanwhile has done it.
 #[test]
 fn what_somebody_else_deletes_during_a_login_is_not_claimed() {
-    let (files, space) = (Files::new(), seven());
+    let (files, space) = (Files::new(), Space::seven());
     let namespace = space.name.clone();
     let proxy = server(move |request, up| {
         up.delete_job(&namespace, &request.name());
@@ -93,7 +83,7 @@ fn what_somebody_else_deletes_during_a_login_is_not_claimed() {
 /// Who cannot log in is asked once, however many requests would need it.
 #[test]
 fn a_login_that_fails_is_not_tried_for_each_request() {
-    let (files, space) = (Files::new(), seven());
+    let (files, space) = (Files::new(), Space::seven());
     let proxy = server(|request, up| up.pass(request));
     let plugin = then(&files, "sleep 2; exit 1");
     let pair = Pair::on(
@@ -111,7 +101,7 @@ fn a_login_that_fails_is_not_tried_for_each_request() {
 /// Whoever has asked the run to stop is not asked to log in.
 #[test]
 fn nobody_is_asked_to_log_in_once_the_run_is_to_stop() {
-    let (files, space) = (Files::new(), seven());
+    let (files, space) = (Files::new(), Space::seven());
     let gate = Gate::new();
     let turnstile = gate.turnstile();
     let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {
@@ -146,7 +136,7 @@ fn nobody_is_asked_to_log_in_once_the_run_is_to_stop() {
 /// Nothing is drawn over what a plugin asks.
 #[test]
 fn who_is_asked_to_log_in_on_the_way_has_the_terminal_alone() {
-    let (files, space) = (Files::new(), seven());
+    let (files, space) = (Files::new(), Space::seven());
     let proxy = server(|request, up| up.pass(request));
     let ask = "printf 'Password: ' >&2; sleep 1; printf '(go on) ' >&2; read word";
     let plugin = then(&files, &format!("{ask}; {}", print_second(&files)));
@@ -168,7 +158,7 @@ fn who_is_asked_to_log_in_on_the_way_has_the_terminal_alone() {
 /// The server was not asked, so it is not blamed, and the kubeconfig's hint is passed on.
 #[test]
 fn a_plugin_that_is_gone_on_the_way_is_told_like_one_that_was_never_there() {
-    let (files, space) = (Files::new(), seven());
+    let (files, space) = (Files::new(), Space::seven());
     let proxy = server(|request, up| up.pass(request));
     let past = json!({"token": "first", "expirationTimestamp": "2020-01-01T00:00:00Z"});
     let printed = files.write("printed", &credential(V1, past).to_string());

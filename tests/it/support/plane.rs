@@ -109,6 +109,16 @@ impl Space {
         Self::with(&[("sync-1", 30), ("sync-2", 20), ("sync-3", 10)])
     }
 
+    /// One with seven Jobs of one group: `sync-7` is kept, and six are to go.
+    pub fn seven() -> Self {
+        let space = Self::new();
+        let jobs: Vec<_> = (1..=7)
+            .map(|number| space.job("g", &format!("sync-{number}"), 10 - number))
+            .collect();
+        space.seed(&jobs);
+        space
+    }
+
     /// One with two groups, `g` of `sync-1` to `sync-3` and `h` of `other-1` and `other-2`; the highest number is the newest.
     pub fn two_groups() -> Self {
         let space = Self::three();
