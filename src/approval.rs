@@ -5,8 +5,10 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
+
 use crate::{
-    group::{Group, GroupKey},
+    group::Group,
     job::{Deletion, Job},
     outcome::{Change, Outcome},
     plan::{Plan, PlannedGroup},
@@ -18,8 +20,11 @@ use crate::{
 pub struct Approved {
     plan: Plan,
     policy: Policy,
-    /// A later reading, if there was one; verdicts then rest on it.
-    fresh: Option<Plan>,
+    /// What a later reading found otherwise in the plan's groups, by their places: as they are now, `None` where no Job
+    /// is left. Verdicts rest on it.
+    since: HashMap<usize, Option<PlannedGroup>>,
+    /// When the Jobs were last read; ages count to here.
+    read_at: Timestamp,
     /// One for each of [`Plan::purges`], in its order.
     targets: Vec<Target>,
 }
@@ -57,46 +62,106 @@ pub enum Reread {
     Found(Job),
 }
 
+/// A plan while it is held against a later list of the same Jobs, which it takes in as they come. What is still as it was
+/// is not held twice: there may be a million.
+#[derive(Debug)]
+pub struct Recheck {
+    plan: Plan,
+    /// For each of the plan's groups, which of its Jobs have come again, the same in every respect.
+    unchanged: Vec<Box<[bool]>>,
+    /// What else has come of them, new or changed, by the places of the groups.
+    others: HashMap<usize, Vec<Job>>,
+}
+
+impl Recheck {
+    /// Nothing has come yet.
+    pub fn new(plan: Plan) -> Recheck {
+        let lengths = plan.groups.iter().map(|group| group.jobs.len());
+        Recheck {
+            unchanged: lengths.map(|jobs| vec![false; jobs].into()).collect(),
+            others: HashMap::new(),
+            plan,
+        }
+    }
+
+    /// Forget what has come: the list begins anew.
+    pub fn start_over(&mut self) {
+        for unchanged in &mut self.unchanged {
+            unchanged.fill(false);
+        }
+        self.others.clear();
+    }
+
+    /// Take one of the Jobs that are there now.
+    pub fn take(&mut self, job: Job) {
+        let Some(place) = self.plan.group_of(&job) else {
+            // Nothing of its group was shown, so nothing of it is purged.
+            return;
+        };
+        let group = &self.plan.groups[place];
+        match group.place_of(&job) {
+            Some(at) if group.jobs[at].job == job => self.unchanged[place][at] = true,
+            _ => self.others.entry(place).or_default().push(job),
+        }
+    }
+
+    /// The plan as it was, if the list did not come to its end.
+    pub fn into_plan(self) -> Plan {
+        self.plan
+    }
+
+    /// Approve what of the plan still holds, now that the list, which was begun at `read_at`, has come to its end.
+    pub fn approve(mut self, read_at: Timestamp, policy: Policy) -> Approved {
+        let mut targets = Vec::new();
+        let mut since = HashMap::new();
+        for (place, planned) in self.plan.groups.iter().enumerate() {
+            let others = self.others.remove(&place).unwrap_or_default();
+            let now = group_now(planned, &self.unchanged[place], others);
+            let now = now.map(|group| PlannedGroup::judged(group, &policy, read_at));
+            let keeper_gone = planned.jobs.iter().any(|keeper| {
+                matches!(keeper.verdict, Verdict::Skip(why) if why.contains(KeepReason::Newest))
+                    && !now.as_ref().is_some_and(|now| stays(now, &keeper.job))
+            });
+            let purges = planned.jobs.iter().filter(|job| job.verdict.is_purge());
+            targets.extend(purges.map(|purge| target(&purge.job, now.as_ref(), keeper_gone)));
+            if now.as_ref() != Some(planned) {
+                since.insert(place, now);
+            }
+        }
+        Approved {
+            plan: self.plan,
+            policy,
+            since,
+            read_at,
+            targets,
+        }
+    }
+}
+
+/// A group as it is now, if any Job is left in it.
+fn group_now(planned: &PlannedGroup, unchanged: &[bool], others: Vec<Job>) -> Option<Group> {
+    let same = planned.jobs.iter().zip(unchanged);
+    let same = same
+        .filter(|(_, unchanged)| **unchanged)
+        .map(|(planned, _)| planned.job.clone());
+    let mut jobs: Vec<Job> = same.chain(others).collect();
+    jobs.sort_unstable_by(Job::newest_first);
+    (!jobs.is_empty()).then(|| Group {
+        key: planned.key.clone(),
+        family: planned.family.clone(),
+        jobs,
+    })
+}
+
 impl Approved {
     /// Approve a plan that has only just been made.
     pub fn as_planned(plan: Plan, policy: Policy) -> Approved {
         let targets = plan.purges().map(|_| Target::AsPlanned).collect();
         Approved {
+            read_at: plan.taken_at,
             plan,
             policy,
-            fresh: None,
-            targets,
-        }
-    }
-
-    /// Approve what of a plan still holds by a later plan of the same Jobs.
-    pub fn rechecked(plan: Plan, fresh: Plan, policy: Policy) -> Approved {
-        let groups: HashMap<(&GroupKey, Option<&str>), &PlannedGroup> = fresh
-            .groups
-            .iter()
-            .map(|group| ((&group.key, group.family.as_deref()), group))
-            .collect();
-        let mut targets = Vec::new();
-        for planned in &plan.groups {
-            let now = groups
-                .get(&(&planned.key, planned.family.as_deref()))
-                .copied();
-            let keeper_gone = planned.jobs.iter().any(|keeper| {
-                matches!(keeper.verdict, Verdict::Skip(why) if why.contains(KeepReason::Newest))
-                    && !now.is_some_and(|now| stays(now, &keeper.job))
-            });
-            for purge in planned
-                .jobs
-                .iter()
-                .filter(|planned| planned.verdict.is_purge())
-            {
-                targets.push(recheck(&purge.job, now, keeper_gone));
-            }
-        }
-        Approved {
-            plan,
-            policy,
-            fresh: Some(fresh),
+            since: HashMap::new(),
             targets,
         }
     }
@@ -132,8 +197,7 @@ impl Approved {
         if found.label_values != job.label_values {
             return left_alone(Change::Relabelled);
         }
-        let basis = self.fresh.as_ref().unwrap_or(&self.plan);
-        let Some((group, place)) = place_of(basis, job) else {
+        let Some((group, place)) = self.place_of(job) else {
             return left_alone(Change::Relabelled);
         };
         if !differs(&group.jobs[place].job, &found) && group.jobs[place].verdict.is_purge() {
@@ -153,17 +217,21 @@ impl Approved {
             family: group.family.clone(),
             jobs,
         };
-        match self.policy.judge(&group, basis.taken_at)[place] {
+        match self.policy.judge(&group, self.read_at)[place] {
             Verdict::Purge => Rejudged::Delete(found),
             Verdict::Skip(reasons) => left_alone(Change::NowKept(reasons)),
         }
     }
-}
 
-/// Where a Job stands in a plan.
-fn place_of<'a>(plan: &'a Plan, job: &Job) -> Option<(&'a PlannedGroup, usize)> {
-    let group = plan.group_of(job)?;
-    Some((group, group.place_of(job)?))
+    /// Where a Job stands among those that were last read.
+    fn place_of(&self, job: &Job) -> Option<(&PlannedGroup, usize)> {
+        let place = self.plan.group_of(job)?;
+        let group = match self.since.get(&place) {
+            Some(since) => since.as_ref()?,
+            None => &self.plan.groups[place],
+        };
+        Some((group, group.place_of(job)?))
+    }
 }
 
 fn left_alone(change: Change) -> Rejudged {
@@ -180,7 +248,7 @@ fn stays(group: &PlannedGroup, job: &Job) -> bool {
         .is_some_and(|place| group.jobs[place].job.deletion == Deletion::None)
 }
 
-fn recheck(job: &Job, now: Option<&PlannedGroup>, keeper_gone: bool) -> Target {
+fn target(job: &Job, now: Option<&PlannedGroup>, keeper_gone: bool) -> Target {
     let same = now.and_then(|now| Some(&now.jobs[now.place_of(job)?]));
     let Some(same) = same else {
         return Target::Reread;

@@ -5,7 +5,7 @@ use std::{cmp::Ordering, num::NonZeroUsize};
 use jiff::Timestamp;
 
 use crate::{
-    group::{self, GroupKey, MixedGroups},
+    group::{self, Group, GroupKey, MixedGroups},
     job::Job,
     retention::{Policy, Verdict},
     selector::LabelKey,
@@ -141,19 +141,7 @@ impl Plan {
         }
         warnings.extend(created_in_future(&snapshot.jobs, now));
         let mut groups: Vec<PlannedGroup> = group::group(snapshot.jobs, policy.mixed_groups)
-            .map(|group| {
-                let verdicts = policy.judge(&group, now);
-                PlannedGroup {
-                    key: group.key,
-                    family: group.family,
-                    jobs: group
-                        .jobs
-                        .into_iter()
-                        .zip(verdicts)
-                        .map(|(job, verdict)| PlannedJob { job, verdict })
-                        .collect(),
-                }
-            })
+            .map(|group| PlannedGroup::judged(group, policy, now))
             .collect();
         groups.reverse();
         warnings.extend(group_warnings(&groups, policy.mixed_groups));
@@ -187,9 +175,10 @@ impl Plan {
         )
     }
 
-    /// The group that a Job belongs to by its namespace, label values and, where groups were split by it, family.
-    pub fn group_of(&self, job: &Job) -> Option<&PlannedGroup> {
-        let at = self.groups.binary_search_by(|group| {
+    /// The place of the group that a Job belongs to by its namespace, label values and, where groups were split by it,
+    /// family.
+    pub fn group_of(&self, job: &Job) -> Option<usize> {
+        let place = self.groups.binary_search_by(|group| {
             let by_key =
                 (&group.key.namespace, &group.key.values).cmp(&(&job.namespace, &job.label_values));
             by_key.then_with(|| match &group.family {
@@ -197,7 +186,7 @@ impl Plan {
                 None => Ordering::Equal,
             })
         });
-        self.groups.get(at.ok()?)
+        place.ok()
     }
 
     /// The plan of these groups alone, as if no other had been asked for; they are named by their places, in order.
@@ -237,6 +226,19 @@ impl Plan {
 }
 
 impl PlannedGroup {
+    /// Judge a group. Ages count to `now`.
+    pub fn judged(group: Group, policy: &Policy, now: Timestamp) -> PlannedGroup {
+        let verdicts = policy.judge(&group, now);
+        let judged = group.jobs.into_iter().zip(verdicts);
+        PlannedGroup {
+            key: group.key,
+            family: group.family,
+            jobs: judged
+                .map(|(job, verdict)| PlannedJob { job, verdict })
+                .collect(),
+        }
+    }
+
     /// The place of this very Job, however it has changed.
     pub fn place_of(&self, job: &Job) -> Option<usize> {
         // Name and age do not change, and Jobs stand in their order. Only somebody who edits a saved plan can change them.

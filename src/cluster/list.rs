@@ -8,6 +8,7 @@ use std::{
 };
 
 use http::{Request, StatusCode, header};
+use jiff::Timestamp;
 use kube::client::Body;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -17,10 +18,10 @@ use super::{
     request::{Answer, Failure, Stage},
 };
 use crate::{
+    approval::Recheck,
     clock,
     error::{Error, Exit},
     job::Job,
-    plan::{Snapshot, Source},
     selector::{LabelKey, Selector},
     wire,
 };
@@ -45,6 +46,45 @@ pub enum Scope {
     AllNamespaces,
     /// In one.
     Namespace(String),
+}
+
+/// What takes in the Jobs of a list as they come. They count once the list has come to its end.
+pub trait Sink {
+    /// Forget what has come: the list begins anew.
+    fn start_over(&mut self);
+    /// One more.
+    fn take(&mut self, job: Job);
+}
+
+impl Sink for Vec<Job> {
+    fn start_over(&mut self) {
+        self.clear();
+    }
+
+    fn take(&mut self, job: Job) {
+        self.push(job);
+    }
+}
+
+impl Sink for Recheck {
+    fn start_over(&mut self) {
+        Recheck::start_over(self);
+    }
+
+    fn take(&mut self, job: Job) {
+        Recheck::take(self, job);
+    }
+}
+
+/// What a list that has come to its end was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// The version of the cluster that it shows.
+    pub resource_version: String,
+    /// When its first page came, in whole seconds by this machine's clock.
+    pub taken_at: Timestamp,
+    /// How many Jobs it has.
+    pub count: usize,
 }
 
 /// What happens while listing, for whoever shows it.
@@ -89,22 +129,24 @@ impl From<Error> for Trouble {
 }
 
 impl Cluster {
-    /// List the Jobs.
+    /// List the Jobs into something.
     ///
     /// # Errors
     /// If any page of it cannot be had or read: part of a list would make an old Job look like the newest.
     pub async fn list(
         &self,
         query: &Query,
+        sink: &mut dyn Sink,
         on_event: &mut dyn FnMut(Event),
-    ) -> Result<Snapshot, Error> {
+    ) -> Result<Reading, Error> {
         let mut starts = 1;
         loop {
-            match self.list_once(query, on_event).await {
-                Ok(snapshot) => return Ok(snapshot),
+            match self.list_once(query, sink, on_event).await {
+                Ok(reading) => return Ok(reading),
                 Err(Trouble::Fatal(error)) => return Err(error),
                 Err(Trouble::StartOver(why)) if starts < MAX_STARTS => {
                     starts += 1;
+                    sink.start_over();
                     on_event(Event::StartingOver { why: &why });
                 }
                 Err(Trouble::StartOver(why)) => {
@@ -125,10 +167,11 @@ impl Cluster {
     async fn list_once(
         &self,
         query: &Query,
+        sink: &mut dyn Sink,
         on_event: &mut dyn FnMut(Event<'_>),
-    ) -> Result<Snapshot, Trouble> {
+    ) -> Result<Reading, Trouble> {
         let mut first_came = None;
-        let mut jobs: Vec<Job> = Vec::new();
+        let mut count = 0;
         // Their hashes are enough: two that meet by chance only make the list start over.
         let hasher = RandomState::new();
         let mut uids: HashSet<u64> = HashSet::new();
@@ -160,19 +203,16 @@ impl Cluster {
                     ));
                 }
             }
-            let before = jobs.len();
+            let before = count;
             for job in std::mem::take(&mut page.jobs) {
                 if !uids.insert(hasher.hash_one(&job.uid)) {
                     return Err(Trouble::StartOver("a Job is in it twice".to_owned()));
                 }
-                jobs.push(job);
+                sink.take(job);
+                count += 1;
             }
-            empty_pages = if jobs.len() == before {
-                empty_pages + 1
-            } else {
-                0
-            };
-            on_event(Event::Read(jobs.len()));
+            empty_pages = if count == before { empty_pages + 1 } else { 0 };
+            on_event(Event::Read(count));
             let Some(next) = meta.continue_token.filter(|token| !token.is_empty()) else {
                 break;
             };
@@ -184,15 +224,10 @@ impl Cluster {
             incoming = pages.after(&mut page, &next);
             token = Some(next);
         }
-        Ok(Snapshot {
-            source: Source::Cluster {
-                context: self.context.clone(),
-                server: self.server.clone(),
-            },
-            labels: query.labels.clone(),
+        Ok(Reading {
             resource_version: resource_version.unwrap_or_default(),
             taken_at: first_came.unwrap_or_else(clock::now),
-            jobs,
+            count,
         })
     }
 

@@ -9,18 +9,18 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::{
-    approval::Approved,
+    approval::{Approved, Recheck},
     backup::BackupDir,
     cli::Cli,
     cluster::{
         Cluster,
         access::Access,
         delete::{DeleteOptions, Effect},
-        list::{self, Query, Scope},
+        list::{self, Query, Reading, Scope, Sink},
     },
     error::{Error, Exit},
     output::words,
-    plan::Plan,
+    plan::{Plan, Snapshot, Source},
     purge::{self, Orders, Report, Stop},
     retention::Policy,
     show,
@@ -109,6 +109,23 @@ impl<'a> Session<'a> {
 
     /// List and judge.
     async fn plan(&self) -> Result<Plan, Error> {
+        let mut jobs = Vec::new();
+        let reading = self.read(&mut jobs).await?;
+        let snapshot = Snapshot {
+            source: Source::Cluster {
+                context: self.cluster.context.clone(),
+                server: self.cluster.server.clone(),
+            },
+            labels: self.query.labels.clone(),
+            resource_version: reading.resource_version,
+            taken_at: reading.taken_at,
+            jobs,
+        };
+        Ok(Plan::new(snapshot, &self.policy))
+    }
+
+    /// List, and show how far it is.
+    async fn read(&self, into: &mut dyn Sink) -> Result<Reading, Error> {
         let labels = words::label_list(&self.query.labels);
         let (server, place) = (&self.cluster.server, self.place());
         self.ui.note(
@@ -118,19 +135,19 @@ impl<'a> Session<'a> {
         self.ui
             .start_spinner("{spinner} {pos} Jobs read ({elapsed})");
         let mut on_event = |event: list::Event| show::list_event(&event, self.ui);
-        let listed = self.cluster.list(&self.query, &mut on_event).await;
+        let listed = self.cluster.list(&self.query, into, &mut on_event).await;
         self.ui.finish();
         self.show_server_warnings();
-        let snapshot = listed?;
+        let reading = listed?;
         self.ui.note(
             Verbosity::Verbose,
             &format!(
                 "{} read at resourceVersion {}",
-                words::count(snapshot.jobs.len(), "Job"),
-                snapshot.resource_version
+                words::count(reading.count, "Job"),
+                reading.resource_version
             ),
         );
-        Ok(Plan::new(snapshot, &self.policy))
+        Ok(reading)
     }
 
     /// Ask, and hold what was approved against what is there by then.
@@ -180,14 +197,20 @@ impl<'a> Session<'a> {
                 plan, policy,
             ))));
         }
-        match unless_stopped(&self.stop, self.plan()).await {
-            Ok(fresh) => Ok(Decision::CarryOut(Box::new(Approved::rechecked(
-                plan, fresh?, policy,
-            )))),
+        let mut recheck = Recheck::new(plan);
+        let reading = unless_stopped(&self.stop, self.read(&mut recheck)).await;
+        match reading {
+            Ok(reading) => {
+                let approved = recheck.approve(reading?.taken_at, policy);
+                Ok(Decision::CarryOut(Box::new(approved)))
+            }
             Err(reason) => {
                 // What is printed next is not to be mixed with the spinner.
                 self.ui.finish();
-                Ok(Decision::Stop(exit_of(reason), Box::new(plan)))
+                Ok(Decision::Stop(
+                    exit_of(reason),
+                    Box::new(recheck.into_plan()),
+                ))
             }
         }
     }

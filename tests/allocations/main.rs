@@ -10,7 +10,7 @@ use std::alloc::System;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use bytes::Bytes;
-use kubectl_jobclean::{plan::Plan, retention::Policy, wire};
+use kubectl_jobclean::{approval::Recheck, plan::Plan, retention::Policy, wire};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -32,6 +32,9 @@ const DECIDE: f64 = 0.3;
 const RENDER: [f64; 6] = [48.0, 87.0, 3.9, 6.6, 44.0, 0.1];
 /// Bytes for each Job that a plan holds once it is made.
 const KEPT: f64 = 170.0;
+/// The same while a second list of the same Jobs is held against it, and what each then takes more until it is deleted.
+const RECHECKED: f64 = 172.0;
+const APPROVED: f64 = 17.0;
 
 /// What some work asked for.
 struct Asked {
@@ -110,4 +113,26 @@ fn bytes_kept_for_each_job() {
     let (plan, asked) = counted(|| support::plan(support::read(pages)));
     assert_eq!(plan.summary().jobs, JOBS);
     at_most(&[("bytes of a plan".to_owned(), asked.kept, KEPT)]);
+
+    let (recheck, before) = counted(|| {
+        let mut recheck = Recheck::new(support::plan(support::read(pages)));
+        // As they come: a page at a time, of which nothing is to stay.
+        for page in pages {
+            for job in support::read(std::slice::from_ref(page)) {
+                recheck.take(job);
+            }
+        }
+        recheck
+    });
+    let read_at = plan.taken_at;
+    let (approved, after) = counted(|| recheck.approve(read_at, Policy::default()));
+    assert!(!approved.targets().is_empty());
+    at_most(&[
+        ("bytes of a recheck".to_owned(), before.kept, RECHECKED),
+        (
+            "bytes that approving adds".to_owned(),
+            after.kept,
+            RECHECKED - KEPT,
+        ),
+    ]);
 }

@@ -68,6 +68,7 @@ mod question;
 mod race;
 mod rbac;
 mod readme;
+mod recheck_laws;
 mod render;
 mod renewal_faults;
 mod retention;
