@@ -142,7 +142,6 @@ def delete(section):
     names = {
         "ours": "kubectl jobclean --yes --cascade=background",
         "h2load": "h2load, HTTP/2, one connection",
-        "h2load --h1": "h2load, HTTP/1.1, a connection for each in flight",
         "kubectl": "kubectl delete --cascade=background",
         "original": "the original (foreground; its delete requests alone)",
     }
