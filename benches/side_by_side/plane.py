@@ -50,6 +50,7 @@ class Plane:
 
     def __init__(self, program, folder):
         self.program = program
+        self.folder = Path(folder)
         own = Path(folder) / "cache"
         shared = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kubectl-jobclean"
         (own / "kubectl-jobclean").mkdir(parents=True, exist_ok=True)
@@ -143,14 +144,21 @@ class Plane:
             raise SystemExit(f"error: kubectl {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout.strip()
 
-    def token(self):
-        """A bearer token that may do everything, for a load tool that cannot use client certificates."""
-        if not self.kube("get", "serviceaccounts", "-n", "default", "-o", "name"):
-            self.kube("create", "serviceaccount", "load", "-n", "default")
-            self.kube(
-                "create", "clusterrolebinding", "load", "--clusterrole=cluster-admin", "--serviceaccount=default:load"
-            )
-        return self.kube("create", "token", "load", "-n", "default", "--duration=12h")
+    def with_token(self):
+        """From now on everybody comes with the same bearer token, which is returned and may do everything.
+
+        A load tool cannot use client certificates, and the server checks those anew for each request.
+        """
+        self.kube("create", "serviceaccount", "load", "-n", "default")
+        self.kube(
+            "create", "clusterrolebinding", "load", "--clusterrole=cluster-admin", "--serviceaccount=default:load"
+        )
+        token = self.kube("create", "token", "load", "-n", "default", "--duration=12h").strip()
+        config = json.loads(Path(self.kubeconfig).read_text())
+        config["users"][0]["user"] = {"token": token}
+        self.kubeconfig = str(self.folder / "token.json")
+        Path(self.kubeconfig).write_text(json.dumps(config))
+        return token
 
 
 def varint(data, at):

@@ -185,6 +185,7 @@ def delete(bench):
     if shutil.which("h2load") is None:
         raise SystemExit("error: h2load is missing; on Debian: apt-get install nghttp2-client")
     bench.up(0)
+    token = bench.plane.with_token()
     # Some stay: one of each group of twenty, and the one in a hundred that still runs.
     jobs = -(-told.deletes * 100 // 93)
     uris = bench.folder / "uris"
@@ -222,7 +223,7 @@ def delete(bench):
         uris.write_text(
             "".join(f"{place}/{namespace}/jobs/{name}?propagationPolicy=Background\n" for namespace, name in purge)
         )
-        headers = [":method: DELETE", f"authorization: Bearer {bench.plane.token()}", f"accept: {SMALL}"]
+        headers = [":method: DELETE", f"authorization: Bearer {token}", f"accept: {SMALL}"]
         # More connections would each begin with the same Jobs.
         argv = ["h2load", "-n", len(purge), "-c", 1, "-m", told.concurrency, "-t", 1, "-i", uris]
         argv += [part for header in headers for part in ("-H", header)]
@@ -252,6 +253,7 @@ def delete(bench):
         # Foreground deletion, which is all it knows, leaves the Jobs to a collector that does not run here: it is the
         # requests that are timed.
         bench.plane.up(told.original_deletes)
+        bench.plane.with_token()
         figures = bench.original("delete", bench.plane.kubeconfig, LABEL)
         return {
             "rate": figures["deleted"] / figures["delete_wall"],
