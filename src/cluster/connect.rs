@@ -10,6 +10,7 @@ use super::{
     flags::{ConnectionFlags, Console},
     login::Login,
     target::Target,
+    transport,
     trouble::{config_error, innermost},
 };
 use crate::error::{Error, Exit};
@@ -49,10 +50,10 @@ impl Cluster {
 ///
 /// # Errors
 /// If a certificate, key or header in it cannot be used.
-pub(super) fn client(config: Config) -> Result<Client, Error> {
+pub(super) fn client(config: &Config) -> Result<Client, Error> {
     use kube::client::RustlsTlsError as Tls;
     let server = address(&config.cluster_url);
-    Client::try_from(config).map_err(|error| match error {
+    transport::client(config).map_err(|error| match error {
         kube::Error::InferKubeconfig(error) => config_error(&error),
         kube::Error::RustlsTls(
             Tls::InvalidIdentityPem(_)

@@ -353,7 +353,7 @@ fn client_for(config: &Config, credentials: &Credentials) -> Result<Client, Erro
     if let Some(identity) = &credentials.identity {
         identity.put_into(&mut config);
     }
-    connect::client(config)
+    connect::client(&config)
 }
 
 #[cfg(test)]

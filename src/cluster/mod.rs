@@ -22,6 +22,7 @@ pub mod remaining;
 pub mod request;
 mod reread;
 mod target;
+mod transport;
 mod trouble;
 
 use std::{sync::Arc, time::Duration};

@@ -194,7 +194,7 @@ fn usable(proxy: Option<Uri>, what: &str) -> Result<Uri, Error> {
                 .hint("write it as http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT"),
         );
     };
-    // kube would leave them out, and the proxy's refusal would say nothing of why.
+    // They would be left out, and the proxy's refusal would say nothing of why.
     let has_login = proxy
         .authority()
         .is_some_and(|authority| authority.as_str().contains('@'));
