@@ -8,7 +8,11 @@ use std::{env, net::IpAddr};
 
 use http::Uri;
 
+use super::transport;
 use crate::error::{Error, Exit};
+
+/// RFC 1929 has one byte for the length of a name, and one for that of a password.
+const SOCKS_LOGIN_MAX: usize = 255;
 
 /// The variables of the environment that name proxies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -171,8 +175,8 @@ fn contains(network: IpAddr, length: u32, address: IpAddr) -> bool {
     }
 }
 
-/// A proxy's address if it is one of these schemes and names a host. kube knows `socks5h` by its older name only, under
-/// which it, too, leaves names to be resolved by the proxy.
+/// A proxy's address if it is one of these schemes and names a host. `socks5h` goes on under its older name, since names
+/// are left to the proxy under that, too.
 fn parse(address: &str, schemes: &[&str]) -> Option<Uri> {
     let (scheme, rest) = address.split_once("://")?;
     let scheme = scheme.to_lowercase();
@@ -183,10 +187,14 @@ fn parse(address: &str, schemes: &[&str]) -> Option<Uri> {
     };
     let proxy: Uri = format!("{scheme}://{rest}").parse().ok()?;
     proxy.host().filter(|host| !host.is_empty())?;
-    Some(proxy)
+    match (scheme, proxy.port(), proxy.authority()) {
+        // What connects knows the default port of HTTP only.
+        ("socks5", None, Some(authority)) => format!("socks5://{authority}:1080").parse().ok(),
+        _ => Some(proxy),
+    }
 }
 
-/// What kube can go by. A proxy's address may hold a password and is not shown.
+/// A proxy that can be gone by. Its address may hold a password and is not shown.
 fn usable(proxy: Option<Uri>, what: &str) -> Result<Uri, Error> {
     let Some(proxy) = proxy else {
         return Err(
@@ -194,16 +202,14 @@ fn usable(proxy: Option<Uri>, what: &str) -> Result<Uri, Error> {
                 .hint("write it as http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT"),
         );
     };
-    // They would be left out, and the proxy's refusal would say nothing of why.
-    let has_login = proxy
-        .authority()
-        .is_some_and(|authority| authority.as_str().contains('@'));
-    if proxy.scheme_str() == Some("socks5") && has_login {
+    let login = transport::login(&proxy).map(transport::name_and_password);
+    let is_too_long = |login: [String; 2]| login.iter().any(|text| text.len() > SOCKS_LOGIN_MAX);
+    if proxy.scheme_str() == Some("socks5") && login.is_some_and(is_too_long) {
         return Err(Error::new(
             Exit::Failure,
-            format!("the {what} wants a login, which is not supported for SOCKS"),
+            format!("the login in the {what} is too long for SOCKS"),
         )
-        .hint("use a proxy of HTTP, or one of SOCKS without a login"));
+        .hint("use a name and a password of at most 255 bytes each"));
     }
     Ok(proxy)
 }
@@ -259,17 +265,19 @@ mod tests {
             ("socks5://a:1", "socks5://a:1/"),
             ("socks5h://a:1", "socks5://a:1/"),
             ("http://ada:word@a:1", "http://ada:word@a:1/"),
+            ("socks5://ada:word@a:1", "socks5://ada:word@a:1/"),
+            ("socks5://a", "socks5://a:1080/"),
+            (
+                "socks5h://ada:word@[::1]/x",
+                "socks5://ada:word@[::1]:1080/",
+            ),
         ] {
             let found = towards("https://h", &[("HTTPS_PROXY", written)]);
             assert_eq!(found.as_deref(), Some(read), "{written}");
         }
         let server = "https://h".parse().unwrap();
-        for wrong in [
-            "ftp://a:1",
-            "http://",
-            "http://a b",
-            "socks5://ada:word@a:1",
-        ] {
+        let long = format!("socks5://ada:{}word@a:1", "x".repeat(252));
+        for wrong in ["ftp://a:1", "http://", "http://a b", &long] {
             let error = proxies(&[("HTTPS_PROXY", wrong)]).towards(&server, None);
             let error = error.expect_err(wrong);
             assert!(!error.message.contains("word"), "{error}");

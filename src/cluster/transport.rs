@@ -39,7 +39,7 @@ pub(super) fn client(config: &Config) -> Result<Client, kube::Error> {
         return over(config, tcp);
     };
     match proxy.scheme_str() {
-        Some("socks5") => over(config, SocksV5::new(proxy, tcp)),
+        Some("socks5") => over(config, socks(proxy, tcp)),
         Some("https") => {
             let tls = config.rustls_https_connector_with_connector(tcp)?;
             over(config, tunnel(proxy, tls))
@@ -57,11 +57,31 @@ fn tcp() -> HttpConnector {
     tcp
 }
 
-/// A way through a proxy of HTTP, with the login that its address may hold.
+/// The login that a proxy's address may hold, still escaped.
+pub(super) fn login(proxy: &Uri) -> Option<&str> {
+    let (login, _) = proxy.authority()?.as_str().rsplit_once('@')?;
+    Some(login)
+}
+
+/// The name and password of a login.
+pub(super) fn name_and_password(login: &str) -> [String; 2] {
+    let (name, password) = login.split_once(':').unwrap_or((login, ""));
+    [name, password].map(|text| percent_decode_str(text).decode_utf8_lossy().into_owned())
+}
+
+/// A way through a proxy of SOCKS, which is left to find the server by its name.
+fn socks<C>(proxy: Uri, connector: C) -> SocksV5<C> {
+    let login = login(&proxy).map(name_and_password);
+    let socks = SocksV5::new(proxy, connector);
+    match login {
+        Some([name, password]) => socks.with_auth(name, password),
+        None => socks,
+    }
+}
+
+/// A way through a proxy of HTTP.
 fn tunnel<C>(proxy: Uri, connector: C) -> Tunnel<C> {
-    let authority = proxy.authority().map(|authority| authority.as_str());
-    let login = authority.and_then(|authority| Some(authority.rsplit_once('@')?.0));
-    let login = login.and_then(|login| {
+    let login = login(&proxy).and_then(|login| {
         let login: Vec<u8> = percent_decode_str(login).collect();
         let mut value = HeaderValue::try_from(format!("Basic {}", BASE64.encode(login))).ok()?;
         value.set_sensitive(true);

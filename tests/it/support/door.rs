@@ -15,7 +15,7 @@ enum Manner {
     Plain,
     /// HTTP's CONNECT.
     Connect,
-    /// SOCKS 5 without a login.
+    /// SOCKS 5, with the login of whoever offers one.
     Socks,
 }
 
@@ -166,8 +166,20 @@ fn socks(reader: &mut impl Read, writer: &mut impl Write) -> io::Result<String> 
         Ok(bytes)
     };
     let methods = take(2)?[1];
-    take(methods.into())?;
-    writer.write_all(&[5, 0])?;
+    let mut login = String::new();
+    match take(methods.into())?.contains(&2) {
+        false => writer.write_all(&[5, 0])?,
+        true => {
+            writer.write_all(&[5, 2])?;
+            take(1)?;
+            let mut text = || -> io::Result<String> {
+                let length = take(1)?[0];
+                Ok(String::from_utf8_lossy(&take(length.into())?).into_owned())
+            };
+            login = format!(" with {} {}", text()?, text()?);
+            writer.write_all(&[1, 0])?;
+        }
+    }
     let host = match take(4)?[3] {
         1 => {
             let ip: [u8; 4] = take(4)?.try_into().unwrap();
@@ -180,5 +192,6 @@ fn socks(reader: &mut impl Read, writer: &mut impl Write) -> io::Result<String> 
         other => format!("address of type {other}"),
     };
     let port = take(2)?;
-    Ok(format!("{host}:{}", u16::from_be_bytes([port[0], port[1]])))
+    let port = u16::from_be_bytes([port[0], port[1]]);
+    Ok(format!("{host}:{port}{login}"))
 }
