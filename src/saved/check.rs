@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{LoadError, SavedPlan, nonsense};
 use crate::{
     cluster::list::{Query, Scope},
-    group::GroupKey,
+    group::{GroupKey, MixedGroups},
     job::{Deletion, Job, State},
     output::extras::Extras,
     plan::{Plan, PlannedGroup, PlannedJob, Source, group_warnings},
@@ -113,6 +113,20 @@ impl Document {
             ));
         }
         let policy: Policy = self.saved.policy.into();
+        // They are judged again as they stand here, so they have to be what the policy makes of the Jobs.
+        let fits = |group: &PlannedGroup| match (&group.family, policy.mixed_groups) {
+            (Some(family), MixedGroups::Split) => {
+                let mut jobs = group.jobs.iter();
+                jobs.all(|planned| planned.job.family() == &**family)
+            }
+            (None, MixedGroups::Hold | MixedGroups::Merge) => true,
+            _ => false,
+        };
+        if !groups.iter().all(fits) {
+            return Err(nonsense(
+                "its groups are not those that its way with mixed groups makes",
+            ));
+        }
         let saved = SavedPlan {
             query: Query {
                 labels: labels.clone(),

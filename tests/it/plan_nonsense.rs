@@ -237,6 +237,12 @@ const FIELDS: &[Edit] = &[
     ("an unknown way", |plan| {
         plan["saved"]["policy"]["mixedGroups"] = "none".into()
     }),
+    ("a policy that would have split the groups", |plan| {
+        plan["saved"]["policy"]["mixedGroups"] = "split".into()
+    }),
+    ("a family where nothing was split", |plan| {
+        plan["groups"][0]["family"] = "sync".into()
+    }),
     ("a selector that is none", |plan| {
         plan["saved"]["selector"] = "a=(".into()
     }),
@@ -287,6 +293,36 @@ fn an_edited_plan_is_refused() {
         }
     }
     assert_eq!(believed, [""; 0], "these are believed");
+    finish(&space);
+}
+
+/// What is left of a mixed group in the file would be judged as if it were all there is.
+#[test]
+fn a_plan_of_split_groups_is_refused_if_its_families_are_not_those_of_its_jobs() {
+    let space = space();
+    let saved = Saved::of(&space, &["--mixed-groups", "split"]);
+    let whole = saved.document();
+    saved.run(&["--dry-run=client"]).exits(0);
+    let edits: [Edit; 4] = [
+        ("held instead", |plan| {
+            plan["saved"]["policy"]["mixedGroups"] = "hold".into()
+        }),
+        ("merged instead", |plan| {
+            plan["saved"]["policy"]["mixedGroups"] = "merge".into()
+        }),
+        ("another family", |plan| {
+            plan["groups"][0]["family"] = "other".into()
+        }),
+        ("no family", |plan| {
+            let group = plan["groups"][0].as_object_mut().unwrap();
+            group.remove("family").unwrap();
+        }),
+    ];
+    for (what, edit) in edits {
+        let mut plan = whole.clone();
+        edit(&mut plan);
+        is_refused(&saved, &plan.to_string(), what);
+    }
     finish(&space);
 }
 
