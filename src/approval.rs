@@ -63,7 +63,7 @@ pub enum Reread {
 }
 
 /// A plan while it is held against a later list of the same Jobs, which it takes in as they come. What is still as it was
-/// is not held twice: there may be a million.
+/// is not held twice: there may be a million. (Those of a saved plan never are: it does not say all of a Job.)
 #[derive(Debug)]
 pub struct Recheck {
     plan: Plan,

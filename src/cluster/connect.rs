@@ -27,8 +27,6 @@ impl Cluster {
         let target = Target::find(flags)?;
         let (server, context) = (target.server(), target.context_name.clone());
         let (mut config, source) = target.into_config(console)?;
-        // Retries are made by this tool, which knows what is safe and shows that it waits.
-        config.default_retry = false;
         config.headers.push((
             HeaderName::from_static("user-agent"),
             HeaderValue::from_str(&user_agent()).expect("version and platform are plain text"),

@@ -2,7 +2,7 @@
 //!
 //! kube has rules of its own: it holds `NO_PROXY` against the proxy's address instead of the server's, also for a
 //! `proxy-url`, takes `HTTPS_PROXY` for servers of plain HTTP and of this very machine, and fails on what it cannot read
-//! in `NO_PROXY`. A run would go another way than kubectl, so the decision is made here, and kube is only told.
+//! in `NO_PROXY`. A run would go another way than kubectl, so the decision is made here.
 
 use std::{env, net::IpAddr};
 
@@ -11,8 +11,11 @@ use http::Uri;
 use super::transport;
 use crate::error::{Error, Exit};
 
-/// RFC 1929 has one byte for the length of a name, and one for that of a password.
-const SOCKS_LOGIN_MAX: usize = 255;
+/// The most bytes of a name, a password and the server's name together: hyper-util writes the messages that they are in
+/// into one buffer of 262 bytes, one after the other.
+const SOCKS_LOGIN_MAX: usize = 249;
+/// An address of IPv6 takes as much there as a name of this length.
+const IPV6_AS_NAME: usize = 15;
 
 /// The variables of the environment that name proxies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,7 +58,7 @@ impl Proxies {
     ) -> Result<Option<Uri>, Error> {
         if let Some(named) = proxy_url {
             let proxy = parse(named, &["http", "https", "socks5"]);
-            return usable(proxy, "proxy-url of the cluster").map(Some);
+            return usable(proxy, "proxy-url of the cluster", server).map(Some);
         }
         let (variable, named) = match server.scheme_str() {
             Some("https") => ("HTTPS_PROXY", &self.https),
@@ -79,7 +82,7 @@ impl Proxies {
             // A bare host and port is one of HTTP.
             false => parse(&format!("http://{named}"), &["http"]),
         };
-        usable(proxy, &format!("proxy in {variable}")).map(Some)
+        usable(proxy, &format!("proxy in {variable}"), server).map(Some)
     }
 
     /// Whether no rule of Go's keeps the proxies of the environment out of the way to this server.
@@ -188,28 +191,33 @@ fn parse(address: &str, schemes: &[&str]) -> Option<Uri> {
     let proxy: Uri = format!("{scheme}://{rest}").parse().ok()?;
     proxy.host().filter(|host| !host.is_empty())?;
     match (scheme, proxy.port(), proxy.authority()) {
-        // What connects knows the default port of HTTP only.
+        // What connects knows no default port of SOCKS, and would take that of HTTP.
         ("socks5", None, Some(authority)) => format!("socks5://{authority}:1080").parse().ok(),
         _ => Some(proxy),
     }
 }
 
 /// A proxy that can be gone by. Its address may hold a password and is not shown.
-fn usable(proxy: Option<Uri>, what: &str) -> Result<Uri, Error> {
+fn usable(proxy: Option<Uri>, what: &str, server: &Uri) -> Result<Uri, Error> {
     let Some(proxy) = proxy else {
         return Err(
             Error::new(Exit::Failure, format!("the {what} cannot be used"))
                 .hint("write it as http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT"),
         );
     };
-    let login = transport::login(&proxy).map(transport::name_and_password);
-    let is_too_long = |login: [String; 2]| login.iter().any(|text| text.len() > SOCKS_LOGIN_MAX);
-    if proxy.scheme_str() == Some("socks5") && login.is_some_and(is_too_long) {
+    let fits = |login: [String; 2]| {
+        let host = server.host().map_or(0, str::len).max(IPV6_AS_NAME);
+        login.iter().map(String::len).sum::<usize>() + host <= SOCKS_LOGIN_MAX
+    };
+    let is_usable = |login| transport::name_and_password(login).is_some_and(fits);
+    if proxy.scheme_str() == Some("socks5") && !transport::login(&proxy).is_none_or(is_usable) {
         return Err(Error::new(
             Exit::Failure,
-            format!("the login in the {what} is too long for SOCKS"),
+            format!("the login in the {what} cannot be used for SOCKS"),
         )
-        .hint("use a name and a password of at most 255 bytes each"));
+        .hint(format!(
+            "use a name and a password in UTF-8 that have at most {SOCKS_LOGIN_MAX} bytes together with the server's name"
+        )));
     }
     Ok(proxy)
 }
@@ -276,8 +284,11 @@ mod tests {
             assert_eq!(found.as_deref(), Some(read), "{written}");
         }
         let server = "https://h".parse().unwrap();
-        let long = format!("socks5://ada:{}word@a:1", "x".repeat(252));
-        for wrong in ["ftp://a:1", "http://", "http://a b", &long] {
+        let long = |length| format!("socks5://ada:word{}@a:1", "x".repeat(length));
+        let fits = [("HTTPS_PROXY", &*long(227))];
+        assert!(proxies(&fits).towards(&server, None).is_ok());
+        let no_text = "socks5://ada:word%FF@a:1";
+        for wrong in ["ftp://a:1", "http://", "http://a b", no_text, &long(228)] {
             let error = proxies(&[("HTTPS_PROXY", wrong)]).towards(&server, None);
             let error = error.expect_err(wrong);
             assert!(!error.message.contains("word"), "{error}");

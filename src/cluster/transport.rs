@@ -1,9 +1,13 @@
 //! The connections to the server.
 //!
-//! They are those of kube's own client but for one thing: kube lets TCP gather small writes (Nagle's algorithm). The end
-//! of a TLS handshake and the request after it are two of them, so that on a new connection the request would wait until
-//! the server has acknowledged the handshake, which it may put off for 40 ms. kubectl does not let TCP do so either. See
+//! They are put together as those of kube's own client, with its TLS, credentials and headers. But kube lets TCP gather
+//! small writes (Nagle's algorithm) and cannot log in at a SOCKS proxy. The end of a TLS handshake and the request after
+//! it are two small writes, so that on a new connection the request would wait until the server has acknowledged the
+//! handshake, which it may put off for 40 ms. kubectl does not let TCP do so either. See
 //! <https://github.com/kube-rs/kube/issues/2056>.
+//!
+//! Nothing here sends a request twice: this tool makes its retries itself, since it knows what is safe and shows that it
+//! waits.
 
 use std::error::Error as StdError;
 
@@ -63,15 +67,16 @@ pub(super) fn login(proxy: &Uri) -> Option<&str> {
     Some(login)
 }
 
-/// The name and password of a login.
-pub(super) fn name_and_password(login: &str) -> [String; 2] {
+/// The name and password of a login, `None` if they are no text.
+pub(super) fn name_and_password(login: &str) -> Option<[String; 2]> {
     let (name, password) = login.split_once(':').unwrap_or((login, ""));
-    [name, password].map(|text| percent_decode_str(text).decode_utf8_lossy().into_owned())
+    let text = |part| Some(percent_decode_str(part).decode_utf8().ok()?.into_owned());
+    Some([text(name)?, text(password)?])
 }
 
 /// A way through a proxy of SOCKS, which is left to find the server by its name.
 fn socks<C>(proxy: Uri, connector: C) -> SocksV5<C> {
-    let login = login(&proxy).map(name_and_password);
+    let login = login(&proxy).and_then(name_and_password);
     let socks = SocksV5::new(proxy, connector);
     match login {
         Some([name, password]) => socks.with_auth(name, password),
@@ -82,7 +87,11 @@ fn socks<C>(proxy: Uri, connector: C) -> SocksV5<C> {
 /// A way through a proxy of HTTP.
 fn tunnel<C>(proxy: Uri, connector: C) -> Tunnel<C> {
     let login = login(&proxy).and_then(|login| {
-        let login: Vec<u8> = percent_decode_str(login).collect();
+        let has_password = login.contains(':');
+        let mut login: Vec<u8> = percent_decode_str(login).collect();
+        if !has_password {
+            login.push(b':');
+        }
         let mut value = HeaderValue::try_from(format!("Basic {}", BASE64.encode(login))).ok()?;
         value.set_sensitive(true);
         Some(value)

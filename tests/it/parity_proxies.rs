@@ -85,14 +85,23 @@ fn a_proxy_of_the_kubeconfig_stands_before_every_server() {
     pair.env("NO_PROXY", "127.0.0.1,,")
         .agree()
         .is("ada", &[&format!("http {NOWHERE}")]);
+    let long = "x".repeat(249 - "ada".len() - NOWHERE.len().max(15));
     for (login, expected) in [
         (
             format!("http://ada:p%40ss@{http}"),
             format!("http {NOWHERE} with Basic YWRhOnBAc3M="),
         ),
         (
+            format!("http://ada@{http}"),
+            format!("http {NOWHERE} with Basic YWRhOg=="),
+        ),
+        (
             format!("socks5://ada:p%40s%3As@{socks}"),
             format!("socks {NOWHERE} with ada p@s:s"),
+        ),
+        (
+            format!("socks5://ada:{long}@{socks}"),
+            format!("socks {NOWHERE} with ada {long}"),
         ),
     ] {
         let pair = proxies.by_kubeconfig(NOWHERE, &login);
