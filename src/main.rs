@@ -73,6 +73,7 @@ fn clean(cli: &Cli, ui: &Ui) -> Result<Exit, Error> {
         run::run_cluster(cli, ui, stop).await
     });
     modes.restore();
+    ui.leave();
     // A thread may still wait for a key that nobody will press.
     runtime.shutdown_background();
     result

@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, num::NonZeroUsize};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     group::{self, Group, GroupKey, MixedGroups},
@@ -101,6 +101,11 @@ pub enum Warning {
         /// One of them, `NAMESPACE/NAME`.
         example: String,
     },
+    /// The clocks of this machine and of the server differ by more than [`CLOCKS_MAY_DIFFER`].
+    ClocksDiffer {
+        /// How far the server's is ahead of this machine's; negative if it is behind.
+        ahead: SignedDuration,
+    },
     /// A label value has the greatest length that Kubernetes allows, so that a longer name may have been cut off.
     MaybeCutOff {
         /// The group.
@@ -112,6 +117,9 @@ pub enum Warning {
         what: String,
     },
 }
+
+/// Clocks that differ by no more than this are not worth a word.
+pub const CLOCKS_MAY_DIFFER: SignedDuration = SignedDuration::from_mins(1);
 
 /// The most characters that a label value can have.
 const LABEL_VALUE_MAX: usize = 63;
@@ -200,9 +208,10 @@ impl Plan {
             Warning::MixedGroup { key, .. } | Warning::MaybeCutOff { key } => {
                 groups.binary_search_by(|group| group.key.cmp(key)).is_ok()
             }
-            Warning::NothingFound | Warning::CreatedInFuture { .. } | Warning::Ignored { .. } => {
-                true
-            }
+            Warning::NothingFound
+            | Warning::CreatedInFuture { .. }
+            | Warning::ClocksDiffer { .. }
+            | Warning::Ignored { .. } => true,
         };
         let warnings = self.warnings.into_iter().filter(stays).collect();
         Plan {

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 /// The limits of trying again.
 #[derive(Debug, Clone, Copy)]
 pub struct Tries {
-    /// The most requests, the first included.
+    /// The most requests that may have no useful answer, the first included. Those that the server asks to send again later
+    /// do not count.
     pub count: u32,
     /// No wait may end later than this after the first request.
     pub total: Duration,
@@ -38,7 +39,10 @@ const MAX_DELAY: Duration = Duration::from_secs(8);
 #[derive(Debug)]
 pub struct Backoff {
     tries: Tries,
-    made: u32,
+    /// How often there was no useful answer.
+    failures: u32,
+    /// How many delays there were.
+    delays: u32,
     started: Instant,
 }
 
@@ -47,25 +51,81 @@ impl Backoff {
     pub fn new(tries: Tries) -> Backoff {
         Backoff {
             tries,
-            made: 1,
+            failures: 0,
+            delays: 0,
             started: Instant::now(),
         }
     }
 
-    /// How long to wait before the next try, or `None` if it is time to give up.
-    pub fn next_delay(&mut self, retry_after: Option<Duration>) -> Option<Duration> {
-        let doubled = FIRST_DELAY * 2u32.saturating_pow(self.made.min(8) - 1);
-        // Jitter upwards when the server named a time, so that nobody comes early.
-        let delay = match retry_after {
+    /// How long to wait before the next try, or `None` if it is time to give up. `asked` is how long the server asks to
+    /// wait, if it answered that; such a try does not count, since the server is there.
+    pub fn next_delay(&mut self, asked: Option<Duration>) -> Option<Duration> {
+        let doubled = (FIRST_DELAY * 2u32.saturating_pow(self.delays.min(7))).min(MAX_DELAY);
+        let own = doubled.mul_f64(0.5 + 0.5 * fastrand::f64());
+        let delay = match asked {
+            // Not even a server that asks for no pause at all gets its requests without one.
+            Some(Duration::ZERO) | None => own,
+            // Jitter upwards, so that no request comes before its time.
             Some(asked) => asked
                 .min(MAX_RETRY_AFTER)
                 .mul_f64(1.0 + 0.1 * fastrand::f64()),
-            None => doubled.min(MAX_DELAY).mul_f64(0.5 + 0.5 * fastrand::f64()),
         };
+        self.failures += u32::from(asked.is_none());
+        self.delays = self.delays.saturating_add(1);
         let in_time = self.started.elapsed() + delay <= self.tries.total;
-        (self.made < self.tries.count && in_time).then(|| {
-            self.made += 1;
-            delay
+        (self.failures < self.tries.count && in_time).then_some(delay)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(seconds: u64) -> Option<Duration> {
+        Some(Duration::from_secs(seconds))
+    }
+
+    fn backoff(count: u32, total: u64) -> Backoff {
+        Backoff::new(Tries {
+            count,
+            total: Duration::from_secs(total),
         })
+    }
+
+    #[test]
+    fn tries_without_an_answer_are_counted() {
+        let mut backoff = backoff(3, 3600);
+        assert!(backoff.next_delay(None).is_some());
+        assert!(backoff.next_delay(None).is_some());
+        assert_eq!(backoff.next_delay(None), None);
+    }
+
+    #[test]
+    fn a_server_that_asks_for_time_gets_all_there_is() {
+        let mut backoff = backoff(3, 3600);
+        for _ in 0..100 {
+            let delay = backoff.next_delay(asked(1)).unwrap();
+            assert!(delay >= Duration::from_secs(1), "{delay:?}");
+        }
+        assert!(backoff.next_delay(None).is_some());
+        assert!(backoff.next_delay(None).is_some());
+        assert_eq!(backoff.next_delay(None), None);
+    }
+
+    #[test]
+    fn no_wait_ends_after_the_time_is_over() {
+        assert_eq!(backoff(3, 10).next_delay(asked(11)), None);
+        assert!(backoff(3, 40).next_delay(asked(3600)).is_some(), "capped");
+    }
+
+    #[test]
+    fn zero_is_a_pause_too_and_grows() {
+        let mut backoff = backoff(3, 3600);
+        let delays: Vec<Duration> = (0..8)
+            .filter_map(|_| backoff.next_delay(asked(0)))
+            .collect();
+        assert_eq!(delays.len(), 8);
+        assert!(delays[0] >= FIRST_DELAY / 2, "{delays:?}");
+        assert!(delays[7] >= MAX_DELAY / 2, "{delays:?}");
     }
 }

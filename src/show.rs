@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Exit, io_words},
     job::Job,
     outcome::Outcome,
-    output::{Headers, View, json, name, summary, table, words, yaml},
+    output::{Colour, Headers, Style, View, json, name, summary, table, words, yaml},
     plan::{Plan, Warning},
     purge::{self, EndedEarly, Report},
     remaining::{End, Waited, collector_time},
@@ -23,6 +23,9 @@ const WARNINGS_SHOWN: usize = 10;
 
 /// More Jobs than this that are still there are counted, not shown.
 const HELD_SHOWN: usize = 10;
+
+/// More namespaces than this in which a run stopped are counted, not shown.
+const STOPPED_SHOWN: usize = 10;
 
 /// What happens while listing.
 pub fn list_event(event: &list::Event, ui: &Ui) {
@@ -81,10 +84,10 @@ pub fn where_else_to_look(plan: &Plan, in_one_namespace: bool, ui: &Ui) {
 pub fn before_purge(cli: &Cli, plan: &Plan, ui: &Ui) -> Result<(), Error> {
     let is_document = matches!(cli.output.format, Format::Json | Format::Yaml);
     let asks = !cli.action.yes && plan.summary().purge > 0;
-    if !is_document || (asks && !Ui::can_ask()) {
+    if !is_document || (asks && Ui::can_ask().is_err()) {
         print(cli, View::Plan(plan))?;
     }
-    if asks && Ui::can_ask() && (is_document || cli.output.format == Format::Name) {
+    if asks && Ui::can_ask().is_ok() && (is_document || cli.output.format == Format::Name) {
         let mut text = Vec::new();
         let style = ui.stderr_style(headers(cli));
         table::write(&mut text, View::Plan(plan), table::Columns::Normal, style)
@@ -95,6 +98,20 @@ pub fn before_purge(cli: &Cli, plan: &Plan, ui: &Ui) -> Result<(), Error> {
         slow_collector(plan.summary().purge, ui);
     }
     Ok(())
+}
+
+/// Show all of a plan in a pager, or on stderr where there is none.
+pub async fn whole_plan(plan: &Plan, ui: &Ui) {
+    let mut text = Vec::new();
+    let style = Style {
+        colour: Colour::Off,
+        ..ui.stderr_style(Headers::Show)
+    };
+    // Writing to a Vec cannot fail.
+    let _ = table::write(&mut text, View::Plan(plan), table::Columns::Normal, style);
+    if ui.page(text.clone()).await.is_err() {
+        ui.text(&String::from_utf8_lossy(&text));
+    }
 }
 
 /// That what follows will take its time, where it will, and what to do about it.
@@ -192,13 +209,19 @@ pub fn purge_event(event: &purge::Event, ui: &Ui) {
 /// the process ends.
 pub fn report(cli: &Cli, report: &Report, effect: Effect, ui: &Ui) {
     match &report.ended_early {
-        Some(EndedEarly::SameRefusal(why)) => ui.failure(&format!(
-            "stopped early: the same refusal again and again: {why}"
-        )),
         Some(EndedEarly::Unreachable(why)) => {
             ui.failure(&format!("stopped early: the server does not answer: {why}"))
         }
         Some(EndedEarly::Stopped(_)) | None => {}
+    }
+    for (namespace, why) in report.stopped.iter().take(STOPPED_SHOWN) {
+        ui.failure(&format!(
+            "stopped in namespace {namespace}: the same refusal again and again: {why}"
+        ));
+    }
+    let more = report.stopped.len().saturating_sub(STOPPED_SHOWN);
+    if more > 0 {
+        ui.failure(&format!("stopped in {more} more namespaces"));
     }
     if let Some(end) = &report.waited {
         waited(report, end, ui);

@@ -4,15 +4,16 @@ mod bar;
 mod choose;
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::HashSet,
     env,
     io::{self, IsTerminal, Write},
+    process::{Command, Stdio},
     sync::Arc,
 };
 
 use dialoguer::{
-    console::{Key, Term},
+    console::Term,
     theme::{SimpleTheme, Theme},
 };
 use indicatif::ProgressBar;
@@ -45,12 +46,56 @@ pub enum Verbosity {
 /// An answer to a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// Yes.
+    /// What the question asks for: yes, or a number.
     Yes,
-    /// No, Enter, Escape, or the end of input.
+    /// Enter alone, the end of input, or anything else.
     No,
-    /// Ctrl-C.
-    Interrupted,
+    /// Show the whole plan, and ask again.
+    List,
+}
+
+/// What has to be typed to agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// `y` or `yes`.
+    Yes,
+    /// This number.
+    Number(usize),
+}
+
+impl Consent {
+    /// What may be typed, for the prompt.
+    fn choices(self) -> String {
+        match self {
+            Consent::Yes => "y/N/l".to_owned(),
+            Consent::Number(number) => format!("type {number} to agree/N/l"),
+        }
+    }
+
+    /// What a line comes to. One without its end was not entered.
+    fn answer(self, line: &str) -> Answer {
+        let Some(line) = line.strip_suffix('\n') else {
+            return Answer::No;
+        };
+        let typed = line.trim().to_ascii_lowercase();
+        match (self, typed.as_str()) {
+            (_, "l") => Answer::List,
+            (Consent::Yes, "y" | "yes") => Answer::Yes,
+            (Consent::Number(number), typed) if typed == number.to_string() => Answer::Yes,
+            _ => Answer::No,
+        }
+    }
+}
+
+/// A stream that is not a terminal, so that a question on it would not be seen or could not be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotATerminal(&'static str);
+
+impl NotATerminal {
+    /// Its name.
+    pub fn stream(self) -> &'static str {
+        self.0
+    }
 }
 
 /// What people see besides the plan and the report.
@@ -60,6 +105,8 @@ pub struct Ui {
     stderr: Ability,
     bar: Bar,
     said: RefCell<HashSet<String>>,
+    /// Whether a question was asked on the terminal.
+    has_asked: Cell<bool>,
 }
 
 /// What can be shown on a stream.
@@ -99,6 +146,7 @@ impl Ui {
             stderr: Ability::of(io::stderr().is_terminal()),
             bar: Bar::default(),
             said: RefCell::default(),
+            has_asked: Cell::default(),
         }
     }
 
@@ -238,33 +286,156 @@ impl Ui {
         })
     }
 
-    /// Whether somebody can answer a question.
-    pub fn can_ask() -> bool {
-        io::stdin().is_terminal() && io::stderr().is_terminal()
+    /// Whether a question can be asked: the terminal is there for it alone. Where stdout goes into a pager, the pager reads
+    /// the same terminal; where it goes into a file, the plan that is asked about is not seen.
+    ///
+    /// # Errors
+    /// Which stream is not a terminal.
+    pub fn can_ask() -> Result<(), NotATerminal> {
+        let streams = [
+            ("standard input", io::stdin().is_terminal()),
+            ("standard output", io::stdout().is_terminal()),
+            ("standard error", io::stderr().is_terminal()),
+        ];
+        match streams.into_iter().find(|(_, is_terminal)| !is_terminal) {
+            None => Ok(()),
+            Some((stream, _)) => Err(NotATerminal(stream)),
+        }
     }
 
-    /// Ask, with No as the default. Waits in a thread of its own, so that signals are heard meanwhile.
-    ///
-    /// dialoguer's own loop would take neither the end of input nor Ctrl-C for an answer and hide the cursor; so its
-    /// question is shown, and the key is read here.
-    pub async fn confirm(&self, question: &str) -> Answer {
-        forget_typed();
+    /// Ask, with No as the default. The answer is a line, edited as the terminal does it: Ctrl-C and Ctrl-Z work as
+    /// everywhere. dialoguer reads keys one by one, which leaves the rest of the line to the next program.
+    pub async fn confirm(&self, question: &str, consent: Consent) -> Answer {
+        self.has_asked.set(true);
         let mut prompt = String::new();
         // Writing to a String cannot fail.
-        let _ = SimpleTheme.format_confirm_prompt(&mut prompt, question, Some(false));
+        let _ = SimpleTheme.format_input_prompt(&mut prompt, question, Some(&consent.choices()));
+        edit_lines();
+        forget_typed();
         let mut term = Term::stderr();
-        let shown = write!(term, "{prompt}").and_then(|()| term.flush());
-        let (send, receive) = tokio::sync::oneshot::channel();
-        let reader = term.clone();
-        std::thread::spawn(move || send.send(read_answer(&reader)));
-        let answer = match shown {
-            Ok(()) => receive.await.unwrap_or(Answer::No),
-            Err(_) => Answer::No,
+        if write!(term, "{prompt}")
+            .and_then(|()| term.flush())
+            .is_err()
+        {
+            return Answer::No;
+        }
+        // Ctrl-C leaves the cursor behind the question.
+        let mut line_break = LineBreak {
+            term: term.clone(),
+            is_due: true,
         };
-        let word = if answer == Answer::Yes { "yes" } else { "no" };
-        // The answer stays on the screen, so that a scrollback tells what was agreed to.
-        let _ = writeln!(term, "{word}");
-        answer
+        let (send, mut receive) = tokio::sync::oneshot::channel();
+        // In a thread of its own, so that signals are heard meanwhile.
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            // A terminal that has gone away has not agreed to anything.
+            let read = io::stdin().read_line(&mut line);
+            send.send(read.map(|_| line).unwrap_or_default())
+        });
+        let mut continued = Continued::new();
+        let line = loop {
+            tokio::select! {
+                line = &mut receive => break line.unwrap_or_default(),
+                // After Ctrl-Z the question may have left the screen.
+                () = continued.wait() => drop(write!(term, "{prompt}").and_then(|()| term.flush())),
+            }
+        };
+        // Enter has ended the line already.
+        line_break.is_due = !line.ends_with('\n');
+        forget_typed();
+        consent.answer(&line)
+    }
+
+    /// Show a text in the pager that the user has chosen, and wait until it is closed.
+    ///
+    /// # Errors
+    /// If no pager can be run.
+    pub async fn page(&self, text: Vec<u8>) -> io::Result<()> {
+        let chosen = env::var("PAGER").unwrap_or_default();
+        let mut words = chosen.split_whitespace();
+        let program = words
+            .next()
+            .unwrap_or(if cfg!(windows) { "more" } else { "less" });
+        let mut pager = Command::new(program)
+            .args(words)
+            .stdin(Stdio::piped())
+            .spawn()?;
+        let stdin = pager.stdin.take();
+        let shown = tokio::task::spawn_blocking(move || {
+            // It may be closed before it has read everything.
+            let _ = stdin.map(|mut stdin| stdin.write_all(&text));
+            pager.wait()
+        });
+        let status = shown.await.map_err(io::Error::other)??;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(io::Error::other(format!("{program} failed")))
+        }
+    }
+
+    /// The run is over. What was typed while it asked or worked is not for the program that reads the terminal next.
+    pub fn leave(&self) {
+        if self.has_asked.get() {
+            forget_typed();
+        }
+    }
+}
+
+/// Ends the line when it is dropped, if that is still due.
+struct LineBreak {
+    term: Term,
+    is_due: bool,
+}
+
+impl Drop for LineBreak {
+    fn drop(&mut self) {
+        if self.is_due {
+            let _ = writeln!(self.term);
+        }
+    }
+}
+
+/// That the process goes on after it was suspended.
+struct Continued {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
+}
+
+impl Continued {
+    fn new() -> Continued {
+        Continued {
+            #[cfg(unix)]
+            signal: {
+                use tokio::signal::unix::{SignalKind, signal};
+                signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw())).ok()
+            },
+        }
+    }
+
+    async fn wait(&mut self) {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.signal
+            && signal.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
+}
+
+/// Let the terminal edit lines and send signals for Ctrl-C and Ctrl-Z, whatever the program before has left.
+fn edit_lines() {
+    #[cfg(unix)]
+    {
+        use rustix::termios::{InputModes, LocalModes, OptionalActions, tcgetattr, tcsetattr};
+        if let Ok(mut modes) = tcgetattr(io::stdin()) {
+            modes.local_modes |=
+                LocalModes::ICANON | LocalModes::ECHO | LocalModes::ECHOE | LocalModes::ISIG;
+            modes.input_modes |= InputModes::ICRNL;
+            modes.input_modes -= InputModes::IGNCR;
+            let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &modes);
+        }
     }
 }
 
@@ -272,22 +443,6 @@ impl Ui {
 fn forget_typed() {
     #[cfg(unix)]
     let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
-}
-
-fn read_answer(term: &Term) -> Answer {
-    loop {
-        match term.read_key_raw() {
-            Ok(Key::Char('y' | 'Y')) => return Answer::Yes,
-            Ok(Key::Enter | Key::Escape) => return Answer::No,
-            Ok(Key::CtrlC) => return Answer::Interrupted,
-            // Anything that is typed and is not a yes; Ctrl-D is such a character here.
-            Ok(Key::Char(_)) => return Answer::No,
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Answer::Interrupted,
-            // The end of input, or a terminal that has gone away.
-            Err(_) => return Answer::No,
-        }
-    }
 }
 
 /// Text that may hold anything, on one line and harmless.
@@ -331,6 +486,43 @@ impl TerminalModes {
             Ability::Plain | Ability::Colour
         ) {
             let _ = Term::stderr().show_cursor();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_asked_for_agrees() {
+        for line in ["y\n", "Y\n", "yes\n", "YES\n", " yes \n", "y\r\n"] {
+            assert_eq!(Consent::Yes.answer(line), Answer::Yes, "{line:?}");
+        }
+        for line in [
+            "",
+            "\n",
+            "y",
+            "yes",
+            "n\n",
+            "ye\n",
+            "yy\n",
+            "yes please\n",
+            "501\n",
+        ] {
+            assert_eq!(Consent::Yes.answer(line), Answer::No, "{line:?}");
+        }
+        let number = Consent::Number(501);
+        assert_eq!(number.answer("501\n"), Answer::Yes);
+        for line in [
+            "", "\n", "501", "y\n", "yes\n", "50\n", "5010\n", "+501\n", "0501\n",
+        ] {
+            assert_eq!(number.answer(line), Answer::No, "{line:?}");
+        }
+        for consent in [Consent::Yes, number] {
+            assert_eq!(consent.answer("l\n"), Answer::List);
+            assert_eq!(consent.answer("L\n"), Answer::List);
+            assert_eq!(consent.answer("l"), Answer::No);
         }
     }
 }

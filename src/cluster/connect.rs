@@ -39,6 +39,7 @@ impl Cluster {
             ca_sha256: config.root_cert.as_deref().map(fingerprint),
             login: Arc::new(Login::open(config, source).await?),
             request_timeout: flags.request_timeout.unwrap_or_default().0,
+            newest: super::snapshot::Newest::default(),
             warnings: super::request::Warnings::default(),
         })
     }

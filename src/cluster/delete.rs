@@ -13,7 +13,12 @@ use super::{
     list::{build, escape, jobs_path},
     request::{Answer, Failure},
 };
-use crate::{approval::Reread, job::Job, outcome::Outcome, wire};
+use crate::{
+    approval::Reread,
+    job::Job,
+    outcome::Outcome,
+    wire::{self, Reply},
+};
 
 /// How deletes are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +54,9 @@ pub enum Effect {
 pub enum Attempt {
     /// This is what became of the Job.
     Settled(Outcome),
-    /// It is not, or no longer, the version that was planned.
-    Conflict,
+    /// The server says that it did not delete the Job, but that may have a reason that settles nothing: the Job has
+    /// changed, or the answer is about something else. What the Job is now tells.
+    Refused(String),
     /// This is what it is now.
     Reread(Box<Reread>),
     /// Its manifest is safe on disk, in this version of it.
@@ -85,7 +91,7 @@ impl From<Failure> for Attempt {
         let trouble = match failure {
             Failure::Setup { .. } => return Attempt::Settled(Outcome::Failed(failure.words())),
             Failure::Unreachable(_) => Trouble::NotSent,
-            Failure::Timeout(_) | Failure::Connection(_) => Trouble::NoAnswer,
+            Failure::Timeout(_) | Failure::Connection(_) | Failure::TooLong(_) => Trouble::NoAnswer,
         };
         Attempt::Again {
             trouble,
@@ -102,7 +108,7 @@ pub enum Trouble {
     NotSent,
     /// The server may have done it all the same.
     NoAnswer,
-    /// The server asked to come again later, and has done nothing.
+    /// The server asked to come again later. A proxy may have said so after the server has done it.
     PushedBack,
 }
 
@@ -120,56 +126,93 @@ impl Cluster {
             Err(failure) => Err(failure),
         };
         match answer {
-            Ok(answer) => settle(&answer, options.effect),
+            Ok(answer) => settle(job, &answer, options.effect),
             Err(failure) => failure.into(),
         }
     }
 }
 
-fn settle(answer: &Answer, effect: Effect) -> Attempt {
-    let outcome = match answer.status {
-        status if status.is_success() => {
-            match (effect, wire::decode_kind(&answer.body).as_deref()) {
-                (Effect::DryRun, _) => Outcome::WouldDelete,
-                (Effect::Delete, Some("Status")) => Outcome::Deleted,
-                // Accepted, but by its answer not gone yet.
-                (Effect::Delete, Some(_)) => Outcome::Terminating,
-                (Effect::Delete, None) => {
-                    return Attempt::Again {
-                        trouble: Trouble::NoAnswer,
-                        retry_after: None,
-                        why: "the answer cannot be read".to_owned(),
-                    };
-                }
+/// What an answer to the delete of this Job comes to. Nothing is believed of an answer that may be about something else.
+fn settle(job: &Job, answer: &Answer, effect: Effect) -> Attempt {
+    match answer.status {
+        status if status.is_success() => accepted(job, answer, effect),
+        StatusCode::NOT_FOUND if is_about(job, answer) => Attempt::Settled(Outcome::Gone),
+        StatusCode::NOT_FOUND | StatusCode::CONFLICT => Attempt::Refused(answer.words()),
+        _ if answer.is_transient() => Attempt::again(answer),
+        _ => Attempt::Settled(Outcome::Failed(answer.words())),
+    }
+}
+
+/// What a successful answer comes to: a Status that says so, or the Job itself where it waits for finalizers.
+fn accepted(job: &Job, answer: &Answer, effect: Effect) -> Attempt {
+    let is_this = |uid: &str| *uid == job.uid.to_string();
+    let outcome = match wire::decode_reply(&answer.body) {
+        _ if answer.is_web_page() => None,
+        Some(Reply::Status(status)) => {
+            if status.status.as_deref() != Some("Success") {
+                return Attempt::Refused(answer.words());
             }
+            let uid = status.details.and_then(|details| details.uid);
+            let is_this = uid.is_none_or(|uid| uid.is_empty() || is_this(&uid));
+            is_this.then_some(Outcome::Deleted)
         }
-        StatusCode::NOT_FOUND if answer.reason() == "NotFound" => Outcome::Gone,
-        StatusCode::CONFLICT => return Attempt::Conflict,
-        _ if answer.is_transient() => {
-            return Attempt::again(answer);
-        }
-        _ => Outcome::Failed(answer.words()),
+        Some(Reply::Job {
+            uid,
+            is_terminating,
+        }) => (is_this(&uid) && (is_terminating || effect == Effect::DryRun))
+            .then_some(Outcome::Terminating),
+        None => None,
     };
-    Attempt::Settled(outcome)
+    match outcome {
+        Some(_) if effect == Effect::DryRun => Attempt::Settled(Outcome::WouldDelete),
+        Some(outcome) => Attempt::Settled(outcome),
+        None => Attempt::Again {
+            trouble: Trouble::NoAnswer,
+            retry_after: None,
+            why: "the answer is not what an API server answers to this delete".to_owned(),
+        },
+    }
+}
+
+/// Whether a refusal is about this Job, and not about its namespace, the API, or something between here and the server.
+fn is_about(job: &Job, answer: &Answer) -> bool {
+    let status = wire::decode_status(&answer.body).unwrap_or_default();
+    let details = status.details.unwrap_or_default();
+    status.reason.as_deref() == Some("NotFound")
+        && details.kind.as_deref() == Some("jobs")
+        && details.name.as_deref() == Some(&*job.name)
 }
 
 fn request(job: &Job, options: DeleteOptions) -> Result<Request<Body>, Failure> {
+    let (uid, resource_version) = (job.uid.to_string(), job.resource_version.to_string());
+    let propagation_policy = match options.cascade {
+        Cascade::Background => PropagationPolicy::Background,
+        Cascade::Foreground => PropagationPolicy::Foreground,
+        Cascade::Orphan => PropagationPolicy::Orphan,
+    };
+    // Everything is said twice, in the body and in the query. The API server reads the query where there is no body, and
+    // there are proxies that drop the body of a DELETE: a dry run would then delete, and Pods would be orphaned.
+    let mut uri = format!(
+        "{}/{}?propagationPolicy={propagation_policy:?}&uid={}&resourceVersion={}",
+        jobs_path(Some(&job.namespace)),
+        escape(&job.name),
+        escape(&uid),
+        escape(&resource_version),
+    );
+    if options.effect == Effect::DryRun {
+        uri += "&dryRun=All";
+    }
     let params = DeleteParams {
         dry_run: options.effect == Effect::DryRun,
         grace_period_seconds: None,
         // Always sent: batch/v1 orphans the Pods where it is absent.
-        propagation_policy: Some(match options.cascade {
-            Cascade::Background => PropagationPolicy::Background,
-            Cascade::Foreground => PropagationPolicy::Foreground,
-            Cascade::Orphan => PropagationPolicy::Orphan,
-        }),
+        propagation_policy: Some(propagation_policy),
         preconditions: Some(Preconditions {
-            uid: Some(job.uid.to_string()),
-            resource_version: Some(job.resource_version.to_string()),
+            uid: Some(uid),
+            resource_version: Some(resource_version),
         }),
     };
     let body = serde_json::to_vec(&params).expect("delete options are plain data");
-    let uri = format!("{}/{}", jobs_path(Some(&job.namespace)), escape(&job.name));
     let request = Request::delete(uri)
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::ACCEPT, ACCEPT);

@@ -8,14 +8,15 @@ use std::{
 };
 
 use http::{Request, StatusCode, header};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::client::Body;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
     Cluster,
     page::{Pages, Wait},
-    request::{Answer, Failure, Stage},
+    request::{Answer, Failure, IS_IT_AN_API_SERVER, Stage},
+    snapshot::Break,
 };
 use crate::{
     approval::Recheck,
@@ -23,7 +24,7 @@ use crate::{
     error::{Error, Exit},
     job::Job,
     selector::{LabelKey, Selector},
-    wire,
+    wire::{self, metadata::Kind},
 };
 
 /// Which Jobs to list.
@@ -81,8 +82,11 @@ impl Sink for Recheck {
 pub struct Reading {
     /// The version of the cluster that it shows.
     pub resource_version: String,
-    /// When its first page came, in whole seconds by this machine's clock.
+    /// When its first page came, in whole seconds, by the earlier of this machine's clock and the server's: a Job is
+    /// never taken for older than it is.
     pub taken_at: Timestamp,
+    /// How far the server's clock is ahead of this machine's.
+    pub clock_ahead: SignedDuration,
     /// How many Jobs it has.
     pub count: usize,
 }
@@ -116,8 +120,10 @@ const MAX_EMPTY_PAGES: u32 = 8;
 
 /// Why a page cannot be used.
 pub(super) enum Trouble {
-    /// The snapshot is gone or was never one: begin anew.
-    StartOver(String),
+    /// The snapshot is gone: begin anew.
+    Gone(String),
+    /// It is not what was asked for: begin anew.
+    Wrong(String),
     /// It is no use to try again.
     Fatal(Error),
 }
@@ -125,6 +131,15 @@ pub(super) enum Trouble {
 impl From<Error> for Trouble {
     fn from(error: Error) -> Trouble {
         Trouble::Fatal(error)
+    }
+}
+
+impl From<Break> for Trouble {
+    fn from(broken: Break) -> Trouble {
+        match broken {
+            Break::Gone(why) => Trouble::Gone(why.to_owned()),
+            Break::Wrong(why) => Trouble::Wrong(why.to_owned()),
+        }
     }
 }
 
@@ -144,24 +159,28 @@ impl Cluster {
             match self.list_once(query, sink, on_event).await {
                 Ok(reading) => return Ok(reading),
                 Err(Trouble::Fatal(error)) => return Err(error),
-                Err(Trouble::StartOver(why)) if starts < MAX_STARTS => {
+                Err(Trouble::Gone(why) | Trouble::Wrong(why)) if starts < MAX_STARTS => {
                     starts += 1;
                     sink.start_over();
                     on_event(Event::StartingOver { why: &why });
                 }
-                Err(Trouble::StartOver(why)) => {
-                    return Err(Error::new(
-                        Exit::Failure,
-                        format!(
-                            "cannot list Jobs: no consistent list in {MAX_STARTS} tries: {why}"
-                        ),
-                    )
-                    .hint(
+                Err(Trouble::Gone(why)) => {
+                    return Err(inconsistent(&why).hint(
                         "try again, or with a larger --chunk-size so that fewer pages are needed",
+                    ));
+                }
+                Err(Trouble::Wrong(why)) => {
+                    return Err(inconsistent(&why).hint(
+                        "try again; if it stays so, something between here and the API server changes its answers",
                     ));
                 }
             }
         }
+    }
+
+    /// Take note of the version that a saved plan rests on: no list may show an older one.
+    pub fn has_shown(&self, resource_version: &str) {
+        self.newest.note(Kind::Jobs, resource_version);
     }
 
     async fn list_once(
@@ -170,15 +189,15 @@ impl Cluster {
         sink: &mut dyn Sink,
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<Reading, Trouble> {
-        let mut first_came = None;
+        let mut snapshot = self.newest.pages(Kind::Jobs);
+        let mut taken_at = None;
+        let mut clock_ahead = SignedDuration::ZERO;
         let mut count = 0;
         // Their hashes are enough: two that meet by chance only make the list start over.
         let hasher = RandomState::new();
         let mut uids: HashSet<u64> = HashSet::new();
         let mut empty_pages = 0;
-        let mut resource_version: Option<String> = None;
         let (pages, mut waits) = Pages::new(self, query);
-        let mut token: Option<String> = None;
         let mut incoming = pages.ask(None);
         loop {
             let mut page = {
@@ -191,42 +210,32 @@ impl Cluster {
                 }
             };
             // Not before: it may have been waited for.
-            first_came.get_or_insert_with(clock::now);
-            let meta = std::mem::take(&mut page.meta);
-            let version = meta.resource_version.unwrap_or_default();
-            match &resource_version {
-                None => resource_version = Some(version),
-                Some(first) if *first == version => {}
-                Some(_) => {
-                    return Err(Trouble::StartOver(
-                        "its pages are of different versions".to_owned(),
-                    ));
-                }
-            }
+            taken_at.get_or_insert_with(|| {
+                // The earlier of both clocks: what the other one adds to an age may be wrong.
+                clock_ahead = page.clock_ahead.unwrap_or_default();
+                clock::now() + clock_ahead.min(SignedDuration::ZERO)
+            });
+            let next = snapshot.next(std::mem::take(&mut page.meta))?;
             let before = count;
             for job in std::mem::take(&mut page.jobs) {
                 if !uids.insert(hasher.hash_one(&job.uid)) {
-                    return Err(Trouble::StartOver("a Job is in it twice".to_owned()));
+                    return Err(Trouble::Wrong("a Job is in it twice".to_owned()));
                 }
                 sink.take(job);
                 count += 1;
             }
             empty_pages = if count == before { empty_pages + 1 } else { 0 };
             on_event(Event::Read(count));
-            let Some(next) = meta.continue_token.filter(|token| !token.is_empty()) else {
-                break;
-            };
-            if token.as_ref() == Some(&next) || empty_pages > MAX_EMPTY_PAGES {
-                return Err(Trouble::StartOver(
-                    "its pages do not come to an end".to_owned(),
-                ));
+            let Some(next) = next else { break };
+            if empty_pages > MAX_EMPTY_PAGES {
+                return Err(Trouble::Wrong("its pages do not come to an end".to_owned()));
             }
             incoming = pages.after(&mut page, &next);
-            token = Some(next);
         }
         Ok(Reading {
-            resource_version: resource_version.unwrap_or_default(),
-            taken_at: first_came.unwrap_or_else(clock::now),
+            resource_version: snapshot.resource_version(),
+            taken_at: taken_at.unwrap_or_else(clock::now),
+            clock_ahead,
             count,
         })
     }
@@ -268,7 +277,51 @@ impl Cluster {
     }
 }
 
+impl Cluster {
+    /// What it means that something else answers where the API server should.
+    pub(super) fn is_no_api_server(&self, answer: &Answer) -> Error {
+        let what = if answer.is_web_page() {
+            "with a web page"
+        } else {
+            "with a redirect"
+        };
+        let message = format!(
+            "{} is not a Kubernetes API server: it answered {} {what}",
+            self.server, answer.status
+        );
+        Error::new(Exit::Failure, message).hint(IS_IT_AN_API_SERVER)
+    }
+}
+
+fn inconsistent(why: &str) -> Error {
+    let message = format!("cannot list Jobs: no consistent list in {MAX_STARTS} tries: {why}");
+    Error::new(Exit::Failure, message)
+}
+
 impl Query {
+    /// Hold a Job against what was asked for. The server has selected it already; if it is not what was asked for, the
+    /// answer is not the server's, and a Job that is missing may be missing for the same reason.
+    ///
+    /// # Errors
+    /// If it should not be in the list, and why.
+    pub(super) fn admit(&self, job: &wire::Job<'_>) -> Result<(), String> {
+        let no_meta = wire::ObjectMeta::default();
+        let meta = job.metadata.as_ref().unwrap_or(&no_meta);
+        let namespace = meta.namespace.as_deref().unwrap_or_default();
+        let is_there = match &self.scope {
+            Scope::AllNamespaces => !namespace.is_empty(),
+            Scope::Namespace(wanted) => namespace == wanted,
+        };
+        let is_labelled = (self.labels.iter()).all(|key| meta.labels.get(key.as_str()).is_some());
+        if is_there && is_labelled && self.selector.matches(|key| meta.labels.get(key)) {
+            return Ok(());
+        }
+        let name = meta.name.as_deref().unwrap_or_default();
+        Err(format!(
+            "it holds Job {namespace}/{name}, which was not asked for"
+        ))
+    }
+
     /// The label selector that the server gets: every cleanup label exists, and what the user selects.
     fn label_selector(&self) -> String {
         let mut parts: Vec<String> = self.labels.iter().map(LabelKey::to_string).collect();

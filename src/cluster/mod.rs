@@ -21,13 +21,14 @@ mod proxy;
 pub mod remaining;
 pub mod request;
 mod reread;
+mod snapshot;
 mod target;
 mod transport;
 mod trouble;
 
 use std::{sync::Arc, time::Duration};
 
-use self::{login::Login, request::Warnings};
+use self::{login::Login, request::Warnings, snapshot::Newest};
 
 /// A connection to one cluster, made once and shared by every request.
 #[derive(Clone)]
@@ -45,6 +46,8 @@ pub struct Cluster {
     pub ca_sha256: Option<String>,
     /// The longest that one request may take, its answer's body included.
     request_timeout: Option<Duration>,
+    /// What its lists have shown so far.
+    newest: Newest,
     /// What the server wants people to know, each text once.
     pub warnings: Warnings,
 }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use http::StatusCode;
+use jiff::SignedDuration;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     task::JoinHandle,
@@ -57,6 +58,8 @@ pub(super) struct Incoming {
 pub(super) struct Page {
     pub(super) meta: ListMeta,
     pub(super) jobs: Vec<Job>,
+    /// How far the server's clock was ahead of this machine's, if it told the time.
+    pub(super) clock_ahead: Option<SignedDuration>,
     next: Option<Incoming>,
     _held: Option<OwnedSemaphorePermit>,
 }
@@ -103,12 +106,11 @@ impl Pages {
     async fn get(self, token: Option<String>) -> Result<Page, Trouble> {
         let held = Arc::clone(&self.held).acquire_owned().await.ok();
         let mut next = None;
-        let (meta, jobs) = self.get_whole(token.as_deref(), &mut next).await?;
+        let page = self.get_whole(token.as_deref(), &mut next).await?;
         Ok(Page {
-            meta,
-            jobs,
             next,
             _held: held,
+            ..page
         })
     }
 
@@ -117,11 +119,11 @@ impl Pages {
         &self,
         token: Option<&str>,
         next: &mut Option<Incoming>,
-    ) -> Result<(ListMeta, Vec<Job>), Trouble> {
+    ) -> Result<Page, Trouble> {
         let cluster = &self.cluster;
         let mut backoff = Backoff::new(Tries::for_list());
         loop {
-            let mut reading = Reading::new(&self.intake);
+            let mut reading = Reading::new(&self.query, &self.intake);
             let mut on_piece = |content_type: &str, piece: &[u8]| {
                 if !content_type.starts_with(wire::PROTOBUF) {
                     return Piece::Kept;
@@ -133,12 +135,21 @@ impl Pages {
                 Piece::Taken
             };
             let answer = match self.query.request(token) {
-                Ok(request) => cluster.call_in_pieces(request, &mut on_piece).await,
+                // Of a list, only the length of one Job is bounded: with --chunk-size=0 all are in one answer.
+                Ok(request) => {
+                    cluster
+                        .call_in_pieces(request, usize::MAX, &mut on_piece)
+                        .await
+                }
                 Err(failure) => Err(failure),
             };
             let (why, retry_after, give_up) = match answer {
+                Ok(answer) if answer.is_foreign() && !answer.is_transient() => {
+                    return Err(cluster.is_no_api_server(&answer).into());
+                }
                 Ok(answer) if answer.status == StatusCode::OK => match reading.finish(&answer) {
                     Ok(page) => return Ok(page),
+                    Err(Unusable::Stray(why)) => return Err(Trouble::Wrong(why)),
                     Err(Unusable::Job(error)) => {
                         let message = format!("cannot list Jobs: the server sent {error}");
                         return Err(Error::new(Exit::Failure, message).into());
@@ -152,7 +163,7 @@ impl Pages {
                     }
                 },
                 Ok(answer) if answer.status == StatusCode::GONE && token.is_some() => {
-                    return Err(Trouble::StartOver(answer.words()));
+                    return Err(Trouble::Gone(answer.words()));
                 }
                 Ok(answer) => {
                     let error = cluster.refusal(&answer, &self.query);
@@ -189,6 +200,7 @@ impl Incoming {
 
 /// The Jobs of a page while it is coming.
 struct Reading<'a> {
+    query: &'a Query,
     intake: &'a Mutex<Intake>,
     list: ListReader,
     jobs: Vec<Job>,
@@ -202,6 +214,8 @@ enum Unusable {
     Body(DecodeError),
     /// There is a Job in it that cannot be judged.
     Job(IntakeError),
+    /// There is a Job in it that was not asked for.
+    Stray(String),
 }
 
 impl From<DecodeError> for Unusable {
@@ -217,8 +231,9 @@ impl From<IntakeError> for Unusable {
 }
 
 impl<'a> Reading<'a> {
-    fn new(intake: &'a Mutex<Intake>) -> Reading<'a> {
+    fn new(query: &'a Query, intake: &'a Mutex<Intake>) -> Reading<'a> {
         Reading {
+            query,
             intake,
             list: ListReader::default(),
             jobs: Vec::new(),
@@ -229,8 +244,9 @@ impl<'a> Reading<'a> {
     fn feed(&mut self, piece: &[u8]) {
         if self.trouble.is_none() {
             let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
-            let jobs = &mut self.jobs;
+            let (query, jobs) = (self.query, &mut self.jobs);
             let mut on_job = |job: wire::Job<'_>| {
+                query.admit(&job).map_err(Unusable::Stray)?;
                 jobs.extend(intake.take(job)?);
                 Ok(())
             };
@@ -239,18 +255,26 @@ impl<'a> Reading<'a> {
     }
 
     /// The page, now that the answer has come to its end. In JSON it has come as a whole.
-    fn finish(mut self, answer: &Answer) -> Result<(ListMeta, Vec<Job>), Unusable> {
+    fn finish(mut self, answer: &Answer) -> Result<Page, Unusable> {
+        let page = |meta, jobs| Page {
+            meta,
+            jobs,
+            clock_ahead: answer.clock_ahead(),
+            next: None,
+            _held: None,
+        };
         if !answer.content_type().starts_with(wire::PROTOBUF) {
             let list = wire::decode_json(&answer.body)?;
             let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
             for job in list.items {
+                self.query.admit(&job).map_err(Unusable::Stray)?;
                 self.jobs.extend(intake.take(job)?);
             }
-            return Ok((list.metadata, self.jobs));
+            return Ok(page(list.metadata, self.jobs));
         }
         match self.trouble {
             Some(trouble) => Err(trouble),
-            None => Ok((self.list.finish()?, self.jobs)),
+            None => Ok(page(self.list.finish()?, self.jobs)),
         }
     }
 }

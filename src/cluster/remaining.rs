@@ -14,7 +14,7 @@ use crate::{
     compact::Uid,
     remaining::{FoundJob, FoundPod, Place, Pod},
     retry::{Backoff, Tries},
-    wire::metadata::{self, ACCEPT, MetadataList, ObjectMeta},
+    wire::metadata::{self, ACCEPT, Kind, MetadataList, ObjectMeta},
 };
 
 /// How often a list is begun before it is given up.
@@ -31,16 +31,9 @@ pub struct Look<'a> {
     pub on_wait: &'a mut dyn FnMut(Duration, &str),
 }
 
-/// What to list at a place.
-#[derive(Clone, Copy)]
-enum Kind {
-    Jobs,
-    Pods,
-}
-
 /// Why a page is of no use.
 enum Trouble {
-    /// Its snapshot is gone.
+    /// Its snapshot is gone, or it is not what was asked for.
     StartOver(String),
     Fatal(Blind),
 }
@@ -105,27 +98,41 @@ impl Cluster {
         take: &mut dyn FnMut(ObjectMeta),
     ) -> Result<(), Blind> {
         let mut starts = 1;
+        loop {
+            match self.metadata_once(kind, place, look, take).await {
+                Ok(()) => return Ok(()),
+                Err(Trouble::StartOver(_)) if starts < MAX_STARTS => starts += 1,
+                Err(Trouble::StartOver(why) | Trouble::Fatal(why)) => return Err(why),
+            }
+        }
+    }
+
+    async fn metadata_once(
+        &self,
+        kind: Kind,
+        place: &Place,
+        look: &mut Look<'_>,
+        take: &mut dyn FnMut(ObjectMeta),
+    ) -> Result<(), Trouble> {
+        let mut pages = self.newest.pages(kind);
         let mut token: Option<String> = None;
         loop {
             let uri = address(kind, place, look.chunk_size, token.as_deref());
-            let list = match self.metadata_page(uri, token.is_some(), look).await {
-                Ok(list) => list,
-                Err(Trouble::StartOver(_)) if starts < MAX_STARTS => {
-                    starts += 1;
-                    token = None;
-                    continue;
+            let list = self.metadata_page(kind, uri, token.is_some(), look).await?;
+            token = pages.next(list.metadata).map_err(|broken| {
+                Trouble::StartOver(format!("a list cannot be believed: {}", broken.words()))
+            })?;
+            for meta in list.items.into_iter().filter_map(|item| item.metadata) {
+                if !is_at(place, &meta) {
+                    return Err(Trouble::StartOver(format!(
+                        "a list holds {}/{}, which was not asked for",
+                        meta.namespace, meta.name
+                    )));
                 }
-                Err(Trouble::StartOver(why) | Trouble::Fatal(why)) => return Err(why),
-            };
-            list.items
-                .into_iter()
-                .filter_map(|item| item.metadata)
-                .for_each(&mut *take);
-            let next = list.metadata.continue_token;
-            match next.filter(|next| !next.is_empty()) {
-                None => return Ok(()),
-                next if next == token => return Err("its pages do not come to an end".to_owned()),
-                next => token = next,
+                take(meta);
+            }
+            if token.is_none() {
+                return Ok(());
             }
         }
     }
@@ -133,6 +140,7 @@ impl Cluster {
     /// One page, asked for again while that may help.
     async fn metadata_page(
         &self,
+        kind: Kind,
         uri: String,
         continues: bool,
         look: &mut Look<'_>,
@@ -140,12 +148,15 @@ impl Cluster {
         let mut backoff = Backoff::new(Tries::for_delete());
         loop {
             let answer = match get(uri.clone(), ACCEPT) {
-                Ok(request) => self.call(request).await,
+                Ok(request) => self.call_up_to(request, usize::MAX).await,
                 Err(failure) => Err(failure),
             };
             let (why, retry_after) = match answer {
+                Ok(answer) if answer.is_foreign() && !answer.is_transient() => {
+                    return Err(Trouble::Fatal(answer.words()));
+                }
                 Ok(answer) if answer.status == StatusCode::OK => {
-                    match metadata::decode(answer.content_type(), &answer.body) {
+                    match metadata::decode(kind, answer.content_type(), &answer.body) {
                         Ok(list) => return Ok(list),
                         Err(why) => (format!("the answer cannot be read: {why}"), None),
                     }
@@ -166,6 +177,15 @@ impl Cluster {
             (look.on_wait)(delay, &why);
             tokio::time::sleep(delay).await;
         }
+    }
+}
+
+/// Whether an object is where it was looked for.
+fn is_at(place: &Place, meta: &ObjectMeta) -> bool {
+    match place {
+        Place::Job(namespace, name) => *meta.namespace == **namespace && *meta.name == **name,
+        Place::Namespace(namespace) => *meta.namespace == **namespace,
+        Place::AllNamespaces => true,
     }
 }
 

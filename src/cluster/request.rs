@@ -10,10 +10,12 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt;
+use jiff::{SignedDuration, Timestamp};
 use kube::client::Body;
 
 use super::{Cluster, login::Pass, trouble::failure};
 use crate::{
+    clock,
     error::{Error, Exit},
     wire,
 };
@@ -25,9 +27,15 @@ pub struct Answer {
     pub status: StatusCode,
     /// Headers.
     pub headers: HeaderMap,
-    /// The body, read to its end.
+    /// The body, read to its end. That of a refusal may be cut off, see [`BODY_MAX`].
     pub body: Bytes,
+    /// When the headers came, by this machine's clock.
+    pub received: Timestamp,
 }
+
+/// The most bytes of an answer that is not a list. Some hundreds of them may be held at a time, and a few kilobytes can
+/// unpack to gigabytes.
+pub const BODY_MAX: usize = 2 << 20;
 
 /// What has become of a piece of an answer's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,9 +67,35 @@ impl Answer {
             .and_then(|status| status.message)
             .filter(|message| !message.is_empty())
             .unwrap_or_else(|| match self.text() {
+                _ if self.is_web_page() => {
+                    format!("the server answered {} with a web page", self.status)
+                }
                 Some(text) => format!("the server answered {}: {text}", self.status),
                 None => format!("the server answered {}", self.status),
             })
+    }
+
+    /// Whether it is a page for a browser, which no API server sends: a login page, or the error page of a proxy.
+    pub fn is_web_page(&self) -> bool {
+        let kind = self.content_type().trim_start().to_ascii_lowercase();
+        let starts_as_html = || {
+            let body = self.body.trim_ascii_start();
+            let head = body.get(..14).unwrap_or(body).to_ascii_lowercase();
+            head.starts_with(b"<!doctype html") || head.starts_with(b"<html")
+        };
+        kind.starts_with("text/html") || kind.starts_with("application/xhtml") || starts_as_html()
+    }
+
+    /// Whether it cannot come from an API server, which sends neither web pages nor redirects for what is asked here.
+    pub fn is_foreign(&self) -> bool {
+        self.status.is_redirection() || self.is_web_page()
+    }
+
+    /// How far the server's clock is ahead of this machine's, in whole seconds, if it tells the time.
+    pub fn clock_ahead(&self) -> Option<SignedDuration> {
+        let date = self.headers.get(header::DATE)?.to_str().ok()?;
+        let date = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
+        Some(date.duration_since(self.received))
     }
 
     /// The first line of a body in plain text, which is what proxies and Go's HTTP server send.
@@ -74,9 +108,11 @@ impl Answer {
         (is_text && !line.is_empty() && line.len() <= 200).then_some(line)
     }
 
-    /// How long the server asks to wait.
+    /// How long the server asks to wait. A 429 asks for that even without a `Retry-After`.
     pub fn retry_after(&self) -> Option<Duration> {
-        parse_retry_after(self.headers.get(header::RETRY_AFTER)?.to_str().ok()?)
+        let value = self.headers.get(header::RETRY_AFTER);
+        let named = value.and_then(|value| parse_retry_after(value.to_str().ok()?));
+        named.or((self.status == StatusCode::TOO_MANY_REQUESTS).then_some(Duration::ZERO))
     }
 
     /// Whether the server only asks to come again later.
@@ -165,6 +201,8 @@ fn warning_texts(value: &str) -> Vec<String> {
 pub enum Failure {
     /// It did not come whole within the deadline.
     Timeout(Duration),
+    /// It was longer than it can be.
+    TooLong(usize),
     /// There was no connection to send it on.
     Unreachable(String),
     /// The connection broke, or could not be made.
@@ -194,6 +232,7 @@ impl Failure {
     pub fn words(&self) -> String {
         match self {
             Failure::Timeout(limit) => format!("no answer within {} s", limit.as_secs_f32()),
+            Failure::TooLong(limit) => format!("the answer is longer than {} MiB", limit >> 20),
             Failure::Unreachable(cause) | Failure::Connection(cause) => cause.clone(),
             Failure::Setup { message, .. } => message.clone(),
         }
@@ -212,6 +251,7 @@ impl Failure {
             Failure::Timeout(_) => {
                 "the server may be overloaded; --request-timeout changes how long to wait".into()
             }
+            Failure::TooLong(_) => IS_IT_AN_API_SERVER.into(),
             Failure::Unreachable(_) | Failure::Connection(_) => {
                 "check that the cluster is up and that the context names the right server (kubectl config get-contexts)".into()
             }
@@ -220,14 +260,26 @@ impl Failure {
     }
 }
 
+/// What to do where something answers as no API server does.
+pub(super) const IS_IT_AN_API_SERVER: &str = "check that the address is that of a Kubernetes API server; a login page or a proxy may stand in between";
+
 impl Cluster {
     /// Send a request and read the answer to its end, within the deadline. If the server does not know the credentials,
     /// they are renewed and, if others come of it, the same request is sent with them once more.
     ///
     /// # Errors
-    /// If no whole answer came. Any HTTP status is an answer.
+    /// If no whole answer came, or one that is longer than [`BODY_MAX`]. Any HTTP status is an answer.
     pub async fn call(&self, request: Request<Body>) -> Result<Answer, Failure> {
-        self.call_in_pieces(request, &mut |_, _| Piece::Kept).await
+        self.call_up_to(request, BODY_MAX).await
+    }
+
+    /// As [`Cluster::call`], for answers that may have this many bytes.
+    ///
+    /// # Errors
+    /// As [`Cluster::call`].
+    pub async fn call_up_to(&self, request: Request<Body>, most: usize) -> Result<Answer, Failure> {
+        self.call_in_pieces(request, most, &mut |_, _| Piece::Kept)
+            .await
     }
 
     /// As [`Cluster::call`], but give each piece of a successful answer, with its Content-Type, to `on_piece` as it comes.
@@ -237,6 +289,7 @@ impl Cluster {
     pub async fn call_in_pieces(
         &self,
         request: Request<Body>,
+        most: usize,
         on_piece: &mut (dyn FnMut(&str, &[u8]) -> Piece + Send),
     ) -> Result<Answer, Failure> {
         let pass = self.login.pass().await?;
@@ -245,13 +298,13 @@ impl Cluster {
             false => None,
         };
         let sent = Instant::now();
-        let answer = self.exchange(&pass, request, on_piece).await?;
+        let answer = self.exchange(&pass, request, most, on_piece).await?;
         match again {
             // The server does not know the credentials, so it has done nothing yet. Others may take their time, like the
             // first ones: the deadline is for the server.
             Some(again) if answer.status == StatusCode::UNAUTHORIZED => {
                 match self.login.instead_of(&pass, sent).await {
-                    Some(other) => self.exchange(&other, again, on_piece).await,
+                    Some(other) => self.exchange(&other, again, most, on_piece).await,
                     None => Ok(answer),
                 }
             }
@@ -264,6 +317,7 @@ impl Cluster {
         &self,
         pass: &Pass,
         request: Request<Body>,
+        most: usize,
         on_piece: &mut (dyn FnMut(&str, &[u8]) -> Piece + Send),
     ) -> Result<Answer, Failure> {
         let exchange = async {
@@ -274,6 +328,12 @@ impl Cluster {
                 status: parts.status,
                 headers: parts.headers,
                 body: Bytes::new(),
+                received: clock::now(),
+            };
+            let most = if answer.status.is_success() {
+                most
+            } else {
+                most.min(BODY_MAX)
             };
             let mut body = Vec::new();
             while let Some(frame) = stream.frame().await {
@@ -282,8 +342,16 @@ impl Cluster {
                 };
                 let is_taken = answer.status == StatusCode::OK
                     && on_piece(answer.content_type(), &data) == Piece::Taken;
-                if !is_taken {
+                if is_taken {
+                    continue;
+                }
+                if data.len() <= most - body.len() {
                     body.extend_from_slice(&data);
+                } else if answer.status.is_success() {
+                    return Err(Failure::TooLong(most));
+                } else {
+                    // The status says what matters of a refusal.
+                    break;
                 }
             }
             answer.body = body.into();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::age;
 use crate::{
     group::{GroupKey, MixedGroups},
     outcome::OutcomeCounts,
@@ -142,6 +143,15 @@ pub fn warning(plan: &Plan, warning: &Warning) -> String {
                 example
             )
         }
+        Warning::ClocksDiffer { ahead } => format!(
+            "this machine's clock is {} {} the server's: ages count from the earlier of the two",
+            age::human(ahead.abs()),
+            if ahead.is_positive() {
+                "behind"
+            } else {
+                "ahead of"
+            }
+        ),
         Warning::MaybeCutOff { key } => format!(
             "group {} has a label value of 63 characters, the most there can be: it may be a longer name cut off, \
              and the group may hold what does not belong together",

@@ -1,17 +1,18 @@
-//! When to stop because going on is no use.
+//! When to stop because going on is no use: in one namespace, or altogether.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     hash::{BuildHasher, RandomState},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::EndedEarly;
+use super::{EndedEarly, pending::Step};
 use crate::{cluster::delete::Trouble, job::Job, outcome::Outcome};
 
-/// So many Jobs in a row of the plan refused with the same words will not be followed by a success.
+/// After this many consecutive Jobs of the plan that were refused with the same words, the next one will be, too.
 const SAME_REFUSAL_LIMIT: usize = 20;
-/// So many tries in a row without any answer, over at least [`UNREACHABLE_AFTER`], and the server is not there.
+/// After this many tries in a row without any answer, over at least [`UNREACHABLE_AFTER`], the server is not there.
 const UNREACHABLE_TRIES: u32 = 20;
 const UNREACHABLE_AFTER: Duration = Duration::from_secs(60);
 /// A server that only ever asks to come again later is given this long.
@@ -27,16 +28,25 @@ pub(super) struct Breaker {
     /// How many answers in a row were this same refusal.
     row: usize,
     row_of: u64,
-    unanswered: u32,
-    unanswered_since: Option<Instant>,
-    tripped: Option<EndedEarly>,
+    /// The namespaces in which the same refusal came again and again, with its words.
+    stopped: BTreeMap<Arc<str>, String>,
+    /// For each step, how long it has had no answer. Each by itself: that Jobs can be read does not show that they can be
+    /// deleted.
+    silences: HashMap<Step, Silence>,
+    unreachable: Option<String>,
+}
+
+/// Tries in a row without an answer.
+#[derive(Debug)]
+struct Silence {
+    tries: u32,
+    since: Instant,
 }
 
 impl Breaker {
-    /// The server is there.
-    pub(super) fn answered(&mut self) {
-        self.unanswered = 0;
-        self.unanswered_since = None;
+    /// The server has answered what this step asks.
+    pub(super) fn answered(&mut self, step: Step) {
+        self.silences.remove(&step);
     }
 
     /// The server has refused to delete a Job, or has not; `place` is that of the Job in the plan.
@@ -45,9 +55,10 @@ impl Breaker {
             self.row = 0;
             return;
         };
-        // Refusals name the Job, so that no two are the same to the letter.
+        // Refusals name the Job, so that no two are the same to the letter. What is refused in one namespace may be
+        // allowed in the next.
         let words = words.replace(&*job.name, "…");
-        let hash = self.hasher.hash_one(&words);
+        let hash = self.hasher.hash_one((&job.namespace, &words));
         self.row = if self.row_of == hash { self.row + 1 } else { 1 };
         self.row_of = hash;
         self.refusals.insert(place, hash);
@@ -55,31 +66,85 @@ impl Breaker {
         let before = (0..place).rev().take_while(same).count();
         let after = (place + 1..).take_while(same).count();
         if before + 1 + after >= SAME_REFUSAL_LIMIT {
-            self.tripped = Some(EndedEarly::SameRefusal(words));
+            self.stopped.insert(Arc::clone(&job.namespace), words);
+            self.row = 0;
         }
     }
 
-    /// Whether so many refusals have come one after the other that those in flight should be heard before more is tried.
+    /// Whether refusals have come one after the other so often that those in flight should be heard before more is tried.
     pub(super) fn is_suspicious(&self) -> bool {
         self.row >= SAME_REFUSAL_LIMIT
     }
 
     /// A try had no answer that settles anything.
-    pub(super) fn no_answer(&mut self, trouble: Trouble, why: &str) {
+    pub(super) fn no_answer(&mut self, step: Step, trouble: Trouble, why: &str, now: Instant) {
         let limit = match trouble {
             Trouble::NotSent | Trouble::NoAnswer => UNREACHABLE_AFTER,
             // A server that pushes back is there, and may be busy with others.
             Trouble::PushedBack => PUSHED_BACK_FOR,
         };
-        self.unanswered += 1;
-        let since = self.unanswered_since.get_or_insert_with(Instant::now);
-        if self.unanswered >= UNREACHABLE_TRIES && since.elapsed() >= limit {
-            self.tripped = Some(EndedEarly::Unreachable(why.to_owned()));
+        let silence = self.silences.entry(step).or_insert(Silence {
+            tries: 0,
+            since: now,
+        });
+        silence.tries += 1;
+        if silence.tries >= UNREACHABLE_TRIES && now.duration_since(silence.since) >= limit {
+            self.unreachable = Some(why.to_owned());
         }
     }
 
-    /// Why to stop, if it is time to.
+    /// Whether Jobs of this namespace are not tried any more.
+    pub(super) fn has_stopped(&self, namespace: &str) -> bool {
+        self.stopped.contains_key(namespace)
+    }
+
+    /// Why to stop altogether, if it is time to.
     pub(super) fn tripped(&self) -> Option<EndedEarly> {
-        self.tripped.clone()
+        self.unreachable.clone().map(EndedEarly::Unreachable)
+    }
+
+    /// The namespaces in which it stopped, with the refusal that came again and again.
+    pub(super) fn into_stopped(self) -> BTreeMap<Arc<str>, String> {
+        self.stopped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether it stops when each of these steps has no answer, a second each, for this long.
+    fn ends(answers: &[Step], silent: Step, trouble: Trouble, seconds: u64) -> bool {
+        let (mut breaker, begun) = (Breaker::default(), Instant::now());
+        for second in 0..=seconds {
+            for step in answers {
+                breaker.answered(*step);
+            }
+            let now = begun + Duration::from_secs(second);
+            breaker.no_answer(silent, trouble, "why", now);
+        }
+        breaker.tripped() == Some(EndedEarly::Unreachable("why".to_owned()))
+    }
+
+    #[test]
+    fn a_server_that_is_away_is_given_up() {
+        for trouble in [Trouble::NotSent, Trouble::NoAnswer] {
+            assert!(!ends(&[], Step::Delete, trouble, 59));
+            assert!(ends(&[], Step::Delete, trouble, 60));
+        }
+        assert!(!ends(&[], Step::Delete, Trouble::PushedBack, 299));
+        assert!(ends(&[], Step::Delete, Trouble::PushedBack, 300));
+    }
+
+    #[test]
+    fn that_jobs_can_be_read_does_not_show_that_they_can_be_deleted() {
+        let reads = [Step::BackUp, Step::Reread];
+        assert!(ends(&reads, Step::Delete, Trouble::PushedBack, 300));
+        assert!(!ends(
+            &[Step::Delete],
+            Step::Delete,
+            Trouble::PushedBack,
+            300
+        ));
     }
 }

@@ -7,8 +7,9 @@ mod pending;
 mod window;
 
 use std::{
-    collections::{HashMap, VecDeque},
-    time::Duration,
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
@@ -43,6 +44,8 @@ pub struct Report {
     pub outcomes: Vec<Outcome>,
     /// Why it ended early, if it did.
     pub ended_early: Option<EndedEarly>,
+    /// Namespaces in which it ended early, since the same refusal came again and again; with its words.
+    pub stopped: BTreeMap<Arc<str>, String>,
     /// What waiting for its Jobs to be gone came to, if that was asked for and there were any to wait for.
     pub waited: Option<Waited>,
 }
@@ -73,8 +76,6 @@ impl Report {
 pub enum EndedEarly {
     /// Somebody asked for it.
     Stopped(Stop),
-    /// The same refusal came again and again; its words.
-    SameRefusal(String),
     /// The server has not been there for a long time; what happened last.
     Unreachable(String),
 }
@@ -148,6 +149,8 @@ pub async fn purge(
     let mut window = Window::new(orders.concurrency);
     let mut breaker = Breaker::default();
     let mut ended_early = None;
+    // Jobs that have been asked about and will not be any more.
+    let mut left: Vec<(usize, Pending)> = Vec::new();
 
     loop {
         let asked_to_stop = || stop.borrow().map(EndedEarly::Stopped);
@@ -163,6 +166,10 @@ pub async fn purge(
                 .pop_front()
                 .and_then(|index| Some((index, pending.remove(&index)?)));
             let (index, next) = match again {
+                Some((index, next)) if breaker.has_stopped(&next.job.namespace) => {
+                    left.push((index, next));
+                    continue;
+                }
                 Some(next) => next,
                 None => match untouched.next() {
                     None => break,
@@ -171,6 +178,7 @@ pub async fn purge(
                         outcomes[index] = Some((**outcome).clone());
                         continue;
                     }
+                    Some((_, (job, _))) if breaker.has_stopped(&job.namespace) => continue,
                     Some((index, (job, Target::AsPlanned))) => {
                         (index, Pending::new(job, orders.first_step()))
                     }
@@ -198,17 +206,18 @@ pub async fn purge(
                 on_event(Event::Stopping { in_flight: in_flight.len() });
             }
             Some((index, mut next, attempt)) = in_flight.next() => {
+                let step = next.step;
                 let answered = match &attempt {
                     Attempt::Again { trouble, why, .. } => {
                         if *trouble == Trouble::PushedBack {
-                            window.shrink();
+                            window.shrink(step);
                         }
-                        breaker.no_answer(*trouble, why);
+                        breaker.no_answer(step, *trouble, why, Instant::now());
                         false
                     }
                     _ => {
-                        window.grow();
-                        breaker.answered();
+                        window.grow(step);
+                        breaker.answered(step);
                         true
                     }
                 };
@@ -244,7 +253,7 @@ pub async fn purge(
         }
     }
     // What was tried without an answer has failed: nobody knows what came of it.
-    for (index, pending) in pending {
+    for (index, pending) in pending.into_iter().chain(left) {
         if let Some(why) = pending.unanswered {
             let outcome = Outcome::Failed(why);
             on_event(Event::Settled {
@@ -260,16 +269,21 @@ pub async fn purge(
         .map(|outcome| outcome.unwrap_or(Outcome::NotAttempted))
         .collect();
     // With nothing left to try, nothing was cut short.
-    if matches!(
-        ended_early,
-        Some(EndedEarly::SameRefusal(_) | EndedEarly::Unreachable(_))
-    ) {
+    if matches!(ended_early, Some(EndedEarly::Unreachable(_))) {
         ended_early = ended_early.filter(|_| outcomes.contains(&Outcome::NotAttempted));
     }
+    let mut stopped = breaker.into_stopped();
+    let purges = approved.plan().purges().zip(&outcomes);
+    let cut_short: HashSet<&Arc<str>> = purges
+        .filter(|(_, outcome)| **outcome == Outcome::NotAttempted)
+        .map(|(job, _)| &job.namespace)
+        .collect();
+    stopped.retain(|namespace, _| cut_short.contains(namespace));
     Report {
         plan: approved.into_plan(),
         outcomes,
         ended_early,
+        stopped,
         waited: None,
     }
 }

@@ -22,15 +22,17 @@ const MAX_CONFLICTS: u32 = 5;
 /// A Job on its way to its outcome.
 pub(super) struct Pending {
     pub(super) job: Job,
-    step: Step,
+    pub(super) step: Step,
     backoff: Backoff,
     /// What the last try without an answer came to. The delete may have taken effect all the same.
     pub(super) unanswered: Option<String>,
-    conflicts: u32,
+    /// Why the server did not delete it, while it is read again to see whether it has changed.
+    refused: Option<String>,
+    refusals: u32,
 }
 
 /// What is to be asked next about a Job.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Step {
     /// What it is now, whole, to be written down.
     BackUp,
@@ -66,7 +68,8 @@ impl Pending {
             step,
             backoff: Backoff::new(Tries::for_delete()),
             unanswered: None,
-            conflicts: 0,
+            refused: None,
+            refusals: 0,
         }
     }
 
@@ -112,12 +115,14 @@ impl Pending {
                 self.step = Step::Delete;
                 After::Now
             }
-            Attempt::Conflict => {
-                self.conflicts += 1;
+            Attempt::Refused(why) => {
+                self.refusals += 1;
+                self.refused = Some(why);
                 self.step = Step::Reread;
-                match self.conflicts > MAX_CONFLICTS {
-                    true => After::Settled(Outcome::Changed(Change::Restless)),
-                    false => After::Now,
+                if self.refusals > MAX_CONFLICTS {
+                    After::Settled(Outcome::Changed(Change::Restless))
+                } else {
+                    After::Now
                 }
             }
             Attempt::Reread(reread) => {
@@ -127,13 +132,23 @@ impl Pending {
                     }
                     _ => Outcome::Deleted,
                 };
-                match approved.rejudge(&self.job, *reread) {
-                    Rejudged::Delete(job) => {
+                let refused = self.refused.take();
+                match (approved.rejudge(&self.job, *reread), refused) {
+                    // It is the version that was to be deleted, so something else speaks against that: an admission
+                    // webhook for one. It would say the same again.
+                    (Rejudged::Delete(job), Some(why))
+                        if job.resource_version == self.job.resource_version =>
+                    {
+                        After::Settled(Outcome::Failed(why))
+                    }
+                    (Rejudged::Delete(job), _) => {
                         self.job = job;
                         self.step = orders.first_step();
                         After::Now
                     }
-                    Rejudged::Settled(outcome) => After::Settled(self.own(outcome, own, orders)),
+                    (Rejudged::Settled(outcome), _) => {
+                        After::Settled(self.own(outcome, own, orders))
+                    }
                 }
             }
             Attempt::Again {
@@ -141,7 +156,7 @@ impl Pending {
                 retry_after,
                 why,
             } => {
-                if trouble == Trouble::NoAnswer && matches!(self.step, Step::Delete) {
+                if trouble != Trouble::NotSent && self.step == Step::Delete {
                     self.unanswered = Some(why.clone());
                 }
                 match self.backoff.next_delay(retry_after) {

@@ -20,12 +20,12 @@ use crate::{
     },
     error::{Error, Exit},
     output::words,
-    plan::{Plan, Snapshot, Source},
+    plan::{CLOCKS_MAY_DIFFER, Plan, Snapshot, Source, Warning},
     purge::{self, Orders, Report, Stop},
     retention::Policy,
     show,
     text::harmless,
-    ui::{Answer, Ui, Verbosity},
+    ui::{Answer, Consent, Ui, Verbosity},
 };
 
 /// What becomes of a plan.
@@ -39,6 +39,9 @@ pub enum Decision {
 /// A plan older than this is held against a new list before it is carried out: time for a list and a glance, or for the
 /// reader of a pipe.
 const MAX_AGE: Duration = Duration::from_secs(10);
+
+/// Above this many Jobs, their number is to be typed: a yes is too easily given.
+const TYPED_ABOVE: usize = 500;
 
 /// One run against one cluster.
 pub struct Session<'a> {
@@ -121,7 +124,12 @@ impl<'a> Session<'a> {
             taken_at: reading.taken_at,
             jobs,
         };
-        Ok(Plan::new(snapshot, &self.policy))
+        let mut plan = Plan::new(snapshot, &self.policy);
+        let ahead = reading.clock_ahead;
+        if ahead.abs() > CLOCKS_MAY_DIFFER {
+            plan.warnings.insert(0, Warning::ClocksDiffer { ahead });
+        }
+        Ok(plan)
     }
 
     /// List, and show how far it is.
@@ -156,10 +164,13 @@ impl<'a> Session<'a> {
     /// If nobody can be asked, the deletes would be refused, or the new list fails.
     pub async fn approve(&self, plan: Plan) -> Result<Decision, Error> {
         let ask = !self.cli.action.yes && plan.summary().purge > 0;
-        if ask && !Ui::can_ask() {
+        if ask && let Err(not) = Ui::can_ask() {
             return Err(Error::new(
                 Exit::Usage,
-                "nothing was deleted: there is no terminal to ask the question on",
+                format!(
+                    "nothing was deleted: the question needs a terminal, and {} is not one",
+                    not.stream()
+                ),
             )
             .hint("add --yes to delete without asking, or --dry-run to change nothing"));
         }
@@ -168,14 +179,11 @@ impl<'a> Session<'a> {
                 Ok(allowed) => allowed?,
                 Err(reason) => return Ok(Decision::Stop(exit_of(reason), Box::new(plan))),
             }
-            match unless_stopped(&self.stop, self.ui.confirm(&self.question(&plan))).await {
-                Ok(Answer::Yes) => {}
-                Ok(Answer::No) => {
+            match self.ask(&plan).await {
+                Ok(true) => {}
+                Ok(false) => {
                     self.ui.note(Verbosity::Normal, "Nothing was deleted.");
                     return Ok(Decision::Stop(Exit::Declined, Box::new(plan)));
-                }
-                Ok(Answer::Interrupted) => {
-                    return Ok(Decision::Stop(Exit::Interrupted, Box::new(plan)));
                 }
                 Err(reason) => return Ok(Decision::Stop(exit_of(reason), Box::new(plan))),
             }
@@ -254,6 +262,26 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Ask until the answer is a yes or a no.
+    async fn ask(&self, plan: &Plan) -> Result<bool, Stop> {
+        let jobs = plan.summary().purge;
+        let consent = if jobs > TYPED_ABOVE {
+            Consent::Number(jobs)
+        } else {
+            Consent::Yes
+        };
+        let question = self.question(plan);
+        loop {
+            let answer = self.ui.confirm(&question, consent);
+            match unless_stopped(&self.stop, answer).await? {
+                Answer::Yes => return Ok(true),
+                Answer::No => return Ok(false),
+                // To its end even if the run is asked to stop: Ctrl-C is for the pager, too.
+                Answer::List => show::whole_plan(plan, self.ui).await,
+            }
+        }
+    }
+
     fn question(&self, plan: &Plan) -> String {
         let summary = plan.summary();
         let server = harmless(&self.cluster.server);
@@ -261,8 +289,14 @@ impl<'a> Session<'a> {
             "" => server.into_owned(),
             context => format!("{} ({server})", harmless(context)),
         };
+        let mut namespaces: Vec<&str> = plan.purges().map(|job| job.namespace.as_ref()).collect();
+        namespaces.dedup();
+        let namespaces = match namespaces.as_slice() {
+            [one] => format!("namespace {}", harmless(one)),
+            all => words::count(all.len(), "namespace"),
+        };
         format!(
-            "Purge {} in {} from {place}?",
+            "Purge {} in {} of {namespaces} from {place}?",
             words::count(summary.purge, "Job"),
             words::count(summary.groups_to_purge, "group"),
         )

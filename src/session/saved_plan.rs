@@ -93,6 +93,7 @@ pub(super) async fn load(
         )
         .hint("name the context that it was made for with --context"));
     }
+    cluster.has_shown(&saved.plan.resource_version);
     Ok(saved)
 }
 

@@ -47,11 +47,12 @@ const AROUND: usize = 4;
 impl Ui {
     /// Whether somebody can pick from a list: there is a terminal that moves its cursor.
     pub fn can_choose(&self) -> bool {
-        Ui::can_ask() && matches!(self.stderr, Ability::Plain | Ability::Colour)
+        Ui::can_ask().is_ok() && matches!(self.stderr, Ability::Plain | Ability::Colour)
     }
 
     /// Let somebody pick. Waits in a thread of its own, so that signals are heard meanwhile.
     pub async fn choose(&self, choice: Choice) -> Picked {
+        self.has_asked.set(true);
         forget_typed();
         let (send, receive) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || send.send(pick(choice)));

@@ -2,7 +2,7 @@
 
 use super::{
     DecodeError, Job, ListMeta, MAGIC, TypeMeta, expect_job_list,
-    protobuf::{Damage, Fields, Message},
+    protobuf::{Damage, Fields, Message, read_listed},
 };
 
 /// Reads the body of a protobuf JobList piece by piece.
@@ -11,7 +11,7 @@ use super::{
 #[derive(Debug, Default)]
 pub struct ListReader {
     place: Place,
-    kind: Option<String>,
+    type_meta: TypeMeta,
     metadata: ListMeta,
     /// The beginning of something whose end has not come yet.
     held: Vec<u8>,
@@ -37,6 +37,9 @@ const TYPE_META: u64 = 1 << 3 | 2;
 const RAW: u64 = 2 << 3 | 2;
 const METADATA: u64 = 1 << 3 | 2;
 const ITEMS: u64 = 2 << 3 | 2;
+
+/// The most bytes of one object. etcd takes 1.5 MB unless it is told otherwise, and 10 MB is what people tell it.
+pub const OBJECT_MAX: usize = 16 << 20;
 
 impl ListReader {
     /// Take the next piece of the body, and hand out the Jobs that it completes.
@@ -75,7 +78,7 @@ impl ListReader {
         match self.place {
             Place::Mark => Err(DecodeError::Magic),
             // A list has at least its metadata. A body that ends before it was cut short, and is not a list of nothing.
-            Place::Before => expect_job_list(self.kind).and(Err(DecodeError::NoObject)),
+            Place::Before => expect_job_list(&self.type_meta).and(Err(DecodeError::NoObject)),
             Place::After if self.held.is_empty() => Ok(self.metadata),
             Place::List(_) | Place::After => Err(Damage::CutShort.into()),
         }
@@ -117,14 +120,15 @@ impl ListReader {
             return Ok(None);
         };
         if (self.place, key) == (Place::Before, RAW) {
-            expect_job_list(self.kind.take())?;
+            expect_job_list(&self.type_meta)?;
             self.place = Place::List(length);
             return Ok(Some(begun));
         }
-        let whole = usize::try_from(length)
+        let length = usize::try_from(length)
             .ok()
-            .and_then(|length| begun.split_at_checked(length));
-        let Some((value, after)) = whole else {
+            .filter(|length| *length <= OBJECT_MAX)
+            .ok_or(DecodeError::from(Damage::TooLong))?;
+        let Some((value, after)) = begun.split_at_checked(length) else {
             return Ok(None);
         };
         match (self.place, key) {
@@ -136,15 +140,14 @@ impl ListReader {
                 );
                 match key {
                     METADATA => self.metadata = ListMeta::read(value).map_err(DecodeError::from)?,
-                    ITEMS => on_job(Job::read(value).map_err(DecodeError::from)?)?,
+                    ITEMS => on_job(read_listed(value)?)?,
                     _ => {}
                 }
             }
             // A second list, or another kind for the one that has come.
             (Place::After, TYPE_META | RAW) => return Err(DecodeError::from(Damage::Key).into()),
             (_, TYPE_META) => {
-                let type_meta = TypeMeta::read(value).map_err(DecodeError::from)?;
-                self.kind = type_meta.kind;
+                self.type_meta = TypeMeta::read(value).map_err(DecodeError::from)?;
             }
             _ => {}
         }

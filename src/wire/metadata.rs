@@ -15,8 +15,25 @@ use super::{
 pub const ACCEPT: &str = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, \
                           application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, application/json";
 
-/// The kinds of lists that are believed.
-const KINDS: [&str; 3] = ["PartialObjectMetadataList", "JobList", "PodList"];
+/// What is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Jobs.
+    Jobs,
+    /// Pods.
+    Pods,
+}
+
+impl Kind {
+    /// Whether a list of this kind is one of these objects, whole or reduced to their metadata.
+    fn is_listed_in(self, list: &str) -> bool {
+        let whole = match self {
+            Kind::Jobs => "JobList",
+            Kind::Pods => "PodList",
+        };
+        list == "PartialObjectMetadataList" || list == whole
+    }
+}
 
 /// One page of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -44,6 +61,9 @@ pub struct ObjectMeta {
     /// Name.
     #[serde(default)]
     pub name: String,
+    /// Namespace.
+    #[serde(default)]
+    pub namespace: String,
     /// Identity.
     #[serde(default)]
     pub uid: String,
@@ -87,9 +107,12 @@ impl<'a> Message<'a> for ObjectMeta {
     fn set(&mut self, field: u64, value: Value<'a>) -> Result<(), Damage> {
         match field {
             1 => self.name = value.text()?.to_owned(),
+            3 => self.namespace = value.text()?.to_owned(),
             5 => self.uid = value.text()?.to_owned(),
             13 => self.owner_references.push(value.message()?),
-            14 => self.finalizers.push(value.text()?.to_owned()),
+            14 => self
+                .finalizers
+                .push(value.lossy()?.unwrap_or_default().0.into_owned()),
             _ => {}
         }
         Ok(())
@@ -99,7 +122,7 @@ impl<'a> Message<'a> for ObjectMeta {
 impl<'a> Message<'a> for Owner {
     fn set(&mut self, field: u64, value: Value<'a>) -> Result<(), Damage> {
         if field == 4 {
-            self.uid = value.text()?.to_owned();
+            self.uid = value.lossy()?.unwrap_or_default().0.into_owned();
         }
         Ok(())
     }
@@ -112,10 +135,10 @@ pub enum Unreadable {
     #[error("it is damaged")]
     Damaged,
     /// It holds something else.
-    #[error("it is no list of these")]
+    #[error("it holds another kind of object")]
     Kind,
     /// An object in it cannot be told from others.
-    #[error("something in it has no name or no uid")]
+    #[error("an object in it has no name, namespace or uid")]
     NoIdentity,
 }
 
@@ -123,7 +146,14 @@ pub enum Unreadable {
 ///
 /// # Errors
 /// If it is not such a page as a whole.
-pub fn decode(content_type: &str, body: &[u8]) -> Result<MetadataList, Unreadable> {
+pub fn decode(kind: Kind, content_type: &str, body: &[u8]) -> Result<MetadataList, Unreadable> {
+    let known = |meta: &TypeMeta| {
+        if kind.is_listed_in(meta.kind.as_deref().unwrap_or_default()) {
+            Ok(())
+        } else {
+            Err(Unreadable::Kind)
+        }
+    };
     let list = match content_type.starts_with(PROTOBUF) {
         true => {
             let envelope = open_envelope(body).map_err(|_| Unreadable::Damaged)?;
@@ -139,17 +169,12 @@ pub fn decode(content_type: &str, body: &[u8]) -> Result<MetadataList, Unreadabl
     };
     let identified = |item: &Item| {
         let meta = item.metadata.as_ref();
-        meta.is_some_and(|meta| !meta.uid.is_empty() && !meta.name.is_empty())
+        let texts = meta.map(|meta| [&meta.uid, &meta.name, &meta.namespace]);
+        texts.is_some_and(|texts| texts.iter().all(|text| !text.is_empty()))
     };
-    match list.items.iter().all(identified) {
-        true => Ok(list),
-        false => Err(Unreadable::NoIdentity),
-    }
-}
-
-fn known(meta: &TypeMeta) -> Result<(), Unreadable> {
-    match KINDS.contains(&meta.kind.as_deref().unwrap_or_default()) {
-        true => Ok(()),
-        false => Err(Unreadable::Kind),
+    if list.items.iter().all(identified) {
+        Ok(list)
+    } else {
+        Err(Unreadable::NoIdentity)
     }
 }

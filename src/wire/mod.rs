@@ -18,7 +18,10 @@ use serde::{
 };
 
 use self::protobuf::{Message, Unknown};
-pub use self::{list::ListReader, protobuf::Damage};
+pub use self::{
+    list::{ListReader, OBJECT_MAX},
+    protobuf::Damage,
+};
 
 /// `apiVersion` and `kind`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -50,6 +53,8 @@ pub struct ListMeta {
     /// The token that asks for the next page; absent or empty on the last.
     #[serde(rename = "continue")]
     pub continue_token: Option<String>,
+    /// How many objects are on the pages after this one, where the server says it.
+    pub remaining_item_count: Option<i64>,
 }
 
 /// A Job.
@@ -152,13 +157,43 @@ pub struct JobCondition<'a> {
     pub last_transition_time: Option<Time>,
 }
 
-/// The part of `metav1.Status` that matters here: why a request was refused.
+/// The part of `metav1.Status` that matters here: what came of a request, and what it was about.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Status {
+    /// `Success` or `Failure`.
+    pub status: Option<String>,
     /// What went wrong, for people.
     pub message: Option<String>,
     /// What went wrong, for programs: `Forbidden`, `Conflict`, `Expired`, …
     pub reason: Option<String>,
+    /// Which object it is about.
+    #[serde(default, deserialize_with = "details_of_kubernetes")]
+    pub details: Option<StatusDetails>,
+}
+
+/// The part of `metav1.StatusDetails` that matters here.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct StatusDetails {
+    /// Name of the object.
+    pub name: Option<String>,
+    /// Its resource, such as `jobs`.
+    pub kind: Option<String>,
+    /// Identity of the object.
+    pub uid: Option<String>,
+}
+
+/// What a server answers to a DELETE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// A Status.
+    Status(Status),
+    /// A Job, of which the answer may hold no more than the metadata.
+    Job {
+        /// Its identity.
+        uid: String,
+        /// Whether it has a deletionTimestamp.
+        is_terminating: bool,
+    },
 }
 
 /// `metav1.Time`: seconds since the epoch in protobuf, RFC 3339 text in JSON.
@@ -261,6 +296,15 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// What a proxy calls details may have any form.
+fn details_of_kubernetes<'de, D>(deserializer: D) -> Result<Option<StatusDetails>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).ok())
+}
+
 /// Why a body is not the JobList that it should be. The text is a lowercase fragment without details of the body.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
@@ -268,7 +312,7 @@ pub enum DecodeError {
     #[error("it does not begin with the mark of a Kubernetes protobuf body")]
     Magic,
     /// It holds another kind of object.
-    #[error("it holds a {0}, not a JobList")]
+    #[error("it holds a {0}, not a JobList of batch/v1")]
     Kind(String),
     /// It ends before its object begins.
     #[error("it ends before its object begins")]
@@ -276,6 +320,9 @@ pub enum DecodeError {
     /// Its protobuf is broken or cut short.
     #[error("its protobuf is damaged: {0}")]
     Protobuf(#[from] Damage),
+    /// A Job in it cannot be told from others, or not be put into a group.
+    #[error("the name, uid, resourceVersion or a label of Job {0} is not UTF-8")]
+    NotText(String),
     /// Its JSON is broken or cut short.
     #[error("its JSON is damaged: {0}")]
     Json(#[from] serde_json::Error),
@@ -289,26 +336,55 @@ const MAGIC: &[u8] = b"k8s\0";
 /// Read a whole protobuf body: the mark, then `runtime.Unknown`, holding a JobList.
 pub fn decode_protobuf(body: &[u8]) -> Result<JobList<'_>, DecodeError> {
     let unknown = open_envelope(body)?;
-    expect_job_list(unknown.type_meta.kind)?;
+    expect_job_list(&unknown.type_meta)?;
     // A list has at least its metadata. A body that ends before it was cut short, and is not a list of nothing.
     Ok(JobList::read(unknown.raw.ok_or(DecodeError::NoObject)?)?)
 }
 
-/// Read a Status in either encoding; `None` if something else than the API server answered.
+/// Read a Status in either encoding; `None` if it is something else. Proxies answer with JSON of their own, which may have
+/// a message as well.
 pub fn decode_status(body: &[u8]) -> Option<Status> {
     match open_envelope(body) {
-        Ok(unknown) => Status::read(unknown.raw?).ok(),
-        Err(_) => serde_json::from_slice(body).ok(),
+        Ok(unknown) => {
+            let is_status = unknown.type_meta.kind.as_deref() == Some("Status");
+            Status::read(unknown.raw.filter(|_| is_status)?).ok()
+        }
+        Err(_) => {
+            let meta: TypeMeta = serde_json::from_slice(body).ok()?;
+            let may_be = meta.kind.is_none_or(|kind| kind == "Status");
+            may_be.then(|| serde_json::from_slice(body).ok())?
+        }
     }
 }
 
-/// What kind of object a body holds, in either encoding; `None` if it holds none or is not whole.
-pub fn decode_kind(body: &[u8]) -> Option<String> {
-    let type_meta = match open_envelope(body) {
-        Ok(unknown) => unknown.raw.map(|_| unknown.type_meta)?,
-        Err(_) => serde_json::from_slice(body).ok()?,
+/// Read what a server answered to a DELETE, in either encoding; `None` if it is not what an API server answers to one.
+pub fn decode_reply(body: &[u8]) -> Option<Reply> {
+    let job = |job: Job<'_>| {
+        let meta = job.metadata.unwrap_or_default();
+        let time = meta.deletion_timestamp.and_then(|time| time.seconds);
+        Reply::Job {
+            uid: meta.uid.unwrap_or_default().0.into_owned(),
+            is_terminating: time.is_some(),
+        }
     };
-    type_meta.kind.filter(|kind| !kind.is_empty())
+    match open_envelope(body) {
+        Ok(unknown) => {
+            let raw = unknown.raw?;
+            match unknown.type_meta.kind.as_deref()? {
+                "Status" => Status::read(raw).ok().map(Reply::Status),
+                "Job" | "PartialObjectMetadata" => Job::read(raw).ok().map(job),
+                _ => None,
+            }
+        }
+        Err(_) => {
+            let meta: TypeMeta = serde_json::from_slice(body).ok()?;
+            match meta.kind.as_deref()? {
+                "Status" => serde_json::from_slice(body).ok().map(Reply::Status),
+                "Job" | "PartialObjectMetadata" => serde_json::from_slice(body).ok().map(job),
+                _ => None,
+            }
+        }
+    }
 }
 
 fn open_envelope(body: &[u8]) -> Result<Unknown<'_>, DecodeError> {
@@ -319,18 +395,16 @@ fn open_envelope(body: &[u8]) -> Result<Unknown<'_>, DecodeError> {
 /// Read a JSON body holding a JobList.
 pub fn decode_json(body: &[u8]) -> Result<JobList<'_>, DecodeError> {
     let meta: TypeMeta = serde_json::from_slice(body)?;
-    expect_job_list(meta.kind)?;
+    expect_job_list(&meta)?;
     Ok(serde_json::from_slice(body)?)
 }
 
-fn expect_job_list(kind: Option<String>) -> Result<(), DecodeError> {
-    match kind.as_deref() {
-        Some("JobList") => Ok(()),
-        other => Err(DecodeError::Kind(
-            other
-                .filter(|kind| !kind.is_empty())
-                .unwrap_or("nameless object")
-                .to_owned(),
-        )),
+fn expect_job_list(found: &TypeMeta) -> Result<(), DecodeError> {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    match (&*text(&found.kind), &*text(&found.api_version)) {
+        ("JobList", "batch/v1") => Ok(()),
+        ("", _) => Err(DecodeError::Kind("nameless object".to_owned())),
+        ("JobList", version) => Err(DecodeError::Kind(format!("JobList of {version}"))),
+        (kind, _) => Err(DecodeError::Kind(kind.to_owned())),
     }
 }

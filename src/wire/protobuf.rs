@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::{
-    Job, JobCondition, JobList, JobStatus, ListMeta, Map, ObjectMeta, OwnerReference, Status, Text,
-    Time, TypeMeta,
+    DecodeError, Job, JobCondition, JobList, JobStatus, ListMeta, Map, ObjectMeta, OwnerReference,
+    Status, StatusDetails, Text, Time, TypeMeta,
 };
 
 /// How protobuf is damaged. The text is a lowercase fragment.
@@ -25,6 +25,9 @@ pub enum Damage {
     /// A text is none.
     #[error("a text is not UTF-8")]
     NotText,
+    /// An object would take more memory than any object of a real server.
+    #[error("an object in it is too long")]
+    TooLong,
 }
 
 /// The value of a field, as far as the encoding tells.
@@ -57,6 +60,12 @@ impl<'a> Value<'a> {
 
     fn borrowed(self) -> Result<Option<Text<'a>>, Damage> {
         Ok(Some(Text(Cow::Borrowed(self.text()?))))
+    }
+
+    /// A text that Kubernetes does not check: anyone who may write a Job can store bytes there that are not UTF-8. They
+    /// must not spoil the list for everyone else.
+    pub(super) fn lossy(self) -> Result<Option<Text<'a>>, Damage> {
+        Ok(Some(Text(String::from_utf8_lossy(self.bytes()?))))
     }
 
     fn owned(self) -> Result<Option<String>, Damage> {
@@ -167,6 +176,7 @@ impl<'a> Message<'a> for ListMeta {
         match field {
             2 => self.resource_version = value.owned()?,
             3 => self.continue_token = value.owned()?,
+            4 => self.remaining_item_count = Some(value.number()?.cast_signed()),
             _ => {}
         }
         Ok(())
@@ -205,7 +215,7 @@ impl<'a> Message<'a> for ObjectMeta<'a> {
             8 => self.creation_timestamp = Some(value.message()?),
             9 => self.deletion_timestamp = Some(value.message()?),
             11 => self.labels.add(value.message()?),
-            12 => self.annotations.add(value.message()?),
+            12 => self.annotations.add(value.message::<LossyEntry>()?.0),
             13 => self.owner_references.push(value.message()?),
             _ => {}
         }
@@ -231,6 +241,21 @@ impl<'a> Message<'a> for Entry<'a> {
     }
 }
 
+/// One entry of a map whose texts are not checked, see [`Value::lossy`].
+#[derive(Default)]
+struct LossyEntry<'a>(Entry<'a>);
+
+impl<'a> Message<'a> for LossyEntry<'a> {
+    fn set(&mut self, field: u64, value: Value<'a>) -> Result<(), Damage> {
+        match field {
+            1 => self.0.key = value.lossy()?,
+            2 => self.0.value = value.lossy()?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
 impl<'a> Map<'a> {
     fn add(&mut self, entry: Entry<'a>) {
         let (key, value) = (entry.key, entry.value);
@@ -242,8 +267,8 @@ impl<'a> Map<'a> {
 impl<'a> Message<'a> for OwnerReference<'a> {
     fn set(&mut self, field: u64, value: Value<'a>) -> Result<(), Damage> {
         match field {
-            1 => self.kind = value.borrowed()?,
-            3 => self.name = value.borrowed()?,
+            1 => self.kind = value.lossy()?,
+            3 => self.name = value.lossy()?,
             6 => self.controller = Some(value.number()? != 0),
             _ => {}
         }
@@ -266,8 +291,8 @@ impl<'a> Message<'a> for JobStatus<'a> {
 impl<'a> Message<'a> for JobCondition<'a> {
     fn set(&mut self, field: u64, value: Value<'a>) -> Result<(), Damage> {
         match field {
-            1 => self.kind = value.borrowed()?,
-            2 => self.status = value.borrowed()?,
+            1 => self.kind = value.lossy()?,
+            2 => self.status = value.lossy()?,
             4 => self.last_transition_time = Some(value.message()?),
             _ => {}
         }
@@ -287,11 +312,51 @@ impl<'a> Message<'a> for Time {
 
 impl<'a> Message<'a> for Status {
     fn set(&mut self, field: u64, value: Value<'a>) -> Result<(), Damage> {
+        let text = |value: Value<'a>| Ok(value.lossy()?.map(|text| text.0.into_owned()));
         match field {
-            3 => self.message = value.owned()?,
-            4 => self.reason = value.owned()?,
+            2 => self.status = text(value)?,
+            3 => self.message = text(value)?,
+            4 => self.reason = text(value)?,
+            5 => self.details = Some(value.message()?),
             _ => {}
         }
         Ok(())
     }
+}
+
+impl<'a> Message<'a> for StatusDetails {
+    fn set(&mut self, field: u64, value: Value<'a>) -> Result<(), Damage> {
+        match field {
+            1 => self.name = value.owned()?,
+            3 => self.kind = value.owned()?,
+            6 => self.uid = value.owned()?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Read a Job of a list, and name it if it cannot be read: among thousands, one that a tenant has stored must be found.
+pub(super) fn read_listed(bytes: &[u8]) -> Result<Job<'_>, DecodeError> {
+    Job::read(bytes).map_err(|damage| match damage {
+        Damage::NotText => DecodeError::NotText(full_name(bytes)),
+        other => other.into(),
+    })
+}
+
+/// `NAMESPACE/NAME` of a Job, whatever bytes they hold.
+fn full_name(job: &[u8]) -> String {
+    let field = |bytes, wanted| {
+        let mut fields = Fields(bytes);
+        let mut found: &[u8] = &[];
+        while let Ok(Some((field, value))) = fields.next() {
+            if let (true, Ok(bytes)) = (field == wanted, value.bytes()) {
+                found = bytes;
+            }
+        }
+        found
+    };
+    let meta = field(job, 1);
+    let text = |wanted| String::from_utf8_lossy(field(meta, wanted));
+    format!("{}/{}", text(3), text(1))
 }

@@ -31,7 +31,7 @@ fn is_taken_in(intake: &mut Intake, job: wire::Job<'_>) {
 /// A protobuf list from the server, as far as judged Jobs: whole, and in pieces.
 pub fn list_protobuf(data: &[u8]) {
     let _ = wire::decode_status(data);
-    let _ = wire::decode_kind(data);
+    let _ = wire::decode_reply(data);
     let mut intake = intake();
     let mut names = Vec::new();
     let mut reader = ListReader::default();
@@ -76,11 +76,14 @@ pub fn list_metadata(data: &[u8]) {
         0 => wire::PROTOBUF,
         _ => "application/json",
     };
-    if let Ok(list) = metadata::decode(content_type, body) {
+    for kind in [metadata::Kind::Jobs, metadata::Kind::Pods] {
+        let Ok(list) = metadata::decode(kind, content_type, body) else {
+            continue;
+        };
         for item in list.items {
             let meta = item.metadata;
             let meta = meta.expect("what has none cannot be told from others");
-            assert!(!meta.uid.is_empty() && !meta.name.is_empty());
+            assert!(!meta.uid.is_empty() && !meta.name.is_empty() && !meta.namespace.is_empty());
         }
     }
 }

@@ -32,18 +32,19 @@ fn it_asks_unless_it_is_told_not_to() {
     let saved = Saved::of(&space, &[]);
     saved.run(&[]).exits(2).complains(&["--yes"]);
     let question = format!(
-        "Purge 3 Jobs in 2 groups from {} ({})?",
+        "Purge 3 Jobs in 2 groups of namespace {} from {} ({})?",
+        space.name,
         plane().context(),
         plane().server_url()
     );
-    let answer = |keys: &str| {
+    let answer = |line: &str| {
         let mut terminal = Terminal::start(&saved.tool(&[]), 160);
         terminal.wait_for(&question);
         let text = terminal.text();
         for name in ALL {
             assert!(text.contains(name), "{name} is not shown\n{text}");
         }
-        terminal.send(keys);
+        terminal.enter(line);
         terminal.finish()
     };
     answer("n").exits(4);

@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::choose::{ALL, DOWN, answer, groups, list, list_of};
+use crate::support::document;
 use crate::support::kubeconfig::{Files, arg};
-use crate::support::tool::into_file;
 use crate::support::{Upstream, outcomes, plane, tool, verdicts};
 
 /// The limit is on what would be purged, and percentages are of what was listed.
@@ -21,7 +21,7 @@ fn the_limit_holds_for_what_was_chosen() {
         terminal.send("\r");
         if code == 4 {
             terminal.wait_for("Purge 2 Jobs in 1 group");
-            terminal.send("n");
+            terminal.enter("n");
         }
         let left = terminal.finish().exits(code);
         assert!(
@@ -37,14 +37,10 @@ fn the_limit_holds_for_what_was_chosen() {
 #[test]
 fn a_program_gets_the_report_of_what_was_chosen() {
     let space = groups();
-    let files = Files::new();
-    let report = files.path("report.json");
-    let tool = space.tool(&["-i", "--cascade=background", "-o", "json"]);
-    let mut terminal = list_of(&into_file(&report, &tool));
+    let mut terminal = list(&space, &["-o", "json"]);
     terminal.send(" \r");
-    answer(terminal, "Purge 2 Jobs in 1 group", "y").exits(0);
-    let text = fs::read(report).unwrap();
-    let report: Value = serde_json::from_slice(&text).unwrap();
+    let left = answer(terminal, "Purge 2 Jobs in 1 group", "y").exits(0);
+    let report = document::from_terminal(&left);
     assert_eq!(outcomes(&report), ["a-2 deleted", "a-1 deleted"]);
     assert_eq!(report["summary"]["groups"], 1);
     assert_eq!(report["summary"]["jobs"], 3);

@@ -45,11 +45,11 @@ pub fn list_of(command: &Command) -> Terminal {
     terminal
 }
 
-/// Answers the question with these keys.
+/// Answers the question with this line.
 #[track_caller]
-pub fn answer(mut terminal: Terminal, question: &str, keys: &str) -> Left {
+pub fn answer(mut terminal: Terminal, question: &str, line: &str) -> Left {
     terminal.wait_for(question);
-    terminal.send(keys);
+    terminal.enter(line);
     terminal.finish()
 }
 
@@ -74,7 +74,7 @@ fn only_what_was_chosen_goes() {
     terminal.send(" ");
     terminal.wait_for("2 groups, 3 Jobs");
     terminal.send("\r");
-    let left = answer(terminal, "Purge 3 Jobs in 2 groups from ", "y").exits(0);
+    let left = answer(terminal, "Purge 3 Jobs in 2 groups of namespace ", "y").exits(0);
     assert!(
         left.text.contains("3 Jobs to purge: 3 deleted"),
         "{}",
@@ -106,7 +106,7 @@ fn what_is_typed_filters() {
     terminal.send(" ");
     terminal.wait_for("2 groups, 2 Jobs");
     terminal.send("\r");
-    answer(terminal, "Purge 2 Jobs in 2 groups from ", "y").exits(0);
+    answer(terminal, "Purge 2 Jobs in 2 groups of namespace ", "y").exits(0);
     space.holds(&["a-1", "a-2", "a-3", "b-2", "c-2", "s-1"]);
 }
 
@@ -172,7 +172,7 @@ fn a_choice_may_still_be_declined() {
     let space = groups();
     let mut terminal = list(&space, &[]);
     terminal.send("\t\r");
-    answer(terminal, "Purge 4 Jobs in 3 groups from ", "n").exits(4);
+    answer(terminal, "Purge 4 Jobs in 3 groups of namespace ", "n").exits(4);
     space.holds(&ALL);
 }
 
@@ -195,7 +195,7 @@ fn the_terminal_is_as_it_was() {
         terminal.send(keys);
         if keys.ends_with('\r') {
             terminal.wait_for("Purge 2 Jobs");
-            terminal.send("n");
+            terminal.enter("n");
         }
         terminal.finish().exits(code);
         let read = |end: &str| std::fs::read_to_string(modes.with_extension(end)).unwrap();
@@ -239,7 +239,7 @@ fn a_long_list_has_pages() {
     terminal.send(" ");
     terminal.wait_for("1 group, 1 Job");
     terminal.send("\r");
-    answer(terminal, "Purge 1 Job in 1 group from ", "y").exits(0);
+    answer(terminal, "Purge 1 Job in 1 group of namespace ", "y").exits(0);
     assert!(!space.names().contains("sync-89-2"));
     assert_eq!(space.names().len(), 179);
 }

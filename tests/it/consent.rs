@@ -1,6 +1,7 @@
 //! Nothing is deleted that nobody agreed to, and not after the agreement was taken back.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::{self, Read as _};
 use std::thread;
 use std::time::Duration;
@@ -8,8 +9,10 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::support::http::{self, Stub};
+use crate::support::kubeconfig::{Files, arg};
 use crate::support::proxy::{Kind, Proxy};
 use crate::support::running::{Gate, Running};
+use crate::support::tool::shell;
 use crate::support::{LABEL, Space, Terminal, Upstream, plane, tool, until};
 
 /// What a pipe holds before who writes into it has to wait.
@@ -67,7 +70,7 @@ fn what_was_typed_before_the_question_is_no_answer() {
         });
         let mut terminal = Terminal::start(&proxy.tool(&space.name, &["-q"]), 120);
         until("it waits for the server", || proxy.count(slow) == 1);
-        terminal.send("y~");
+        terminal.type_keys("y~");
         // The terminal shows what it has taken in; there is no spinner to write over it.
         terminal.wait_for("y~");
         gate.open();
@@ -79,15 +82,43 @@ fn what_was_typed_before_the_question_is_no_answer() {
     }
 }
 
+/// A pager that stdout goes into reads the same terminal, and a plan in a file has not been seen.
 #[test]
-fn any_other_character_is_a_no() {
+fn a_question_needs_the_terminal_for_itself() {
     let space = Space::three();
     let all: BTreeSet<String> = space.names();
-    for keys in ["d", "j", "1", " ", "ü"] {
-        let mut terminal = Terminal::start(&space.tool(&[]), 120);
-        terminal.wait_for("Purge 2 Jobs in 1 group");
-        terminal.send(keys);
-        terminal.finish().exits(4);
-        assert_eq!(space.names(), all, "{keys:?}");
+    let files = Files::new();
+    let plan = files.path("plan.txt");
+    for (script, stream) in [
+        ("\"$@\" | cat; :", "standard output"),
+        ("\"$@\" > 'PLAN'", "standard output"),
+        ("\"$@\" 2> 'PLAN'", "standard error"),
+        ("\"$@\" < /dev/null", "standard input"),
+        ("echo y | \"$@\"", "standard input"),
+    ] {
+        let script = script.replace("PLAN", arg(&plan));
+        let script = format!("{script}; echo \"code $?\"; cat 'PLAN' 2>/dev/null; echo end")
+            .replace("PLAN", arg(&plan));
+        for more in [&[][..], &["-o", "json"], &["-i"]] {
+            let _ = fs::remove_file(&plan);
+            let mut command = shell(&script, &space.tool(more));
+            command.env("PATH", std::env::var_os("PATH").unwrap());
+            let mut terminal = Terminal::start(&command, 200);
+            terminal.wait_for("\nend");
+            // Nothing waits for it.
+            terminal.enter("y");
+            let left = terminal.finish();
+            let text = &left.raw;
+            assert!(text.contains("nothing was deleted: "), "{script}\n{text}");
+            assert!(text.contains(stream) || more == ["-i"], "{script}\n{text}");
+            assert!(!text.contains("Purge 2 Jobs"), "{script}\n{text}");
+            let piped = script.contains("| cat");
+            assert!(piped || text.contains("code 2"), "{script}\n{text}");
+            assert!(
+                more == ["-i"] || text.contains("sync-2"),
+                "{script}\n{text}"
+            );
+            assert_eq!(space.names(), all, "{script}");
+        }
     }
 }

@@ -57,7 +57,7 @@ fn names_of_a_kubeconfig() {
     command.env("NO_COLOR", "1");
     let mut terminal = Terminal::start(&command, 200);
     terminal.wait_for("Purge 1 Job");
-    terminal.send("n");
+    terminal.enter("n");
     let left = terminal.finish().exits(4);
     for raw in [
         "\u{1b}[31m",

@@ -1,6 +1,6 @@
 //! Every form of output of a few plans, to the letter. Cases are named after the options that they show.
 
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use kubectl_jobclean::{
@@ -121,6 +121,7 @@ fn every_outcome() -> Report {
             Outcome::Deleted,
         ],
         ended_early: Some(EndedEarly::Stopped(Stop::Interrupt)),
+        stopped: BTreeMap::new(),
         waited: None,
     }
 }
@@ -332,6 +333,7 @@ fn an_empty_plan() {
         plan: nothing(),
         outcomes: vec![],
         ended_early: None,
+        stopped: BTreeMap::new(),
         waited: None,
     };
     golden("nothing-o-table", &as_table(View::Plan(&plan), PLAIN));

@@ -91,7 +91,7 @@ fn it_goes_with_the_question() {
     let mut terminal = Terminal::start(&unchecked(&files, &space, &[]), 160);
     terminal.wait_for("Purge 2 Jobs");
     assert!(terminal.text().contains("warning"), "{}", terminal.text());
-    terminal.send("y");
+    terminal.enter("y");
     terminal.finish().exits(0);
     space.holds(&["sync-3"]);
 }

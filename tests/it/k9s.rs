@@ -242,7 +242,7 @@ fn the_purges_ask_and_delete_on_yes() {
         let (namespace, row) = row(&plugin, &space);
         let mut terminal = Terminal::start(&command(&plugin, namespace, row, &kubeconfig()), 160);
         terminal.wait_for("Purge 2 Jobs");
-        terminal.send("y");
+        terminal.enter("y");
         terminal.wait_for("Enter goes back to k9s.");
         terminal.send("\r");
         terminal.finish().exits(0);

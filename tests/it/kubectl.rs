@@ -75,7 +75,7 @@ fn a_refusal_in_a_terminal_comes_through() {
     command.current_dir(home());
     let mut terminal = crate::support::Terminal::start(&command, 160);
     terminal.wait_for("Purge ");
-    terminal.send("n");
+    terminal.enter("n");
     terminal.finish().exits(4);
     space.holds(&["sync-1", "sync-2"]);
 }

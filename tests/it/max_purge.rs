@@ -174,7 +174,7 @@ fn beyond_the_limit_nothing_is_asked() {
 
     let mut terminal = Terminal::start(&space.tool(&["--max-purge=4"]), 160);
     terminal.wait_for("Purge 4 Jobs");
-    terminal.send("n");
+    terminal.enter("n");
     terminal.finish().exits(4);
 }
 

@@ -1,7 +1,7 @@
 //! Lists of metadata alone: read in either encoding, and not read if anything is amiss, since what is not in them
 //! passes for gone.
 
-use kubectl_jobclean::wire::metadata::{MetadataList, Unreadable, decode};
+use kubectl_jobclean::wire::metadata::{Kind, MetadataList, Unreadable, decode};
 use serde_json::{Value, json};
 
 use crate::proto::SCHEMA;
@@ -50,15 +50,19 @@ fn is_read(decoded: Result<MetadataList, Unreadable>) {
 fn either_encoding_of_either_list_is_read() {
     for (kind, message) in [("PartialObjectMetadataList", PARTIAL), ("JobList", JOBS)] {
         let list = list(kind);
-        is_read(decode(PROTOBUF, &SCHEMA.body(message, &list)));
-        is_read(decode("application/json", list.to_string().as_bytes()));
+        is_read(decode(Kind::Jobs, PROTOBUF, &SCHEMA.body(message, &list)));
+        is_read(decode(
+            Kind::Jobs,
+            "application/json",
+            list.to_string().as_bytes(),
+        ));
     }
 }
 
 #[test]
 fn null_is_nothing() {
     let list = json!({"kind": "JobList", "metadata": {}, "items": null});
-    let decoded = decode("application/json", list.to_string().as_bytes()).unwrap();
+    let decoded = decode(Kind::Jobs, "application/json", list.to_string().as_bytes()).unwrap();
     assert!(decoded.items.is_empty());
 }
 
@@ -67,15 +71,15 @@ fn a_body_that_was_cut_anywhere_is_not_read() {
     let list = list("PartialObjectMetadataList");
     let protobuf = SCHEMA.body(PARTIAL, &list);
     // What follows the object in the envelope says nothing.
-    let whole = decode(PROTOBUF, &protobuf);
+    let whole = decode(Kind::Jobs, PROTOBUF, &protobuf);
     for end in 0..protobuf.len() {
-        let cut = decode(PROTOBUF, &protobuf[..end]);
+        let cut = decode(Kind::Jobs, PROTOBUF, &protobuf[..end]);
         assert!(cut.is_err() || cut == whole, "at {end}: {cut:?}");
     }
     let json = list.to_string();
     for end in 0..json.len() {
         assert!(
-            decode("application/json", &json.as_bytes()[..end]).is_err(),
+            decode(Kind::Jobs, "application/json", &json.as_bytes()[..end]).is_err(),
             "at {end}"
         );
     }
@@ -85,16 +89,23 @@ fn a_body_that_was_cut_anywhere_is_not_read() {
 fn another_kind_is_not_read() {
     let status = json!({"apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure"});
     let body = SCHEMA.body("k8s.io.apimachinery.pkg.apis.meta.v1.Status", &status);
-    assert_eq!(decode(PROTOBUF, &body), Err(Unreadable::Kind));
-    for text in [status.to_string(), "{}".to_owned()] {
-        let decoded = decode("application/json", text.as_bytes());
+    assert_eq!(decode(Kind::Jobs, PROTOBUF, &body), Err(Unreadable::Kind));
+    let jobs = list("JobList");
+    let pods = decode(Kind::Pods, PROTOBUF, &SCHEMA.body(JOBS, &jobs));
+    assert_eq!(pods, Err(Unreadable::Kind));
+    for text in [
+        status.to_string(),
+        "{}".to_owned(),
+        r#"{"kind": "PodList", "items": []}"#.to_owned(),
+    ] {
+        let decoded = decode(Kind::Jobs, "application/json", text.as_bytes());
         assert_eq!(decoded, Err(Unreadable::Kind));
     }
 }
 
 #[test]
-fn what_has_no_uid_or_no_name_is_not_read() {
-    for field in ["uid", "name"] {
+fn what_cannot_be_told_from_others_is_not_read() {
+    for field in ["uid", "name", "namespace"] {
         let mut list = list("PartialObjectMetadataList");
         list["items"][1]["metadata"]
             .as_object_mut()
@@ -102,12 +113,31 @@ fn what_has_no_uid_or_no_name_is_not_read() {
             .remove(field);
         let json = list.to_string();
         assert_eq!(
-            decode("application/json", json.as_bytes()),
+            decode(Kind::Jobs, "application/json", json.as_bytes()),
             Err(Unreadable::NoIdentity)
         );
         assert_eq!(
-            decode(PROTOBUF, &SCHEMA.body(PARTIAL, &list)),
+            decode(Kind::Jobs, PROTOBUF, &SCHEMA.body(PARTIAL, &list)),
             Err(Unreadable::NoIdentity)
         );
     }
+}
+
+/// Anyone who may write a Job can store such finalizers and owners.
+#[test]
+fn texts_that_are_not_utf_8_do_not_spoil_a_list() {
+    let mut body = SCHEMA.body(PARTIAL, &list("PartialObjectMetadataList"));
+    for text in ["foregroundDeletion", "owner-uid"] {
+        let at = body
+            .windows(text.len())
+            .position(|bytes| bytes == text.as_bytes());
+        body[at.unwrap()] = 0xff;
+    }
+    let decoded = decode(Kind::Jobs, PROTOBUF, &body).unwrap();
+    let meta = decoded.items[0].metadata.as_ref().unwrap();
+    assert_eq!(meta.finalizers[0], "\u{fffd}oregroundDeletion");
+    let at = body.windows(5).position(|bytes| bytes == b"uid-1").unwrap();
+    body[at] = 0xff;
+    let decoded = decode(Kind::Jobs, PROTOBUF, &body);
+    assert_eq!(decoded, Err(Unreadable::Damaged));
 }

@@ -106,6 +106,7 @@ fn report_on(plan: Plan, drawn: &[Outcome]) -> Report {
         plan: Plan { source, ..plan },
         outcomes: drawn.iter().cycle().take(purges).cloned().collect(),
         ended_early: None,
+        stopped: BTreeMap::new(),
         waited: None,
     }
 }

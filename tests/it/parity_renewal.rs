@@ -62,7 +62,7 @@ fn asking(pair: &Pair<'_>, space: &Space, more: &[&str]) -> Terminal {
 /// Says yes, after which all that is to go goes, and every delete is this user's.
 #[track_caller]
 fn is_finished_by(user: &str, mut terminal: Terminal, space: &Space) {
-    terminal.send("y");
+    terminal.enter("y");
     terminal.finish().exits(0);
     space.holds(&["job-00"]);
     assert_eq!(deleters(space, 29), [user]);

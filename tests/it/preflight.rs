@@ -31,7 +31,7 @@ fn who_may_is_asked() {
     let cleaner = space.kubeconfig_for("cleaner", &["list", "delete"]);
     let mut terminal = Terminal::start(&as_user(&cleaner, &space), 160);
     terminal.wait_for("Purge 2 Jobs");
-    terminal.send("y");
+    terminal.enter("y");
     terminal.finish().exits(0);
     space.holds(&["sync-3"]);
 }
@@ -55,7 +55,7 @@ fn a_review_that_is_refused_stops_nobody() {
         let mut terminal = Terminal::start(&command, 160);
         terminal.wait_for("Purge 2 Jobs");
         assert!(proxy.count(Kind::Other) > 0, "there was no review");
-        terminal.send("y");
+        terminal.enter("y");
         terminal.finish().exits(0);
         space.holds(&["sync-3"]);
     }
@@ -110,7 +110,7 @@ fn rights_in_one_namespace_of_many_are_some() {
         .arg("--cascade=background");
     let mut terminal = Terminal::start(&command, 160);
     terminal.wait_for("Purge 2 Jobs in 2 groups");
-    terminal.send("y");
+    terminal.enter("y");
     terminal.finish().exits(3);
     first.holds(&["sync-2"]);
     second.holds(&["sync-1", "sync-2"]);

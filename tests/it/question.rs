@@ -5,22 +5,18 @@ use serde_json::{Value, json};
 
 use crate::support::account::{account, message};
 use crate::support::document;
-use crate::support::kubeconfig::Files;
-use crate::support::tool::into_file;
 use crate::support::{Space, Terminal, Upstream, jobs_of, outcomes, plane};
 
 /// Does `change` while the question stands, says yes, and returns the report, which is true.
 #[track_caller]
 fn meanwhile(space: &Space, change: impl FnOnce(&Upstream)) -> Value {
-    let (files, admin) = (Files::new(), Upstream::admin(plane()));
-    let report = files.path("report.json");
+    let admin = Upstream::admin(plane());
     let tool = space.tool(&["--cascade=background", "-o", "json"]);
-    let mut terminal = Terminal::start(&into_file(&report, &tool), 160);
+    let mut terminal = Terminal::start(&tool, 160);
     terminal.wait_for("Purge 3 Jobs in 2 groups");
     change(&admin);
-    terminal.send("y");
-    terminal.finish().exits(0);
-    let report = document::from_json(&std::fs::read_to_string(report).unwrap());
+    terminal.enter("y");
+    let report = document::from_terminal(&terminal.finish().exits(0));
     account_except_keepers(&report, &admin, space);
     report
 }

@@ -16,7 +16,7 @@ fn meanwhile(space: &Space, args: &[&str], change: impl FnOnce()) -> Left {
     let mut terminal = Terminal::start(&space.tool(args), 160);
     terminal.wait_for("Purge ");
     change();
-    terminal.send("y");
+    terminal.enter("y");
     terminal.finish()
 }
 

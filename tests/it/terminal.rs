@@ -1,7 +1,10 @@
 //! At a real terminal: the question, the answers, the cursor, colour and width.
 
+use crate::support::proxy::{Kind, Proxy};
+use crate::support::running::Gate;
 use crate::support::terminal::Left;
-use crate::support::{Space, Terminal, plane};
+use crate::support::tool::shell;
+use crate::support::{Space, Terminal, Upstream, plane};
 
 fn three() -> Space {
     let space = Space::new();
@@ -20,7 +23,7 @@ const ALL: [&str; 5] = ["sync-1", "sync-2", "sync-3", "sync-4", "sync-5"];
 /// Answers the question with these keys.
 fn answer(space: &Space, keys: &str) -> Left {
     let mut terminal = Terminal::start(&space.tool(&["--cascade=background"]), 160);
-    terminal.wait_for("Purge ");
+    terminal.wait_for("[y/N/l]");
     // All that the question rests on is on the screen by then.
     let text = terminal.text();
     for words in ["sync-1", "sync-5", "SKIP", "PURGE"] {
@@ -29,42 +32,55 @@ fn answer(space: &Space, keys: &str) -> Left {
             "{words} is not above the question\n{text}"
         );
     }
-    terminal.send(keys);
+    terminal.type_keys(keys);
     terminal.finish()
 }
 
 #[test]
 fn the_question_names_counts_context_and_server() {
     let space = three();
-    let left = answer(&space, "n");
+    let left = answer(&space, "n\r");
     let question = format!(
-        "Purge 3 Jobs in 2 groups from {} ({})?",
+        "Purge 3 Jobs in 2 groups of namespace {} from {} ({})? [y/N/l]",
+        space.name,
         plane().context(),
         plane().server_url()
     );
-    assert!(left.text.contains(&question), "{question}\n{}", left.text);
+    // The screen breaks it where it likes.
+    let text = left.text.replace('\n', "");
+    assert!(text.contains(&question), "{question}\n{}", left.text);
     left.exits(4);
 }
 
 #[test]
-fn yes_deletes() {
-    let space = three();
-    let left = answer(&space, "y");
-    space.holds(&["sync-3", "sync-5"]);
-    left.exits(0);
+fn a_line_that_says_yes_deletes() {
+    for line in ["y\r", "Y\r", "yes\r", "YES\r"] {
+        let space = three();
+        answer(&space, line).exits(0);
+        space.holds(&["sync-3", "sync-5"]);
+    }
 }
 
+/// Ctrl-D is the end of input. Ctrl-U and Backspace take back what was typed, as everywhere.
 #[test]
-fn a_capital_yes_deletes_too() {
+fn anything_else_does_not() {
     let space = three();
-    answer(&space, "Y").exits(0);
-    space.holds(&["sync-3", "sync-5"]);
-}
-
-#[test]
-fn no_enter_end_and_escape_do_not() {
-    let space = three();
-    for keys in ["n", "N", "\r", "\u{4}", "\u{1b}", "x\r"] {
+    for keys in [
+        "n\r",
+        "N\r",
+        "\r",
+        "\u{4}",
+        "\u{1b}\r",
+        "x\r",
+        "yy\r",
+        "ye\r",
+        "no yes\r",
+        "3\r",
+        "y\u{15}\r",
+        "y\u{7f}\r",
+        " \r",
+        "ü\r",
+    ] {
         let left = answer(&space, keys);
         assert_eq!(
             (left.code, left.signal.as_deref()),
@@ -77,12 +93,146 @@ fn no_enter_end_and_escape_do_not() {
     space.holds(&ALL);
 }
 
+/// One key is no answer yet.
+#[test]
+fn an_answer_is_given_with_enter() {
+    let space = three();
+    let mut terminal = Terminal::start(&space.tool(&["--cascade=background"]), 160);
+    terminal.wait_for("[y/N/l]");
+    terminal.type_keys("yes");
+    terminal.wait_for("[y/N/l]: yes");
+    space.holds(&ALL);
+    terminal.send("\r");
+    terminal.finish().exits(0);
+    space.holds(&["sync-3", "sync-5"]);
+}
+
 #[test]
 fn ctrl_c_at_the_question_deletes_nothing_and_gives_the_cursor_back() {
     let space = three();
-    let left = answer(&space, "\u{3}");
+    for keys in ["\u{3}", "y\u{3}"] {
+        let left = answer(&space, keys);
+        space.holds(&ALL);
+        left.exits(130);
+    }
+}
+
+/// The shell's job control: the question is asked again when the run goes on, and what was typed before is gone.
+#[test]
+fn ctrl_z_at_the_question_suspends() {
+    let space = three();
+    let tool = space.tool(&["--cascade=background"]);
+    let script =
+        "set -m; \"$@\"; echo suspended; read -r line; echo \"shell: $line\"; fg >/dev/null";
+    let mut terminal = Terminal::start(&shell(script, &tool), 160);
+    terminal.wait_for("[y/N/l]");
+    terminal.type_keys("y\u{1a}");
+    terminal.wait_for("suspended");
+    terminal.enter("on");
+    terminal.wait_for("shell: on");
+    crate::support::until("it asks again", || {
+        terminal.text().matches("[y/N/l]").count() == 2
+    });
     space.holds(&ALL);
-    left.exits(130);
+    terminal.enter("y");
+    terminal.finish().exits(0);
+    space.holds(&["sync-3", "sync-5"]);
+}
+
+/// What comes after the answer is not for the program that reads the terminal next.
+#[test]
+fn nothing_that_was_typed_is_left_over() {
+    for (line, code) in [("yes\r", 0), ("n\r", 4), ("y\r\r", 0), ("yes\rls\r", 0)] {
+        let space = three();
+        // Slow enough for all keys to come before the run is over.
+        let gate = Gate::new();
+        let turnstile = gate.turnstile();
+        let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {
+            if request.kind == Kind::Delete {
+                turnstile.pass();
+            }
+            up.pass(request)
+        });
+        let tool = proxy.tool(&space.name, &["--cascade=background"]);
+        let script = "\"$@\"; echo \"code $?\"; read -r line; echo \"next: <$line>\"";
+        let mut terminal = Terminal::start(&shell(script, &tool), 160);
+        terminal.wait_for("[y/N/l]");
+        terminal.type_keys(line);
+        gate.open();
+        terminal.wait_for(&format!("code {code}"));
+        terminal.enter("own");
+        terminal.wait_for("next: <own>");
+        terminal.finish().exits(0);
+    }
+}
+
+/// A yes is too easily given for very many.
+#[test]
+fn above_500_jobs_their_number_is_typed() {
+    let space = Space::new();
+    let jobs: Vec<_> = (0..502)
+        .map(|number| space.job("g", &format!("sync-{number:03}"), 600 - number))
+        .collect();
+    space.seed(&jobs);
+    for (line, code) in [
+        ("y", 4),
+        ("yes", 4),
+        ("", 4),
+        ("50", 4),
+        ("502", 4),
+        ("501", 0),
+    ] {
+        let mut terminal = Terminal::start(&space.tool(&["--cascade=background"]), 200);
+        terminal.wait_for("Purge 501 Jobs");
+        terminal.wait_for("type 501");
+        terminal.enter(line);
+        terminal.finish().exits(code);
+        let left = if code == 0 { 1 } else { 502 };
+        assert_eq!(space.names().len(), left, "{line:?}");
+    }
+}
+
+#[test]
+fn the_whole_plan_can_be_paged() {
+    let space = three();
+    let mut command = space.tool(&["--cascade=background", "-o", "summary"]);
+    command.env("PAGER", "cat -n");
+    command.env("PATH", std::env::var_os("PATH").unwrap());
+    let mut terminal = Terminal::start(&command, 160);
+    terminal.wait_for("[y/N/l]");
+    assert!(!terminal.text().contains("sync-1"), "{}", terminal.text());
+    terminal.enter("l");
+    crate::support::until("it asks again", || {
+        terminal.text().matches("[y/N/l]").count() == 2
+    });
+    let text = terminal.text();
+    for words in [
+        "     1\t",
+        "sync-1",
+        "superseded (3 of 3)",
+        "2 SKIP, 3 PURGE",
+    ] {
+        let words = words.replace('\t', "");
+        assert!(text.contains(&words), "{words}\n{text}");
+    }
+    terminal.enter("n");
+    terminal.finish().exits(4);
+    // Without a pager it is shown all the same.
+    for pager in ["/no/such/pager", "false"] {
+        let mut command = space.tool(&["-o", "summary"]);
+        command.env("PAGER", pager);
+        command.env("PATH", std::env::var_os("PATH").unwrap());
+        let mut terminal = Terminal::start(&command, 160);
+        terminal.wait_for("[y/N/l]");
+        terminal.enter("l");
+        crate::support::until("it asks again", || {
+            terminal.text().matches("[y/N/l]").count() == 2
+        });
+        assert!(terminal.text().contains("superseded (3 of 3)"));
+        terminal.enter("n");
+        terminal.finish().exits(4);
+    }
+    space.holds(&ALL);
 }
 
 #[test]
@@ -152,7 +302,7 @@ fn a_dumb_terminal_gets_no_escape_sequence() {
     command.env("TERM", "dumb");
     let mut terminal = Terminal::start(&command, 160);
     terminal.wait_for("Purge ");
-    terminal.send("n");
+    terminal.enter("n");
     terminal.finish().exits(4);
     space.holds(&ALL);
 }
@@ -244,6 +394,6 @@ fn totals_come_last_and_stay_on_the_screen() {
         text.contains("1 group, 150 Jobs") || text.contains("149 PURGE"),
         "{text}"
     );
-    terminal.send("n");
+    terminal.enter("n");
     terminal.finish().exits(4);
 }

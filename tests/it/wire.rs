@@ -6,7 +6,8 @@ use kubectl_jobclean::{
     intake::{Identity, Intake, IntakeError},
     job::Job,
     wire::{
-        self, DecodeError, JobList, ListMeta, Text, decode_json, decode_protobuf, decode_status,
+        self, DecodeError, JobList, ListMeta, ListReader, Reply, Text, decode_json,
+        decode_protobuf, decode_reply, decode_status,
     },
 };
 use serde_json::{Value, json};
@@ -179,6 +180,7 @@ fn both_encodings_of_a_full_object_are_read_alike_and_right() {
         metadata: ListMeta {
             resource_version: Some("4711".to_owned()),
             continue_token: Some("next".to_owned()),
+            remaining_item_count: Some(12),
         },
         items: vec![full_job_read(), full_job_read()],
     };
@@ -299,7 +301,132 @@ fn a_status_tells_why_in_both_encodings() {
         assert_eq!(read.reason.as_deref(), Some("Forbidden"));
         let message = read.message.as_deref();
         assert_eq!(message, Some("jobs.batch \"a\" is forbidden"));
+        assert_eq!(read.status.as_deref(), Some("Failure"));
+        let details = read.details.clone().expect("details");
+        let text = |text: Option<String>| text.unwrap_or_default();
+        assert_eq!(text(details.name), "a");
+        assert_eq!(text(details.kind), "jobs");
+        assert_eq!(text(details.uid), "1");
+        assert_eq!(decode_reply(&body), Some(Reply::Status(read)));
     }
     let page = Bytes::from_static(b"<html>502 Bad Gateway</html>");
     assert_eq!(decode_status(&page), None);
+}
+
+/// A proxy may answer in JSON of its own.
+#[test]
+fn a_message_of_a_proxy_is_read_whatever_its_details_are() {
+    let foreign = r#"{"message": "no healthy upstream", "details": "none", "status": null}"#;
+    let read = decode_status(foreign.as_bytes()).expect("a message");
+    assert_eq!(read.message.as_deref(), Some("no healthy upstream"));
+    assert_eq!(read.details, None);
+    assert_eq!(decode_reply(foreign.as_bytes()), None);
+    let job = json!({"kind": "Job", "message": "x"});
+    assert_eq!(decode_status(job.to_string().as_bytes()), None);
+}
+
+#[test]
+fn a_reply_to_a_delete_may_be_the_job() {
+    let mut job = full_job();
+    for is_terminating in [true, false] {
+        if !is_terminating {
+            job["metadata"]["deletionTimestamp"] = Value::Null;
+        }
+        for (version, kind, message) in [
+            ("batch/v1", "Job", "k8s.io.api.batch.v1.Job"),
+            (
+                "meta.k8s.io/v1",
+                "PartialObjectMetadata",
+                "k8s.io.apimachinery.pkg.apis.meta.v1.PartialObjectMetadata",
+            ),
+        ] {
+            let mut object = json!({"apiVersion": version, "kind": kind});
+            object["metadata"] = job["metadata"].clone();
+            let expected = Reply::Job {
+                uid: "0f7b5c1e-0000-4000-8000-000000000001".to_owned(),
+                is_terminating,
+            };
+            let protobuf = Bytes::from(SCHEMA.body(message, &object));
+            for body in [protobuf, Bytes::from(object.to_string())] {
+                assert_eq!(decode_reply(&body).as_ref(), Some(&expected), "{kind}");
+            }
+        }
+    }
+    let list = job_list(&[full_job()]);
+    let (json, protobuf) = both_bodies(&list);
+    for body in [&json[..], &protobuf[..], b"{}", b"<html>", b""] {
+        assert_eq!(decode_reply(body), None);
+    }
+}
+
+#[test]
+fn a_list_of_another_version_is_not_read() {
+    let mut list = job_list(&[full_job()]);
+    list["apiVersion"] = "batch/v2".into();
+    let (json, protobuf) = both_bodies(&list);
+    for refused in [decode_json(&json), decode_protobuf(&protobuf)] {
+        let words = refused.expect_err("another version").to_string();
+        assert!(words.contains("batch/v2"), "{words}");
+    }
+}
+
+/// The body of a list of this Job, with a byte of a text replaced by one that no UTF-8 has.
+fn spoilt(text: &str) -> Vec<u8> {
+    let mut body = protobuf(&job_list(&[full_job()])).to_vec();
+    let at = body
+        .windows(text.len())
+        .position(|bytes| bytes == text.as_bytes());
+    body[at.expect(text)] = 0xff;
+    body
+}
+
+/// Reads a whole body through the reader of pieces; how many Jobs it had.
+fn read_in_pieces(body: &[u8]) -> Result<usize, DecodeError> {
+    let (mut reader, mut count) = (ListReader::default(), 0);
+    for piece in body.chunks(7) {
+        reader.feed(piece, &mut |_| {
+            count += 1;
+            Ok::<_, DecodeError>(())
+        })?;
+    }
+    reader.finish().map(|_| count)
+}
+
+/// Anyone who may write a Job can store such texts, which the server does not check.
+#[test]
+fn texts_that_are_not_utf_8_do_not_spoil_a_list() {
+    for text in ["größer", "note", "CronJob", "nightly", "Complete"] {
+        let body = spoilt(text);
+        let list = decode_protobuf(&body).unwrap_or_else(|why| panic!("{text}: {why}"));
+        assert_eq!(list.items.len(), 1);
+        assert_eq!(read_in_pieces(&body).expect(text), 1);
+    }
+}
+
+/// What a Job is, and which group it is in, is never guessed.
+#[test]
+fn a_job_whose_identity_is_not_utf_8_is_named() {
+    for (text, name) in [
+        ("load-1a2b3c", "team-a/\u{fffd}oad-1a2b3c"),
+        ("team-a", "\u{fffd}eam-a/load-1a2b3c"),
+        ("0f7b5c1e", "team-a/load-1a2b3c"),
+        ("4700", "team-a/load-1a2b3c"),
+        ("ledger", "team-a/load-1a2b3c"),
+    ] {
+        let error = read_in_pieces(&spoilt(text)).expect_err(text).to_string();
+        assert!(error.contains(name), "{text}: {error}");
+    }
+}
+
+#[test]
+fn an_object_longer_than_any_is_not_waited_for() {
+    let mut reader = ListReader::default();
+    let whole = protobuf(&job_list(&[]));
+    // The list goes on with an item of 4 GiB: its key and its length are all that comes.
+    let mut body = b"k8s\0\x0a\x13\x0a\x08batch/v1\x12\x07JobList".to_vec();
+    assert!(whole.starts_with(&body), "{whole:?}");
+    body.extend_from_slice(b"\x12\x80\x80\x80\x80\x80\x01\x12\xff\xff\xff\xff\x0f");
+    let fed = reader.feed(&body, &mut |_| Ok::<_, DecodeError>(()));
+    let error = fed.expect_err("4 GiB").to_string();
+    assert!(error.contains("too long"), "{error}");
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -46,11 +46,6 @@ pub fn shell(script: &str, command: &Command) -> Command {
         shell.env(key, value.unwrap());
     }
     shell
-}
-
-/// A command whose stdout goes into this file, and nothing else of it.
-pub fn into_file(path: &Path, command: &Command) -> Command {
-    shell(&format!("exec \"$@\" > '{}'", path.display()), command)
 }
 
 /// What a program did.

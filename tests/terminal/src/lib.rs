@@ -46,6 +46,9 @@ pub struct Left {
     pub cursor_hidden: bool,
 }
 
+/// What a fast typist needs for a key. In one write, all would be there when the first is read.
+const BETWEEN_KEYS: Duration = Duration::from_millis(40);
+
 impl Terminal {
     /// Starts what `command` says in a terminal of this width, as an xterm unless its environment says otherwise.
     pub fn start(command: &Command, columns: u16) -> Self {
@@ -120,6 +123,20 @@ impl Terminal {
     pub fn send(&mut self, keys: &str) {
         self.writer.write_all(keys.as_bytes()).unwrap();
         self.writer.flush().unwrap();
+    }
+
+    /// Types this as a person does, one key after the other.
+    pub fn type_keys(&mut self, keys: &str) {
+        for key in keys.chars() {
+            self.send(key.encode_utf8(&mut [0; 4]));
+            thread::sleep(BETWEEN_KEYS);
+        }
+    }
+
+    /// Types a line and Enter.
+    pub fn enter(&mut self, line: &str) {
+        self.type_keys(line);
+        self.send("\r");
     }
 
     /// Waits for its end.
