@@ -216,12 +216,12 @@ pub fn report(cli: &Cli, report: &Report, effect: Effect, ui: &Ui) {
     }
     for (namespace, why) in report.stopped.iter().take(STOPPED_SHOWN) {
         ui.failure(&format!(
-            "stopped in namespace {namespace}: the same refusal again and again: {why}"
+            "stopped early in namespace {namespace}: the same refusal again and again: {why}"
         ));
     }
     let more = report.stopped.len().saturating_sub(STOPPED_SHOWN);
     if more > 0 {
-        ui.failure(&format!("stopped in {more} more namespaces"));
+        ui.failure(&format!("stopped early in {more} more namespaces"));
     }
     if let Some(end) = &report.waited {
         waited(report, end, ui);

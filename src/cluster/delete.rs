@@ -174,13 +174,19 @@ fn accepted(job: &Job, answer: &Answer, effect: Effect) -> Attempt {
     }
 }
 
-/// Whether a refusal is about this Job, and not about its namespace, the API, or something between here and the server.
+/// Whether a 404 is about this Job, and not about its namespace, the API, or something between here and the server.
 fn is_about(job: &Job, answer: &Answer) -> bool {
     let status = wire::decode_status(&answer.body).unwrap_or_default();
-    let details = status.details.unwrap_or_default();
-    status.reason.as_deref() == Some("NotFound")
-        && details.kind.as_deref() == Some("jobs")
-        && details.name.as_deref() == Some(&*job.name)
+    let is_named = match status.details {
+        Some(details) => {
+            details.kind.as_deref() == Some("jobs") && details.name.as_deref() == Some(&*job.name)
+        }
+        None => {
+            let message = status.message.unwrap_or_default();
+            message.contains(&format!("jobs.batch \"{}\"", job.name))
+        }
+    };
+    is_named && status.reason.as_deref() == Some("NotFound")
 }
 
 fn request(job: &Job, options: DeleteOptions) -> Result<Request<Body>, Failure> {

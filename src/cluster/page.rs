@@ -144,7 +144,8 @@ impl Pages {
                 Err(failure) => Err(failure),
             };
             let (why, retry_after, give_up) = match answer {
-                Ok(answer) if answer.is_foreign() && !answer.is_transient() => {
+                // Once the server has answered, what stands in between is trouble that may pass.
+                Ok(answer) if answer.is_foreign() && !answer.is_transient() && token.is_none() => {
                     return Err(cluster.is_no_api_server(&answer).into());
                 }
                 Ok(answer) if answer.status == StatusCode::OK => match reading.finish(&answer) {

@@ -152,9 +152,6 @@ impl Cluster {
                 Err(failure) => Err(failure),
             };
             let (why, retry_after) = match answer {
-                Ok(answer) if answer.is_foreign() && !answer.is_transient() => {
-                    return Err(Trouble::Fatal(answer.words()));
-                }
                 Ok(answer) if answer.status == StatusCode::OK => {
                     match metadata::decode(kind, answer.content_type(), &answer.body) {
                         Ok(list) => return Ok(list),

@@ -1,7 +1,7 @@
 //! A list that breaks on the way: the whole of it in the end, or nothing is planned and nothing deleted.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use base64::Engine as _;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::proxy::{Kind, Proxy, Reply, Request};
 use crate::support::upstream::Upstream;
-use crate::support::{Run, Space, outcomes, plane, run, verdicts};
+use crate::support::{Run, Space, Terminal, outcomes, plane, run, verdicts};
 
 /// What becomes of a page.
 type Fault = fn(&Request, &Upstream) -> Reply;
@@ -278,10 +278,163 @@ fn goes_round(request: &Request, up: &Upstream) -> Reply {
     json_page(request, up).alter(|page| page["metadata"]["continue"] = token_of(request).into())
 }
 
+/// A cycle of pages, each of which is new to the one before it.
+fn goes_round_in_twos(request: &Request, up: &Upstream) -> Reply {
+    let token = BASE64.decode(token_of(request)).unwrap();
+    let spaces = token.iter().rev().take_while(|byte| **byte == b' ').count();
+    let bare = &token[..token.len() - spaces];
+    let next = if spaces == 0 {
+        [bare, b" "].concat()
+    } else {
+        bare.to_vec()
+    };
+    json_page(request, up).alter(|page| {
+        page["items"] = json!([]);
+        page["metadata"]["continue"] = BASE64.encode(next).into();
+    })
+}
+
+fn no_version(request: &Request, up: &Upstream) -> Reply {
+    json_page(request, up).alter(|page| page["metadata"]["resourceVersion"] = "".into())
+}
+
+fn ends_too_soon(request: &Request, up: &Upstream) -> Reply {
+    json_page(request, up).alter(|page| {
+        page["metadata"]["continue"] = "".into();
+        page["metadata"]["remainingItemCount"] = 2.into();
+    })
+}
+
+fn another_kind(request: &Request, up: &Upstream) -> Reply {
+    json_page(request, up).alter(|page| page["kind"] = "PodList".into())
+}
+
+fn another_namespace(request: &Request, up: &Upstream) -> Reply {
+    json_page(request, up).alter(|page| page["items"][0]["metadata"]["namespace"] = "other".into())
+}
+
+fn no_label(request: &Request, up: &Upstream) -> Reply {
+    json_page(request, up).alter(|page| page["items"][0]["metadata"]["labels"] = json!({"a": "b"}))
+}
+
+fn not_selected(request: &Request, up: &Upstream) -> Reply {
+    json_page(request, up).alter(|page| {
+        page["items"][0]["metadata"]["labels"]["app"] = "x".into();
+    })
+}
+
+/// What a list that is not the server's would look like. One page of it is enough to begin anew.
+#[test]
+fn a_list_that_is_not_what_was_asked_for() {
+    let faults: [Fault; 6] = [
+        no_version,
+        ends_too_soon,
+        another_kind,
+        another_namespace,
+        no_label,
+        not_selected,
+    ];
+    for page in [1, 2] {
+        thread::scope(|scope| {
+            for fault in faults {
+                scope.spawn(move || {
+                    let space = Space::seven();
+                    let args = ["--yes", "-l", "app!=x"];
+                    let (proxy, run) = purge(&space, &args, move |request, up| {
+                        match request.continues() == (page == 2) && request.nth == page {
+                            true => fault(request, up),
+                            false => up.pass(request),
+                        }
+                    });
+                    is_whole(&space, &proxy, run);
+                });
+            }
+        });
+    }
+}
+
+/// A cache that answers in the server's place shows what was, and a Job that has been protected since would be deleted.
+#[test]
+fn a_second_list_is_not_older_than_the_first() {
+    for (stale_for, code) in [(1, 0), (usize::MAX, 1)] {
+        let space = Space::seven();
+        let namespace = space.name.clone();
+        let before = Arc::new(Mutex::new(None));
+        let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {
+            if request.kind != Kind::List {
+                return up.pass(request);
+            }
+            if request.nth == 1 {
+                // What was there before something else moved the cluster on.
+                *before.lock().unwrap() = Some(up.pass(request));
+                let note = json!({"metadata": {"annotations": {"note": "x"}}});
+                up.patch_job(&namespace, "sync-7", &note);
+                return up.pass(request);
+            }
+            let protect = json!({"metadata": {"annotations": {"jobclean/keep": "true"}}});
+            up.patch_job(&namespace, "sync-1", &protect);
+            if request.nth <= stale_for.saturating_add(1) {
+                let stale = before.lock().unwrap();
+                return stale.clone().unwrap();
+            }
+            up.pass(request)
+        });
+        let tool = proxy.tool(&space.name, &["--cascade=background", "-o", "json", "-v"]);
+        let mut terminal = Terminal::start(&tool, 200);
+        terminal.wait_for("Purge 6 Jobs");
+        terminal.enter("y");
+        let left = terminal.finish().exits(code);
+        assert!(
+            left.raw.contains("older than what was seen before"),
+            "{}",
+            left.text
+        );
+        if code == 0 {
+            space.holds(&["sync-1", "sync-7"]);
+        } else {
+            assert_eq!(space.names().len(), 7);
+            assert_eq!(proxy.count(Kind::Delete), 0);
+        }
+    }
+}
+
+/// What comes from a login page or a proxy is said to, at once, and not taken for a lack of rights.
+#[test]
+fn something_that_is_no_api_server_is_named_at_once() {
+    let page = || b"<!DOCTYPE html>\n<html>Log in</html>".to_vec();
+    let html = || {
+        vec![(
+            "content-type".to_owned(),
+            "text/html; charset=utf-8".to_owned(),
+        )]
+    };
+    for (status, headers, body) in [
+        (200, html(), page()),
+        (200, Vec::new(), page()),
+        (
+            302,
+            vec![("location".to_owned(), "/login".to_owned())],
+            Vec::new(),
+        ),
+        (307, html(), page()),
+        (401, html(), page()),
+        (403, html(), page()),
+        (404, html(), page()),
+    ] {
+        let space = Space::seven();
+        let (proxy, run) = purge(&space, &["--yes"], move |_, _| {
+            Reply::new(status, headers.clone(), body.clone())
+        });
+        let run = run.fails_clearly(&["is not a Kubernetes API server", &status.to_string()]);
+        assert!(!run.err.contains("jobs.batch"), "{}", run.story());
+        assert_eq!(proxy.count(Kind::List), 1, "{status}");
+    }
+}
+
 /// All of these at once, since most of the time goes into waiting.
 #[test]
 fn what_never_works_ends_with_nothing_deleted() {
-    let faults: [(&str, Fault); 11] = [
+    let faults: [(&str, Fault); 17] = [
         ("cut", cut),
         ("ends early", ends_early),
         ("garbled", garbled),
@@ -293,6 +446,12 @@ fn what_never_works_ends_with_nothing_deleted() {
         ("expired", expired),
         ("empty", empty),
         ("goes round", goes_round),
+        ("goes round in twos", goes_round_in_twos),
+        ("no version", no_version),
+        ("ends too soon", ends_too_soon),
+        ("another kind", another_kind),
+        ("another namespace", another_namespace),
+        ("no label", no_label),
     ];
     let failed = thread::scope(|scope| {
         let runs: Vec<_> = faults

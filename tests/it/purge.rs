@@ -352,7 +352,7 @@ fn one_failure_does_not_stop_the_others() {
             return http::status("403 Forbidden", "", "Forbidden", "the webhook says no");
         }
         if asked.target.contains("/jobs/sync-4") {
-            return http::status("404 Not Found", "", "NotFound", "not found");
+            return http::no_job("sync-4");
         }
         http::status("200 OK", "", "", "")
     });

@@ -72,10 +72,7 @@ pub fn valid(document: Value) -> Value {
 #[track_caller]
 pub fn from_terminal(left: &Left) -> Value {
     let printed = left.raw.replace("\r\n", "\n");
-    let (begin, end) = (
-        printed.rfind("{\n  \"apiVersion\""),
-        printed.rfind("\n}\n"),
-    );
+    let (begin, end) = (printed.rfind("{\n  \"apiVersion\""), printed.rfind("\n}\n"));
     let document = begin
         .zip(end)
         .and_then(|(begin, end)| printed.get(begin..end + 2));

@@ -147,6 +147,14 @@ pub fn list(items: &[Value]) -> Answer {
     ("200 OK", "", list)
 }
 
+/// That there is no such Job.
+pub fn no_job(name: &str) -> Answer {
+    let message = format!("jobs.batch \"{name}\" not found");
+    let (line, headers, mut body) = status("404 Not Found", "", "NotFound", &message);
+    body["details"] = json!({"name": name, "group": "batch", "kind": "jobs"});
+    (line, headers, body)
+}
+
 /// A Status.
 pub fn status(line: &'static str, headers: &'static str, reason: &str, message: &str) -> Answer {
     let code: u32 = line.split(' ').next().unwrap().parse().unwrap();

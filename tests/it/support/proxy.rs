@@ -53,6 +53,14 @@ impl Request {
         self.target.contains("continue=")
     }
 
+    /// What it asks for. A delete says in its query how, and of which version.
+    fn what(&self) -> &str {
+        match self.kind {
+            Kind::Delete => self.target.split('?').next().unwrap(),
+            _ => &self.target,
+        }
+    }
+
     /// The name at the end of its path.
     pub fn name(&self) -> String {
         let path = self.target.split('?').next().unwrap();
@@ -331,7 +339,7 @@ impl Shared {
         };
         request.nth = earlier(&|other| other.kind == request.kind);
         request.again =
-            earlier(&|other| other.method == request.method && other.target == request.target);
+            earlier(&|other| other.method == request.method && other.what() == request.what());
         request.in_flight =
             1 + self.in_flight[request.kind as usize].fetch_add(1, Ordering::SeqCst);
         seen.push(Seen {
