@@ -224,3 +224,85 @@ fn a_second_reading_that_breaks_is_made_again() {
     account(&report, &proxy.upstream().jobs(&space.name));
     assert_eq!(proxy.count(Kind::Reread), 4);
 }
+
+/// A list that shows nothing of a Job is no sign that it is gone, unless it is the list that was asked for.
+#[test]
+fn a_second_reading_that_is_not_what_was_asked_for_is_made_again() {
+    type Change = fn(&mut Value);
+    let changes: [(&str, Change); 5] = [
+        ("another kind", |list| list["kind"] = "PodList".into()),
+        ("no version", |list| {
+            list["metadata"]["resourceVersion"] = "".into()
+        }),
+        ("older", |list| {
+            list["metadata"]["resourceVersion"] = "1".into()
+        }),
+        ("more remain", |list| {
+            list["metadata"]["remainingItemCount"] = 1.into()
+        }),
+        ("goes on", |list| list["metadata"]["continue"] = "on".into()),
+    ];
+    for (what, change) in changes {
+        let (space, _) = three();
+        let touch = patch(
+            &space,
+            json!({"metadata": {"annotations": {"jobclean/keep": "true"}}}),
+        );
+        let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {
+            if request.kind == Kind::Delete && request.name() == "sync-1" {
+                touch(request, up);
+            }
+            if request.kind == Kind::Reread && request.nth == 1 {
+                let json = request.with_header("accept", "application/json");
+                return up.pass(&json).alter(|list| {
+                    list["items"] = json!([]);
+                    change(list);
+                });
+            }
+            up.pass(request)
+        });
+        let args = ["--yes", "--cascade=background", "-o", "json"];
+        let report = run(proxy.tool(&space.name, &args)).exits(0).json();
+        assert_eq!(
+            outcomes(&report),
+            ["sync-2 deleted", "sync-1 changed"],
+            "{what}"
+        );
+        assert_eq!(proxy.count(Kind::Reread), 2, "{what}");
+    }
+}
+
+/// The list by its name shows another Job, or more than one.
+#[test]
+fn a_second_reading_of_another_job_is_made_again() {
+    type Change = fn(&mut Value);
+    let changes: [Change; 3] = [
+        |list| list["items"][0]["metadata"]["name"] = "sync-3".into(),
+        |list| list["items"][0]["metadata"]["namespace"] = "other".into(),
+        |list| {
+            let items = list["items"].as_array_mut().unwrap();
+            items.push(items[0].clone());
+        },
+    ];
+    for change in changes {
+        let (space, _) = three();
+        let touch = patch(
+            &space,
+            json!({"metadata": {"annotations": {"touched": "x"}}}),
+        );
+        let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {
+            if request.kind == Kind::Delete && request.name() == "sync-1" {
+                touch(request, up);
+            }
+            if request.kind == Kind::Reread && request.nth == 1 {
+                let json = request.with_header("accept", "application/json");
+                return up.pass(&json).alter(change);
+            }
+            up.pass(request)
+        });
+        let args = ["--yes", "--cascade=background", "-o", "json"];
+        let report = run(proxy.tool(&space.name, &args)).exits(0).json();
+        assert_eq!(outcomes(&report), ["sync-2 deleted", "sync-1 deleted"]);
+        assert_eq!(proxy.count(Kind::Reread), 2);
+    }
+}

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::account::{account, count};
+use crate::support::plane::job_in;
 use crate::support::private::{namespace_of, private, squeeze};
-use crate::support::proxy::{Kind, Proxy, Seen};
+use crate::support::proxy::{Kind, Proxy, Reply, Seen};
 use crate::support::running::{Gate, Running};
-use crate::support::{Run, Space, Upstream, outcomes, plane, run, until};
+use crate::support::{Run, Space, Upstream, outcomes, plane, run, tool, until};
 
 const ARGS: [&str; 4] = ["--yes", "--cascade=background", "-o", "json"];
 
@@ -190,4 +191,46 @@ fn refusals_between_successes_stop_nothing() {
     // Successes make it send more at a time, but never more than that.
     assert!(most_in_flight(&proxy.seen_of(Kind::Delete)) <= 4);
     assert_eq!(space.names().len(), 51);
+}
+
+/// What is refused in one namespace may be allowed in the next.
+#[test]
+fn a_denial_stops_its_namespace_alone() {
+    let key = "test.example/stopped";
+    // In the order of the plan.
+    let spaces = [Space::new(), Space::new(), Space::new()];
+    for space in &spaces {
+        let jobs: Vec<_> = (0..61)
+            .map(|number| job_in(&space.name, key, "g", &format!("sync-{number:02}"), number))
+            .collect();
+        space.seed(&jobs);
+    }
+    let denied = [&spaces[0], &spaces[1]].map(|space| format!("/{}/", space.name));
+    let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {
+        let is_denied = denied.iter().any(|denied| request.target.contains(denied));
+        if request.kind != Kind::Delete || !is_denied {
+            return up.pass(request);
+        }
+        let words = format!("jobs.batch \"{}\" is forbidden: not today", request.name());
+        Reply::refusal(403, "Forbidden", &words)
+    });
+    let mut command = tool();
+    command.args(["-s", &proxy.url, "-A", "-L", key]).args(ARGS);
+    let run = run(command).exits(3);
+    let report = run.json();
+    assert_eq!(count(&report, "deleted"), 60, "{report:#}");
+    let (failed, untried) = (count(&report, "failed"), count(&report, "not-attempted"));
+    assert_eq!(failed + untried, 120);
+    assert_eq!(failed + 60, proxy.count(Kind::Delete) as u64);
+    assert!((40..=104).contains(&failed), "{failed}");
+    assert_eq!(spaces[2].names().len(), 1);
+    for space in &spaces[..2] {
+        assert_eq!(space.names().len(), 61);
+        let told = format!("stopped early in namespace {}: ", space.name);
+        assert!(run.err.contains(&told), "{}", run.story());
+    }
+    assert!(
+        !run.err
+            .contains(&format!("in namespace {}", spaces[2].name))
+    );
 }

@@ -119,6 +119,78 @@ fn trouble_that_passes_is_waited_out() {
     assert!(proxy.seen().len() > 6);
 }
 
+/// A list as a server sends it that gives metadata in JSON only, changed.
+fn altered(request: &Request, up: &Upstream, change: impl FnOnce(&mut Value)) -> Reply {
+    let accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+    up.pass(&request.with_header("accept", accept))
+        .alter(change)
+}
+
+/// Each of these shows nothing of the Jobs, and none of them is what was asked for.
+#[test]
+fn a_list_that_is_not_what_was_asked_for_shows_nothing() {
+    type Change = fn(&mut Value);
+    let empties: [(&str, Change); 6] = [
+        ("another kind", |list| list["kind"] = "PodList".into()),
+        ("no version", |list| {
+            list["metadata"]["resourceVersion"] = "".into()
+        }),
+        ("older", |list| {
+            list["metadata"]["resourceVersion"] = "1".into()
+        }),
+        ("more remain", |list| {
+            list["metadata"]["remainingItemCount"] = 9.into()
+        }),
+        ("elsewhere", |list| {
+            list["items"] =
+                json!([{"metadata": {"name": "sync-1", "namespace": "other", "uid": "1"}}]);
+        }),
+        ("a status", |list| {
+            *list = json!({"kind": "Status", "status": "Success"})
+        }),
+    ];
+    let empty = |change: Change, request: &Request, up: &Upstream| {
+        altered(request, up, |list| {
+            list["items"] = json!([]);
+            list["metadata"]["continue"] = "".into();
+            list["metadata"]
+                .as_object_mut()
+                .unwrap()
+                .remove("remainingItemCount");
+            change(list);
+        })
+    };
+    std::thread::scope(|scope| {
+        for (what, change) in empties {
+            scope.spawn(move || {
+                // It passes.
+                let space = ten();
+                let (_proxy, running) = purging(&space, &["--wait"], move |nth, request, up| {
+                    if nth == 1 {
+                        empty(change, request, up)
+                    } else {
+                        up.pass(request)
+                    }
+                });
+                ends_well(&space, running);
+                // It stays.
+                let space = ten();
+                let (_proxy, running) =
+                    purging(&space, &["--timeout=3s"], move |_, request, up| {
+                        empty(change, request, up)
+                    });
+                let ended = running.finish().exits(3);
+                still_there(&ended);
+                assert!(
+                    ended.err.contains("cannot be seen"),
+                    "{what}: {}",
+                    ended.err
+                );
+            });
+        }
+    });
+}
+
 /// A page that is missing is no sign that its Jobs are gone.
 #[test]
 fn a_snapshot_that_expires_is_begun_anew() {
