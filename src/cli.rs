@@ -1,13 +1,17 @@
 //! What a user can say. Values check themselves, so that a typo is a usage error before anything happens.
 
 mod subcommands;
+mod tips;
 mod waiting;
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{ArgAction, Args, Parser, ValueEnum, ValueHint, builder::PossibleValue};
 
-pub use self::subcommands::{Command, Rbac, Shell};
+pub use self::{
+    subcommands::{Command, Rbac, Shell},
+    tips::with_tip,
+};
 use crate::{
     cluster::{
         delete::Cascade,
@@ -92,7 +96,7 @@ pub struct Which {
           default_value = "false", default_missing_value = "true", hide_default_value = true, action = ArgAction::Set)]
     pub all_namespaces: bool,
     /// Look only at Jobs that match this label selector as well
-    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    #[arg(short = 'l', long, value_name = "SELECTOR", value_parser = selector)]
     pub selector: Option<Selector>,
     /// Plan from a file of Jobs (JSON or YAML; - is stdin) without contacting a cluster
     #[arg(short, long, value_name = "FILE", value_parser = non_empty, conflicts_with = "yes",
@@ -114,7 +118,7 @@ pub struct Kept {
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub keep_failed: usize,
     /// Keep what was created within this time: 90s, 45m, 12h, 7d, 1d12h
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", visible_alias = "older-than")]
     pub keep_within: Option<HumanDuration>,
     /// Judge Jobs that are not finished like any other, instead of keeping them
     #[arg(long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
@@ -197,9 +201,10 @@ pub struct Output {
     #[arg(long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
           default_value = "false", default_missing_value = "true", hide_default_value = true, action = ArgAction::Set)]
     pub no_headers: bool,
-    /// Say more on stderr; repeat for still more
-    #[arg(short, long, action = ArgAction::Count)]
-    pub verbose: u8,
+    /// Say more on stderr; repeat for still more. As in kubectl, --v=2 is the same as twice
+    #[arg(short, long, alias = "v", value_name = "LEVEL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "1", action = ArgAction::Append)]
+    pub verbose: Vec<u8>,
     /// Say less on stderr: no progress, no warnings
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -229,8 +234,17 @@ pub enum Format {
     Json,
     /// One document
     Yaml,
-    /// job.batch/NAME of every Job to purge
+    /// One row a Job that says all of it, separated by tabs
+    Tsv,
+    /// job.batch/NAME of every Job to purge, in one namespace
     Name,
+}
+
+impl Format {
+    /// Whether it is for programs, which get one text: the plan, or the report once there is one.
+    pub fn is_for_programs(self) -> bool {
+        matches!(self, Format::Json | Format::Yaml | Format::Tsv)
+    }
 }
 
 impl ValueEnum for MixedGroups {
@@ -358,6 +372,15 @@ impl Cli {
         }
         None
     }
+}
+
+/// An empty one would select everything: it is a variable that is not set.
+fn selector(text: &str) -> Result<Selector, String> {
+    let selector: Selector = text.parse().map_err(|error| format!("{error}"))?;
+    if selector.is_empty() {
+        return Err("it is empty; to select every Job, leave it out".to_owned());
+    }
+    Ok(selector)
 }
 
 fn at_least_one(text: &str) -> Result<NonZeroUsize, &'static str> {

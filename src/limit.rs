@@ -2,8 +2,6 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::plan::Summary;
-
 /// The most that a plan may purge; a plan that would purge more is held as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MaxPurge {
@@ -14,14 +12,12 @@ pub enum MaxPurge {
 }
 
 impl MaxPurge {
-    /// Whether a plan keeps to it.
-    pub fn allows(self, summary: &Summary) -> bool {
+    /// Whether a plan that would purge so many of the Jobs listed keeps to it.
+    pub fn allows(self, purge: usize, listed: usize) -> bool {
         match self {
-            MaxPurge::Jobs(most) => summary.purge <= most,
+            MaxPurge::Jobs(most) => purge <= most,
             // Multiplied, so that nothing is rounded away; in u128, so that nothing overflows.
-            MaxPurge::Percent(most) => {
-                summary.purge as u128 * 100 <= summary.jobs as u128 * u128::from(most)
-            }
+            MaxPurge::Percent(most) => purge as u128 * 100 <= listed as u128 * u128::from(most),
         }
     }
 }
@@ -62,17 +58,20 @@ impl FromStr for MaxPurge {
     }
 }
 
+/// How a plan would purge more than it may, so that it is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exceeded {
+    /// The limit.
+    pub limit: MaxPurge,
+    /// How many Jobs it would purge.
+    pub purge: usize,
+    /// How many were listed for it.
+    pub listed: usize,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn summary(purge: usize, jobs: usize) -> Summary {
-        Summary {
-            purge,
-            jobs,
-            ..Summary::default()
-        }
-    }
 
     #[test]
     fn counts_and_percentages() {
@@ -98,11 +97,11 @@ mod tests {
 
     #[test]
     fn exactly_the_limit_is_allowed() {
-        assert!(MaxPurge::Jobs(10).allows(&summary(10, 20)));
-        assert!(!MaxPurge::Jobs(10).allows(&summary(11, 20)));
-        assert!(MaxPurge::Percent(50).allows(&summary(10, 20)));
-        assert!(!MaxPurge::Percent(50).allows(&summary(11, 20)));
-        assert!(!MaxPurge::Percent(33).allows(&summary(1, 3)));
-        assert!(MaxPurge::Percent(0).allows(&summary(0, 0)));
+        assert!(MaxPurge::Jobs(10).allows(10, 20));
+        assert!(!MaxPurge::Jobs(10).allows(11, 20));
+        assert!(MaxPurge::Percent(50).allows(10, 20));
+        assert!(!MaxPurge::Percent(50).allows(11, 20));
+        assert!(!MaxPurge::Percent(33).allows(1, 3));
+        assert!(MaxPurge::Percent(0).allows(0, 0));
     }
 }

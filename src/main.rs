@@ -4,7 +4,7 @@ use std::{env, process::ExitCode};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
 use kubectl_jobclean::{
-    cli::{Cli, Command},
+    cli::{Cli, Command, with_tip},
     completion,
     error::{Error, Exit},
     run, signals,
@@ -17,12 +17,15 @@ fn main() -> ExitCode {
         let answered = completion::answer(words);
         return ExitCode::from(answered.unwrap_or(Exit::Failure).code());
     }
-    let matches = Cli::command().get_matches();
+    let matches = Cli::command()
+        .try_get_matches()
+        .unwrap_or_else(|error| with_tip(error).exit());
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let ui = Ui::new(match (cli.output.quiet, cli.output.verbose) {
-        (true, _) => Verbosity::Quiet,
-        (_, 0) => Verbosity::Normal,
-        (_, 1) => Verbosity::Verbose,
+    let verbose = cli.output.verbose.iter().copied();
+    let ui = Ui::new(match verbose.fold(0, u8::saturating_add) {
+        _ if cli.output.quiet => Verbosity::Quiet,
+        0 => Verbosity::Normal,
+        1 => Verbosity::Verbose,
         _ => Verbosity::Debug,
     });
     let result = match cli.command.take() {

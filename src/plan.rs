@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     group::{self, Group, GroupKey, MixedGroups},
     job::Job,
+    limit::{Exceeded, MaxPurge},
     retention::{Policy, Verdict},
     selector::LabelKey,
 };
@@ -56,6 +57,8 @@ pub struct Plan {
     pub taken_at: Timestamp,
     /// What a person should know before agreeing.
     pub warnings: Vec<Warning>,
+    /// That it would purge more than it may.
+    pub exceeded: Option<Exceeded>,
     /// Ordered by namespace, then label values, then family.
     pub groups: Vec<PlannedGroup>,
 }
@@ -159,8 +162,32 @@ impl Plan {
             resource_version: snapshot.resource_version,
             taken_at: now,
             warnings,
+            exceeded: None,
             groups,
         }
+    }
+
+    /// Hold the plan if it would purge more than it may of the Jobs listed. Fewer than were listed may be in it.
+    pub fn limit(&mut self, limit: MaxPurge, listed: usize) -> Option<Exceeded> {
+        let purge = self.summary().purge;
+        self.exceeded = (!limit.allows(purge, listed)).then_some(Exceeded {
+            limit,
+            purge,
+            listed,
+        });
+        self.exceeded
+    }
+
+    /// How many namespaces it has.
+    pub fn namespaces(&self) -> usize {
+        // Groups stand in the order of their namespaces.
+        let mut namespaces = self.groups.iter().map(|group| &group.key.namespace);
+        let Some(mut last) = namespaces.next() else {
+            return 0;
+        };
+        1 + namespaces
+            .filter(|namespace| *namespace != std::mem::replace(&mut last, namespace))
+            .count()
     }
 
     /// Count groups and Jobs.
@@ -221,6 +248,7 @@ impl Plan {
             labels: self.labels,
             resource_version: self.resource_version,
             taken_at: self.taken_at,
+            exceeded: self.exceeded,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Exit, io_words},
     file,
     output::{View, words},
-    plan::{Plan, Snapshot, Source, Summary, Warning},
+    plan::{Plan, Snapshot, Source, Warning},
     purge::Stop,
     rbac::{Grant, ServiceAccount},
     saved::SavedPlan,
@@ -28,7 +28,7 @@ use crate::{
 /// # Errors
 /// If it cannot be written.
 pub fn print_version() -> Result<Exit, Error> {
-    show::write_out(|out| writeln!(out, "kubectl-jobclean {}", env!("CARGO_PKG_VERSION")))?;
+    show::write_only(|out| writeln!(out, "kubectl-jobclean {}", env!("CARGO_PKG_VERSION")))?;
     Ok(Exit::Success)
 }
 
@@ -37,7 +37,7 @@ pub fn print_version() -> Result<Exit, Error> {
 /// # Errors
 /// If it cannot be written.
 pub fn print_completion(shell: Shell) -> Result<Exit, Error> {
-    show::write_out(|out| out.write_all(completion::script(shell).as_bytes()))?;
+    show::write_only(|out| out.write_all(completion::script(shell).as_bytes()))?;
     Ok(Exit::Success)
 }
 
@@ -78,7 +78,7 @@ pub fn print_role(run: &Cli, account: Option<&ServiceAccount>) -> Result<Exit, E
         }
     };
     let grant = Grant { needs, scope };
-    show::write_out(|out| grant.write(out, account))?;
+    show::write_only(|out| grant.write(out, account))?;
     Ok(Exit::Success)
 }
 
@@ -134,27 +134,41 @@ pub fn run_file(cli: &Cli, path: &str, ui: &Ui) -> Result<Exit, Error> {
     }
     show::warnings(&plan, &place, ui);
     show::where_else_to_look(&plan, wanted.namespace.is_some(), ui);
-    show::print(cli, View::Plan(&plan))?;
-    check_limit(cli, &plan, plan.summary().jobs).map(|()| Exit::Success)
+    refuse_bare_names(cli, &plan)?;
+    let listed = plan.summary().jobs;
+    let held = check_limit(cli, &mut plan, listed);
+    show::print_only(cli, View::Plan(&plan))?;
+    held.map(|()| Exit::Success)
 }
 
-/// Whether the plan keeps to `--max-purge`; so many Jobs were listed for it.
-fn check_limit(cli: &Cli, plan: &Plan, listed: usize) -> Result<(), Error> {
-    let summary = Summary {
-        jobs: listed,
-        ..plan.summary()
-    };
-    match cli.action.max_purge {
-        Some(limit) if !limit.allows(&summary) => Err(Error::new(
+/// A name alone says nothing where there are several namespaces: what reads it would delete in the wrong one.
+fn refuse_bare_names(cli: &Cli, plan: &Plan) -> Result<(), Error> {
+    if cli.output.format != Format::Name || plan.namespaces() < 2 {
+        return Ok(());
+    }
+    let message = format!(
+        "-o name prints no namespaces, and the plan has {} of them",
+        plan.namespaces()
+    );
+    Err(Error::new(Exit::Usage, message)
+        .hint("-o tsv prints a row a Job with its namespace; -n plans for one namespace"))
+}
+
+/// Hold the plan if it does not keep to `--max-purge` of the Jobs listed.
+fn check_limit(cli: &Cli, plan: &mut Plan, listed: usize) -> Result<(), Error> {
+    let exceeded = (cli.action.max_purge).and_then(|limit| plan.limit(limit, listed));
+    match exceeded {
+        None => Ok(()),
+        Some(exceeded) => Err(Error::new(
             Exit::Held,
             format!(
-                "nothing was deleted: the plan would purge {} of {}, more than --max-purge {limit}",
-                summary.purge,
-                words::count(summary.jobs, "Job"),
+                "nothing was deleted: the plan would purge {} of {}, more than --max-purge {}",
+                exceeded.purge,
+                words::count(exceeded.listed, "Job"),
+                exceeded.limit
             ),
         )
         .hint("look at the plan; if it is right, raise --max-purge")),
-        _ => Ok(()),
     }
 }
 
@@ -183,19 +197,20 @@ pub async fn run_cluster(
         }
     };
     let listed = plan.summary().jobs;
-    let plan = match cli.action.interactive {
+    let mut plan = match cli.action.interactive {
         false => plan,
         true => match session.choose(plan).await {
             Ok(chosen) => chosen,
             Err((exit, plan)) => return not_carried_out(cli, exit, &plan),
         },
     };
-    if let Err(held) = check_limit(cli, &plan, listed) {
-        show::print(cli, View::Plan(&plan))?;
+    refuse_bare_names(cli, &plan)?;
+    if let Err(held) = check_limit(cli, &mut plan, listed) {
+        show::print_only(cli, View::Plan(&plan))?;
         return Err(held);
     }
     if let Some(path) = &cli.action.save_plan {
-        show::print(cli, View::Plan(&plan))?;
+        show::print_only(cli, View::Plan(&plan))?;
         return match unless_stopped(&stop, session.save(plan, path)).await {
             Ok(saved) => saved.map(|()| Exit::Success),
             Err(reason) => Ok(exit_of(reason)),
@@ -207,7 +222,7 @@ pub async fn run_cluster(
     };
     let (approved, effect) = match cli.action.dry_run {
         DryRun::Client => {
-            show::print(cli, View::Plan(&plan))?;
+            show::print_only(cli, View::Plan(&plan))?;
             return Ok(Exit::Success);
         }
         // Each Job is shown once, with what the server said to its delete.
@@ -227,14 +242,18 @@ pub async fn run_cluster(
     if let (Patience::UntilGone(limit), Effect::Delete) = (cli.action.waiting.patience(), effect) {
         report = session.wait(report, limit).await;
     }
-    show::report(cli, &report, effect, ui);
-    Ok(report.exit())
+    let is_shown = show::report(cli, &report, effect, ui);
+    Ok(match report.exit() {
+        // What was done is not known to the program that reads it.
+        Exit::Success if !is_shown => Exit::Incomplete,
+        exit => exit,
+    })
 }
 
 /// A program that reads a document gets one in any case.
 fn not_carried_out(cli: &Cli, exit: Exit, plan: &Plan) -> Result<Exit, Error> {
-    if matches!(cli.output.format, Format::Json | Format::Yaml) {
-        show::print(cli, View::Plan(plan))?;
+    if cli.output.format.is_for_programs() {
+        show::print_only(cli, View::Plan(plan))?;
     }
     Ok(exit)
 }

@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Exit, io_words},
     job::Job,
     outcome::Outcome,
-    output::{Colour, Headers, Style, View, json, name, summary, table, words, yaml},
+    output::{Colour, Headers, Style, View, json, name, summary, table, tsv, words, yaml},
     plan::{Plan, Warning},
     purge::{self, EndedEarly, Report},
     remaining::{End, Waited, collector_time},
@@ -82,9 +82,12 @@ pub fn where_else_to_look(plan: &Plan, in_one_namespace: bool, ui: &Ui) {
 /// # Errors
 /// If it cannot be written: what nobody could see is not carried out.
 pub fn before_purge(cli: &Cli, plan: &Plan, ui: &Ui) -> Result<(), Error> {
-    let is_document = matches!(cli.output.format, Format::Json | Format::Yaml);
+    let is_document = cli.output.format.is_for_programs();
     let asks = !cli.action.yes && plan.summary().purge > 0;
-    if !is_document || (asks && Ui::can_ask().is_err()) {
+    if asks && Ui::can_ask().is_err() {
+        // Nothing follows but words about that.
+        print_only(cli, View::Plan(plan))?;
+    } else if !is_document {
         print(cli, View::Plan(plan))?;
     }
     if asks && Ui::can_ask().is_ok() && (is_document || cli.output.format == Format::Name) {
@@ -205,9 +208,8 @@ pub fn purge_event(event: &purge::Event, ui: &Ui) {
     }
 }
 
-/// What became of the plan. If stdout cannot be written the outcomes are told on stderr, and what was done decides how
-/// the process ends.
-pub fn report(cli: &Cli, report: &Report, effect: Effect, ui: &Ui) {
+/// What became of the plan. If stdout cannot be written, which it says, the outcomes are told on stderr.
+pub fn report(cli: &Cli, report: &Report, effect: Effect, ui: &Ui) -> bool {
     match &report.ended_early {
         Some(EndedEarly::Unreachable(why)) => {
             ui.failure(&format!("stopped early: the server does not answer: {why}"))
@@ -235,44 +237,73 @@ pub fn report(cli: &Cli, report: &Report, effect: Effect, ui: &Ui) {
             Ok(())
         }
         (Format::Table | Format::Wide | Format::Summary, Effect::Delete) => {
-            write_out(|out| writeln!(out, "{counts}"))
+            write_out(|out| writeln!(out, "{counts}")).map_err(|error| write_error(&error))
         }
         (Format::Name, Effect::Delete) => {
             ui.note(Verbosity::Normal, &counts);
             Ok(())
         }
+        (Format::Tsv, _) => {
+            ui.note(Verbosity::Normal, &counts);
+            print(cli, View::Report(report))
+        }
         _ => print(cli, View::Report(report)),
     };
-    if let Err(error) = written {
+    if let Err(error) = &written {
         ui.failure(&format!("{}; {counts}", error.message));
+        ui.note(
+            Verbosity::Normal,
+            "hint: which Jobs these are is lost; run the command again to see what is left",
+        );
     }
+    written.is_ok()
 }
 
 /// Write a plan or report to stdout in the form asked for.
 ///
 /// # Errors
 /// If it cannot be written.
-pub fn print(cli: &Cli, view: View) -> Result<(), Error> {
+fn print(cli: &Cli, view: View) -> Result<(), Error> {
+    write_out(|out| render(cli, view, out)).map_err(|error| write_error(&error))
+}
+
+/// The same where showing it is all that the run is for.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn print_only(cli: &Cli, view: View) -> Result<(), Error> {
+    write_only(|out| render(cli, view, out))
+}
+
+fn render(cli: &Cli, view: View, out: &mut dyn Write) -> io::Result<()> {
     let style = Ui::stdout_style(headers(cli));
-    write_out(|out| match cli.output.format {
+    match cli.output.format {
         Format::Table => table::write(out, view, table::Columns::Normal, style),
         Format::Wide => table::write(out, view, table::Columns::Wide, style),
         Format::Summary => summary::write(out, view, style),
         Format::Json => json::write(out, view),
         Format::Yaml => yaml::write(out, view),
+        Format::Tsv => tsv::write(out, view, style.headers),
         Format::Name => name::write(out, view),
-    })
+    }
 }
 
 /// Write something to stdout as a whole.
+fn write_out(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    write(&mut out).and_then(|()| out.flush())
+}
+
+/// Write something to stdout that is all that the run is for: if its reader has seen enough, as `head` may, it has done
+/// its work.
 ///
 /// # Errors
 /// If it cannot be written.
-pub fn write_out(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
-    let mut out = BufWriter::new(io::stdout().lock());
-    write(&mut out)
-        .and_then(|()| out.flush())
-        .map_err(|error| write_error(&error))
+pub fn write_only(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+    match write_out(write) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(write_error(&error)),
+        _ => Ok(()),
+    }
 }
 
 fn write_error(error: &io::Error) -> Error {

@@ -91,7 +91,7 @@ pub fn answer(mut words: Vec<String>) -> Result<Exit, Error> {
     candidates.retain(|candidate| {
         candidate.word.starts_with(&line.typed) && !candidate.word.contains(is_unsafe)
     });
-    show::write_out(|out| {
+    show::write_only(|out| {
         for Candidate { word, about } in &candidates {
             match about.lines().next() {
                 Some(about) => writeln!(out, "{}{word}\t{about}", line.lead)?,

@@ -46,6 +46,9 @@ pub(super) struct Document<'a> {
     taken_at: String,
     /// The totals.
     summary: Summary,
+    /// That the plan is held, since it would purge more than --max-purge allows; nothing was deleted then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<Held>,
     /// What is worth knowing about the plan, in words.
     warnings: Vec<String>,
     /// Ordered by namespace, then by label values.
@@ -64,6 +67,19 @@ impl<'a> Document<'a> {
             ..self
         }
     }
+}
+
+/// How a plan exceeds its limit.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+struct Held {
+    /// The limit, as a number of Jobs or a percentage of those listed.
+    max_purge: String,
+    /// How many Jobs the plan would purge.
+    purge: usize,
+    /// How many Jobs were listed for it.
+    listed: usize,
 }
 
 /// A cluster, as the kubeconfig has it.
@@ -265,6 +281,11 @@ pub(super) fn document(view: View<'_>, prepare: Prepare) -> Document<'_> {
             purge: summary.purge,
             outcomes,
         },
+        held: plan.exceeded.map(|exceeded| Held {
+            max_purge: exceeded.limit.to_string(),
+            purge: exceeded.purge,
+            listed: exceeded.listed,
+        }),
         warnings: plan
             .warnings
             .iter()

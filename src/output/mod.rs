@@ -9,6 +9,7 @@ pub mod name;
 pub mod schema;
 pub mod summary;
 pub mod table;
+pub mod tsv;
 pub mod words;
 pub mod yaml;
 

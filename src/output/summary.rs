@@ -55,10 +55,6 @@ pub fn write(out: &mut dyn Write, view: View, style: Style) -> io::Result<()> {
 
 /// What a group's row shows.
 fn texts(plan: &Plan, group: &PlannedGroup) -> [String; HEADERS.len()] {
-    let mut labels = harmless(&words::group_labels(&plan.labels, &group.key)).into_owned();
-    if let Some(family) = &group.family {
-        labels += &format!(" (family {})", harmless(family));
-    }
     let purge = group.purge_count();
     let age = |job: Option<&PlannedJob>| {
         job.map_or_else(String::new, |planned| {
@@ -70,7 +66,7 @@ fn texts(plan: &Plan, group: &PlannedGroup) -> [String; HEADERS.len()] {
     };
     [
         harmless(&group.key.namespace).into_owned(),
-        labels,
+        harmless(&words::group(&plan.labels, group)).into_owned(),
         group.jobs.len().to_string(),
         (group.jobs.len() - purge).to_string(),
         purge.to_string(),

@@ -6,7 +6,7 @@ use super::age;
 use crate::{
     group::{GroupKey, MixedGroups},
     outcome::OutcomeCounts,
-    plan::{Plan, Summary, Warning},
+    plan::{Plan, PlannedGroup, Summary, Warning},
     remaining::Held,
     selector::LabelKey,
 };
@@ -22,6 +22,15 @@ pub fn group_labels(labels: &[LabelKey], key: &GroupKey) -> String {
         .map(|(label, value)| format!("{label}={value}"))
         .collect::<Vec<_>>()
         .join(",")
+}
+
+/// A group's labels, and its family where groups were split by it; not made harmless.
+pub fn group(labels: &[LabelKey], group: &PlannedGroup) -> String {
+    let labels = group_labels(labels, &group.key);
+    match &group.family {
+        Some(family) => format!("{labels} (family {family})"),
+        None => labels,
+    }
 }
 
 /// `1 Job`, `2 Jobs`.

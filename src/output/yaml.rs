@@ -24,10 +24,16 @@ pub fn write(out: &mut dyn Write, view: View) -> io::Result<()> {
     let mut lines = Lines {
         out,
         line: Vec::new(),
+        failed: None,
     };
-    serde_saphyr::to_io_writer_with_options(&mut lines, &document(view, mark), options)
-        .map_err(io::Error::other)?;
-    lines.flush()
+    let written =
+        serde_saphyr::to_io_writer_with_options(&mut lines, &document(view, mark), options);
+    match (lines.failed.take(), written) {
+        // The serializer does not tell of what kind it is.
+        (Some(error), _) => Err(error),
+        (None, Err(error)) => Err(io::Error::other(error)),
+        (None, Ok(())) => lines.flush(),
+    }
 }
 
 /// Mark every character that must not go out as it is, and the backslashes of a text that looks like an escaped mark.
@@ -53,6 +59,8 @@ fn mark(text: &str) -> Cow<'_, str> {
 struct Lines<'a> {
     out: &'a mut dyn Write,
     line: Vec<u8>,
+    /// Why a line could not be written.
+    failed: Option<io::Error>,
 }
 
 impl Write for Lines<'_> {
@@ -60,7 +68,11 @@ impl Write for Lines<'_> {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.line.extend_from_slice(part);
             if part.ends_with(b"\n") {
-                self.flush()?;
+                if let Err(error) = self.flush() {
+                    let kind = error.kind();
+                    self.failed = Some(error);
+                    return Err(kind.into());
+                }
             }
         }
         Ok(bytes.len())

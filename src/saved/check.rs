@@ -147,6 +147,7 @@ impl Document {
                 resource_version: self.resource_version,
                 taken_at: self.taken_at,
                 warnings: group_warnings(&groups, policy.mixed_groups),
+                exceeded: None,
                 groups,
             },
             policy,

@@ -129,7 +129,7 @@ fn kubectl_offers_flags() {
 
 #[test]
 fn kubectl_offers_values() {
-    let formats = ["table", "wide", "summary", "json", "yaml", "name"];
+    let formats = ["table", "wide", "summary", "json", "yaml", "tsv", "name"];
     kubectl(&["--output", ""]).is(&formats, NOTHING);
     kubectl(&["-o", "y"]).is(&["yaml"], NOTHING);
     // The shells put what stands up to the = before it themselves.

@@ -82,6 +82,7 @@ mod stdout;
 mod support;
 mod tables;
 mod terminal;
+mod tsv;
 mod unreachable;
 mod usage;
 mod wait;

@@ -214,3 +214,31 @@ fn what_is_no_limit_is_a_mistake() {
     assert_eq!(space.names().len(), 6);
     assert!(audit::all(&space.name, "delete").is_empty());
 }
+
+/// A program that reads the plan is told that it is held, and why.
+#[test]
+fn a_document_says_that_the_plan_is_held() {
+    let space = six();
+    let files = Files::new();
+    let items = json!({"apiVersion": "batch/v1", "kind": "JobList", "items": space.list()});
+    let file = files.write("jobs.json", &items.to_string());
+    let mut from_file = tool();
+    from_file.args(["-f", arg(&file), "-L", LABEL]);
+    for (mut command, limit) in [
+        (space.tool(&["--yes"]), "50%"),
+        (space.tool(&["--dry-run"]), "3"),
+        (from_file, "0"),
+    ] {
+        command.args(["-o", "json", "--max-purge", limit]);
+        let plan = run(command).exits(5).json();
+        assert_eq!(
+            plan["held"],
+            json!({"maxPurge": limit, "purge": 4, "listed": 6})
+        );
+    }
+    let plan = space
+        .run(&["--dry-run=client", "-o", "json", "--max-purge=4"])
+        .exits(0)
+        .json();
+    assert_eq!(plan.get("held"), None);
+}

@@ -3,14 +3,16 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::process::Stdio;
+use std::sync::Mutex;
 
 use crate::support::document;
+use crate::support::kubeconfig::{Files, arg};
 use crate::support::proxy::{Kind, Proxy};
 use crate::support::running::{Ended, Running};
-use crate::support::{Space, Upstream, plane};
+use crate::support::{LABEL, Space, Upstream, plane, tool};
 
 const FOR_PEOPLE: [&str; 4] = ["table", "wide", "summary", "name"];
-const FOR_PROGRAMS: [&str; 2] = ["json", "yaml"];
+const FOR_PROGRAMS: [&str; 3] = ["json", "yaml", "tsv"];
 
 /// Purges with this as stdout.
 fn purge(space: &Space, output: &str, stdout: Stdio) -> (Proxy, Ended) {
@@ -65,9 +67,87 @@ fn a_report_that_cannot_be_written_is_told_on_stderr() {
                 ended.err
             );
             space.holds(&["sync-3"]);
-            // What was done decides.
-            ended.exits(0);
+            // A program that reads it does not know what was done.
+            ended.exits(3);
         }
+    }
+}
+
+/// What people see has been shown, up to the last line.
+#[test]
+fn counts_that_cannot_be_written_are_told_on_stderr() {
+    for output in ["table", "summary"] {
+        let space = Space::three();
+        let (reader, writer) = io::pipe().unwrap();
+        let reader = Mutex::new(Some(reader));
+        let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {
+            if request.kind == Kind::Delete {
+                // The plan stands there by now, and is all that is read.
+                drop(reader.lock().unwrap().take());
+            }
+            up.pass(request)
+        });
+        let args = ["--yes", "--cascade=background", "-o", output];
+        let mut command = proxy.tool(&space.name, &args);
+        command.stdout(writer);
+        let ended = Running::start_into(command).finish().exits(3);
+        assert!(ended.err.contains("2 deleted"), "{}", ended.err);
+        space.holds(&["sync-3"]);
+    }
+}
+
+/// `head` has seen enough. That is no failure of a run that only shows something.
+#[test]
+fn a_reader_that_leaves_early_is_no_failure_of_what_only_shows() {
+    let space = Space::three();
+    let files = Files::new();
+    let plan = files.path("plan.json");
+    let jobs = files.write(
+        "jobs.json",
+        &serde_json::json!({
+            "apiVersion": "batch/v1", "kind": "JobList", "metadata": {}, "items": space.list(),
+        })
+        .to_string(),
+    );
+    for output in ["table", "wide", "summary", "name", "json", "yaml", "tsv"] {
+        for args in [
+            &["--dry-run=client", "-o", output][..],
+            &["--save-plan", arg(&plan), "-o", output],
+            &["-f", arg(&jobs), "-o", output],
+        ] {
+            let mut command = match args[0] {
+                "-f" => {
+                    let mut command = tool();
+                    command.args(["-L", LABEL]);
+                    command
+                }
+                _ => space.tool(&[]),
+            };
+            command.args(args).stdout(closed());
+            let ended = Running::start_into(command).finish().exits(0);
+            assert!(!ended.err.contains("error"), "{args:?}: {}", ended.err);
+        }
+    }
+    for args in [
+        &["version"][..],
+        &["completion", "bash"],
+        &["rbac", "-n", "a"],
+        &["--help"],
+    ] {
+        let mut command = tool();
+        command.args(args).stdout(closed());
+        let ended = Running::start_into(command).finish().exits(0);
+        assert_eq!(ended.err, "", "{args:?}");
+    }
+    // A full disk is one.
+    for args in [
+        &["--dry-run=client"][..],
+        &["--dry-run=client", "-o", "yaml"],
+    ] {
+        let mut command = space.tool(args);
+        command.stdout(full());
+        let ended = Running::start_into(command).finish().exits(1);
+        assert!(ended.err.contains("cannot write"), "{}", ended.err);
     }
 }
 

@@ -161,8 +161,8 @@ fn nothing_that_was_typed_is_left_over() {
         gate.open();
         terminal.wait_for(&format!("code {code}"));
         terminal.enter("own");
-        terminal.wait_for("next: <own>");
-        terminal.finish().exits(0);
+        let left = terminal.finish().exits(0);
+        assert!(left.text.contains("next: <own>"), "{line:?}\n{}", left.text);
     }
 }
 

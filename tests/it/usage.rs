@@ -68,6 +68,147 @@ fn mistakes_delete_nothing() {
     assert!(audit::all(&space.name, "delete").is_empty());
 }
 
+/// Every flag that takes a value, also one that is added tomorrow, refuses an empty one: it is a variable that is not set.
+#[test]
+fn an_empty_value_is_a_mistake() {
+    use clap::CommandFactory as _;
+
+    let space = Space::with(&[("sync-1", 2), ("sync-2", 1)]);
+    let command = kubectl_jobclean::cli::Cli::command();
+    let mut tried = 0;
+    for flag in command.get_arguments() {
+        let takes_value = flag.get_action().takes_values();
+        let Some(name) = flag.get_long().filter(|_| takes_value) else {
+            continue;
+        };
+        let given = format!("--{name}=");
+        let run = space.run(&["--dry-run=client", &given]);
+        assert_eq!(run.code, Some(2), "{given:?}\n{}", run.story());
+        assert_eq!(run.out, "", "{given:?}\n{}", run.story());
+        tried += 1;
+    }
+    assert!(tried > 35, "{tried}");
+    for short in ["-L", "-l", "-n", "-o", "-s", "-f"] {
+        let run = space.run(&["--dry-run=client", short, ""]);
+        assert_eq!(run.code, Some(2), "{short}\n{}", run.story());
+    }
+    space.holds(&["sync-1", "sync-2"]);
+}
+
+#[test]
+fn an_empty_variable_never_widens_what_is_looked_at() {
+    let space = Space::with(&[("sync-1", 2), ("sync-2", 1)]);
+    let mut command = tool();
+    command
+        .arg("--kubeconfig")
+        .arg(plane().kubeconfig())
+        .args(["-n", &space.name, "--yes"]);
+    command.env("JOBCLEAN_LABEL", "");
+    is_refused(run(command));
+    for selector in ["", " ", ",", " , "] {
+        is_refused(space.run(&["--yes", "-l", selector]));
+        is_refused(space.run(&["rbac", "-l", selector]));
+    }
+    space.holds(&["sync-1", "sync-2"]);
+}
+
+/// What was mistyped is no sign that more is to be deleted.
+#[test]
+fn no_tip_leads_to_more_deletes() {
+    for (typed, tip) in [
+        (&["--exclude-active"][..], "are kept anyway"),
+        (&["--skip-owned"], "are kept anyway"),
+        (&["--exclude-namespace", "a"], "--namespace NS"),
+        (&["--json"], "-o json"),
+        (&["--status", "Failed"], "--keep-failed"),
+        (&["--max-age-hours", "24"], "--keep-within 24h"),
+        (&["--max-age=24"], "--keep-within 24h"),
+        (&["--workers", "4"], "--concurrency"),
+        (&["--include-activ"], ""),
+        (&["--include-own"], ""),
+        (&["--yess"], ""),
+        (&["--all-namespace"], ""),
+        (&["--mixed-group=split"], ""),
+        (&["--insecure-skip-tls"], ""),
+        (&["--dry-run=non"], ""),
+        (&["--mixed-groups=merg"], ""),
+        (&["-v", "6"], "-v=6"),
+        // Others are what was meant.
+        (&["--kep=2"], "--keep"),
+        (&["--concurency=2"], "--concurrency"),
+        (&["--dry-run=clint"], "client"),
+    ] {
+        let mut command = tool();
+        command.args(typed);
+        let run = is_refused(run(command));
+        let tips: Vec<&str> = run
+            .err
+            .lines()
+            .filter(|line| line.contains("tip: "))
+            .collect();
+        let tips = tips.join("\n");
+        assert_eq!(
+            tips.is_empty(),
+            tip.is_empty(),
+            "{typed:?}\n{}",
+            run.story()
+        );
+        assert!(tips.contains(tip), "{typed:?}\n{}", run.story());
+        for more in [
+            "--include",
+            "--yes",
+            "--all",
+            "--mixed",
+            "--insecure",
+            "'none'",
+            "'merge'",
+        ] {
+            assert!(!tips.contains(more), "{typed:?}\n{}", run.story());
+        }
+    }
+}
+
+/// kubectl's users write a number.
+#[test]
+fn verbosity_may_be_a_number() {
+    let space = Space::with(&[("sync-1", 2), ("sync-2", 1)]);
+    let said = |more: &[&str]| {
+        let args = [&["--yes", "--cascade=background"][..], more].concat();
+        let run = space.run(&args).exits(0);
+        space.seed(&[space.job("g", "sync-1", 2)]);
+        (
+            run.err.contains("listing Jobs"),
+            run.err.contains("sync-1: deleted"),
+        )
+    };
+    for (flags, expected) in [
+        (&[][..], (false, false)),
+        (&["-v=0"], (false, false)),
+        (&["--v=0"], (false, false)),
+        (&["-v"], (true, false)),
+        (&["-v=1"], (true, false)),
+        (&["--verbose"], (true, false)),
+        (&["-vv"], (true, true)),
+        (&["-v", "-v"], (true, true)),
+        (&["-v=6"], (true, true)),
+        (&["--v=8"], (true, true)),
+        (&["--verbose=99"], (true, true)),
+    ] {
+        assert_eq!(said(flags), expected, "{flags:?}");
+    }
+    for wrong in ["-v=x", "-v=", "--v=-1", "-v=1.5"] {
+        is_refused(space.run(&[wrong]));
+    }
+}
+
+#[test]
+fn older_than_is_another_name_of_keep_within() {
+    let space = Space::with(&[("sync-1", 30), ("sync-2", 3), ("sync-3", 1)]);
+    let plan = space.plan(&["--older-than", "12h"]);
+    assert_eq!(plan, space.plan(&["--keep-within", "12h"]));
+    assert_eq!(plan[1..], ["sync-2 SKIP recent", "sync-1 PURGE superseded"]);
+}
+
 /// An unset variable in a script must not widen what is looked at.
 #[test]
 fn an_empty_selector_or_namespace_is_no_namespace() {

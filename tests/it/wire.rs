@@ -251,7 +251,10 @@ fn another_kind_is_named() {
         let (json, protobuf) = both_bodies(&list);
         for result in [decode_protobuf(&protobuf), decode_json(&json)] {
             let error = result.expect_err(kind).to_string();
-            assert_eq!(error, format!("it holds a {told}, not a JobList"));
+            assert_eq!(
+                error,
+                format!("it holds a {told}, not a JobList of batch/v1")
+            );
         }
     }
     assert!(matches!(decode_json(b"{}"), Err(DecodeError::Kind(_))));

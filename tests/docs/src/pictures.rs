@@ -104,8 +104,8 @@ impl Studio<'_> {
         shell.wait_for(&format!("$ {export}\n$"));
         let command = "kubectl jobclean -n mas-inst1-manage --keep-failed 1 --keep-within 30m";
         enter(&mut shell, command);
-        let picture = self.develop(&shell, "[y/N] ")?;
-        shell.send("n");
+        let picture = self.develop(&shell, "[y/N/l]: ")?;
+        shell.enter("n");
         // Not earlier: what is typed while a question ends is no answer, and lost.
         shell.wait_for("deleted.\n$");
         leave(shell);
@@ -117,8 +117,8 @@ impl Studio<'_> {
         let mut shell = self.shell();
         let command = format!("kubectl jobclean -A -o summary -L {MAS_GROUP}");
         enter(&mut shell, &command);
-        shell.wait_for("[y/N]");
-        shell.send("y");
+        shell.wait_for("[y/N/l]: ");
+        shell.enter("y");
         shell.wait_for("to purge:");
         shell.wait_for("\n$");
         let picture = self.develop(&shell, "$ ")?;

@@ -1,0 +1,60 @@
+//! `-o tsv`: one row a Job that says all of it, for `cut`, `awk` and spreadsheets.
+
+use std::io::{self, Write};
+
+use super::{Headers, Row, View, words};
+use crate::{outcome::Outcome, plan::PlannedGroup, text::harmless};
+
+const HEADERS: [&str; 8] = [
+    "NAMESPACE",
+    "NAME",
+    "UID",
+    "GROUP",
+    "VERDICT",
+    "REASONS",
+    "STATUS",
+    "CREATED",
+];
+/// The last column, once there is something to say in it.
+const OUTCOME: &str = "OUTCOME";
+
+/// Write a row for each Job, with its outcome if the plan was carried out.
+///
+/// # Errors
+/// If the writer fails.
+pub fn write(out: &mut dyn Write, view: View, headers: Headers) -> io::Result<()> {
+    let is_report = matches!(view, View::Report(_));
+    if headers == Headers::Show {
+        write!(out, "{}", HEADERS.join("\t"))?;
+        if is_report {
+            write!(out, "\t{OUTCOME}")?;
+        }
+        writeln!(out)?;
+    }
+    for (group, rows) in view.groups() {
+        let name = words::group(&view.plan().labels, group);
+        for row in rows {
+            write!(out, "{}", cells(group, &name, row).join("\t"))?;
+            if is_report {
+                write!(out, "\t{}", row.outcome.map_or("", Outcome::as_str))?;
+            }
+            writeln!(out)?;
+        }
+    }
+    Ok(())
+}
+
+/// Harmless texts hold neither a tab nor the end of a line.
+fn cells(group: &PlannedGroup, name: &str, row: Row<'_>) -> [String; HEADERS.len()] {
+    let job = &row.planned.job;
+    [
+        harmless(&group.key.namespace).into_owned(),
+        harmless(&job.name).into_owned(),
+        harmless(&job.uid.to_string()).into_owned(),
+        harmless(name).into_owned(),
+        row.planned.verdict.as_str().to_owned(),
+        row.planned.verdict.reasons().join(","),
+        job.status().to_owned(),
+        job.created.to_string(),
+    ]
+}
