@@ -67,12 +67,12 @@ impl Write for Lines<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.line.extend_from_slice(part);
-            if part.ends_with(b"\n") {
-                if let Err(error) = self.flush() {
-                    let kind = error.kind();
-                    self.failed = Some(error);
-                    return Err(kind.into());
-                }
+            if part.ends_with(b"\n")
+                && let Err(error) = self.flush()
+            {
+                let kind = error.kind();
+                self.failed = Some(error);
+                return Err(kind.into());
             }
         }
         Ok(bytes.len())
