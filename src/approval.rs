@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::{
     group::Group,
-    job::{Deletion, Job},
+    job::Job,
     outcome::{Change, Outcome},
     plan::{Plan, PlannedGroup},
     retention::{KeepReason, Policy, Verdict},
@@ -191,7 +191,7 @@ impl Approved {
         if found.uid != job.uid {
             return left_alone(Change::Replaced);
         }
-        if found.deletion == Deletion::Requested {
+        if found.is_terminating() {
             return Rejudged::Settled(Outcome::Gone);
         }
         if found.label_values != job.label_values {
@@ -245,7 +245,7 @@ fn changed(change: Change) -> Target {
 fn stays(group: &PlannedGroup, job: &Job) -> bool {
     group
         .place_of(job)
-        .is_some_and(|place| group.jobs[place].job.deletion == Deletion::None)
+        .is_some_and(|place| !group.jobs[place].job.is_terminating())
 }
 
 fn target(job: &Job, now: Option<&PlannedGroup>, keeper_gone: bool) -> Target {
@@ -256,7 +256,7 @@ fn target(job: &Job, now: Option<&PlannedGroup>, keeper_gone: bool) -> Target {
     match same.verdict {
         // Names do not change: somebody has edited a saved plan.
         _ if same.job.name != job.name => changed(Change::Replaced),
-        _ if same.job.deletion == Deletion::Requested => Target::Settled(Box::new(Outcome::Gone)),
+        _ if same.job.is_terminating() => Target::Settled(Box::new(Outcome::Gone)),
         Verdict::Skip(reasons) => changed(Change::NowKept(reasons)),
         Verdict::Purge if keeper_gone => changed(Change::KeeperGone),
         Verdict::Purge if same.job.resource_version == job.resource_version => Target::AsPlanned,
@@ -266,7 +266,7 @@ fn target(job: &Job, now: Option<&PlannedGroup>, keeper_gone: bool) -> Target {
 
 /// Whether a Job has changed in anything that a verdict rests on. Its name and age cannot.
 fn differs(before: &Job, after: &Job) -> bool {
-    (before.state, before.deletion, before.protection)
-        != (after.state, after.deletion, after.protection)
+    (before.state, before.is_terminating(), before.protection)
+        != (after.state, after.is_terminating(), after.protection)
         || before.controller != after.controller
 }

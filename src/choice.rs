@@ -232,7 +232,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        job::{Deletion, Job, State},
+        job::{Job, State},
         plan::{Snapshot, Source},
         retention::{Policy, Treatment},
     };
@@ -241,6 +241,7 @@ mod tests {
     fn plan(groups: &[(&str, &str, usize)]) -> Plan {
         let jobs = groups.iter().flat_map(|(namespace, value, count)| {
             (0..*count).map(move |number| Job {
+                generated_after: None,
                 namespace: (*namespace).into(),
                 name: format!("sync-{number}").into(),
                 uid: format!("{namespace}-{value}-{number}").into(),
@@ -250,7 +251,7 @@ mod tests {
                 started: None,
                 finished: None,
                 state: State::Complete,
-                deletion: Deletion::None,
+                deletion: None,
                 protection: None,
                 controller: None,
             })

@@ -31,8 +31,8 @@ pub use self::waiting::{Patience, Waiting};
 const AFTER_HELP: &str = "\
 Job families (--mixed-groups): a family is the Job's name without its generated endings. Trailing '-' segments are \
 stripped while they are all digits; hex of six or more with at least one digit; five characters of \
-bcdfghjklmnpqrstvwxz2456789; or a version such as v2, r12, 1.2.3. If everything would be stripped, the name itself is \
-the family.
+bcdfghjklmnpqrstvwxz2456789 with at least one digit; or a version such as v2, r12, 1.2.3. If everything would be \
+stripped, the name itself is the family. If the server completed a generateName to the name, that is the family.
 
 Always kept: Jobs that are terminating, and Jobs that are protected (the annotation or label jobclean/keep is \"true\", \
 or argocd.argoproj.io/sync-options holds Delete=false or Prune=false).

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use crate::{
     compact::Stamp,
-    job::{Controller, Deletion, Job, Protection, State},
+    job::{Controller, Deletion, Job, Protection, State, generated_after},
     selector::LabelKey,
     wire,
 };
@@ -102,14 +102,20 @@ impl Intake {
                 None => time(condition_time)?,
             },
             state,
-            deletion: match seconds(meta.deletion_timestamp) {
-                Some(_) => Deletion::Requested,
-                None => Deletion::None,
-            },
+            deletion: time(meta.deletion_timestamp)?.map(|since| {
+                let finalizers = meta.finalizers.iter();
+                Arc::new(Deletion {
+                    since,
+                    finalizers: finalizers.map(|name| (**name).into()).collect(),
+                })
+            }),
             protection,
             controller,
             label_values,
             namespace: self.share(&namespace),
+            generated_after: meta
+                .generate_name
+                .and_then(|generate_name| generated_after(&name, &generate_name)),
             name: (*name).into(),
             uid: (*uid).into(),
             resource_version: (*resource_version).into(),
@@ -176,6 +182,8 @@ fn state(status: &wire::JobStatus<'_>) -> (State, Option<wire::Time>) {
         (State::Suspended, None)
     } else if holds("FailureTarget").is_some() {
         (State::FailureTarget, None)
+    } else if holds("SuccessCriteriaMet").is_some() {
+        (State::SuccessCriteriaMet, None)
     } else {
         (State::Running, None)
     }

@@ -1,6 +1,8 @@
 //! A Job as far as a verdict needs it: who it is, how old it is, what state it is in, who claims it.
 
-use std::sync::Arc;
+use std::{num::NonZeroU8, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
 
 use crate::compact::{Stamp, Uid, Version};
 
@@ -13,6 +15,8 @@ pub struct Job {
     pub namespace: Arc<str>,
     /// Its name, unique within the namespace at any one time.
     pub name: Box<str>,
+    /// How much of the name is its `metadata.generateName`, if the server completed that to the name.
+    pub generated_after: Option<NonZeroU8>,
     /// The server's identity of this very object; empty when it was read from a file that has none.
     pub uid: Uid,
     /// The version of the object that was read; opaque.
@@ -27,8 +31,8 @@ pub struct Job {
     pub finished: Option<Stamp>,
     /// What its conditions say.
     pub state: State,
-    /// Whether `metadata.deletionTimestamp` is set, so that it is already on its way out.
-    pub deletion: Deletion,
+    /// Set if it is already on its way out. Few are, so it is kept apart.
+    pub deletion: Option<Arc<Deletion>>,
     /// Why it must stay, if somebody said so on the object itself.
     pub protection: Option<Protection>,
     /// Its controller, if it has one.
@@ -46,6 +50,8 @@ pub enum State {
     Suspended,
     /// It has failed, and its last Pods are still ending.
     FailureTarget,
+    /// It has succeeded, and its last Pods are still ending.
+    SuccessCriteriaMet,
     /// Anything else that is not finished, a Job without a Pod yet among them.
     Running,
 }
@@ -57,13 +63,13 @@ impl State {
     }
 }
 
-/// Whether somebody has deleted the Job already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Deletion {
-    /// Nobody has.
-    None,
-    /// It has a deletionTimestamp and waits for its finalizers.
-    Requested,
+/// That a Job has a deletionTimestamp and waits for its finalizers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Deletion {
+    /// `metadata.deletionTimestamp`.
+    pub since: Stamp,
+    /// What has to be done before it may go.
+    pub finalizers: Vec<Box<str>>,
 }
 
 /// How a Job says that it must not be deleted.
@@ -86,25 +92,38 @@ pub struct Controller {
 
 impl Job {
     /// All the words that [`Job::status`] may be.
-    pub const STATUSES: [&str; 6] = [
+    pub const STATUSES: [&str; 7] = [
         "Complete",
         "Failed",
         "Terminating",
         "Suspended",
         "FailureTarget",
+        "SuccessCriteriaMet",
         "Running",
     ];
 
     /// The word that `kubectl get jobs` shows in its STATUS column.
     pub fn status(&self) -> &'static str {
-        match (self.state, self.deletion) {
-            (State::Complete, _) => "Complete",
-            (State::Failed, _) => "Failed",
-            (_, Deletion::Requested) => "Terminating",
-            (State::Suspended, _) => "Suspended",
-            (State::FailureTarget, _) => "FailureTarget",
-            (State::Running, _) => "Running",
+        match self.state {
+            State::Complete => "Complete",
+            State::Failed => "Failed",
+            _ if self.is_terminating() => "Terminating",
+            State::Suspended => "Suspended",
+            State::FailureTarget => "FailureTarget",
+            State::SuccessCriteriaMet => "SuccessCriteriaMet",
+            State::Running => "Running",
         }
+    }
+
+    /// Whether it is already on its way out.
+    pub fn is_terminating(&self) -> bool {
+        self.deletion.is_some()
+    }
+
+    /// How long it has been on its way out.
+    pub fn terminating_for(&self, now: Timestamp) -> Option<SignedDuration> {
+        let deletion = self.deletion.as_ref()?;
+        Some(now.duration_since(deletion.since.timestamp()))
     }
 
     /// The order of "newest first": by creationTimestamp, then name, then uid.
@@ -118,20 +137,47 @@ impl Job {
             .then_with(|| a.uid.cmp(&b.uid))
     }
 
-    /// The family that its name belongs to, see [`family`].
+    /// Its `metadata.generateName`, as far as the server took it into the name.
+    pub fn generate_name(&self) -> Option<&str> {
+        self.name.get(..usize::from(self.generated_after?.get()))
+    }
+
+    /// The family that it belongs to: its `generateName` without the last separator, or that of its name, see [`family`].
     pub fn family(&self) -> &str {
-        family(&self.name)
+        let generate_name = self.generate_name().unwrap_or_default();
+        match generate_name.trim_end_matches(['-', '.']) {
+            "" => family(&self.name),
+            base => base,
+        }
     }
 }
 
 /// The characters that Kubernetes draws from when it completes a `generateName`: no vowels, nothing easily misread.
 const GENERATE_NAME_ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+/// How many of them it draws.
+const GENERATED: usize = 5;
+/// What is longer of a `generateName` is cut off. (`k8s.io/apiserver/pkg/storage/names/generate.go`.)
+const GENERATE_NAME_MAX: usize = 58;
+
+/// How much of a name is this `generateName`, if the rest is what the server completes one with. A name that was given
+/// besides may go on in any way.
+pub fn generated_after(name: &str, generate_name: &str) -> Option<NonZeroU8> {
+    let base = generate_name
+        .get(..GENERATE_NAME_MAX)
+        .unwrap_or(generate_name);
+    let rest = name.strip_prefix(base)?;
+    if !is_drawn(rest.as_bytes()) {
+        return None;
+    }
+    NonZeroU8::new(u8::try_from(base.len()).ok()?)
+}
 
 /// A Job's family: its name without the endings that are made anew for every release.
 ///
-/// Trailing segments, parted by `-`, are stripped while they look generated: all digits; lower-case hex of six or more
-/// with at least one digit; five characters of Kubernetes' generateName alphabet; a version such as `v2`, `r12` or
-/// `1.2.3`. If that would strip everything, the name itself is the family.
+/// Trailing segments, separated by `-`, are stripped while they look generated: all digits; lower-case hex of six or more
+/// with at least one digit; five characters of Kubernetes' generateName alphabet with at least one digit, since there are
+/// words of five consonants; a version such as `v2`, `r12` or `1.2.3`. If that would strip everything, the name itself is
+/// the family.
 pub fn family(name: &str) -> &str {
     let mut rest = name;
     loop {
@@ -146,7 +192,8 @@ pub fn family(name: &str) -> &str {
 
 fn is_generated(segment: &str) -> bool {
     let bytes = segment.as_bytes();
-    is_version(segment) || is_hex_hash(bytes) || is_generate_name_suffix(bytes)
+    let is_suffix = is_drawn(bytes) && bytes.iter().any(u8::is_ascii_digit);
+    is_version(segment) || is_hex_hash(bytes) || is_suffix
 }
 
 /// All digits, or digits parted by dots, either with a leading `v` or `r`.
@@ -165,13 +212,36 @@ fn is_hex_hash(bytes: &[u8]) -> bool {
         && bytes.iter().any(u8::is_ascii_digit)
 }
 
-fn is_generate_name_suffix(bytes: &[u8]) -> bool {
-    bytes.len() == 5 && bytes.iter().all(|b| GENERATE_NAME_ALPHABET.contains(b))
+/// Whether Kubernetes may have drawn this to complete a `generateName`.
+fn is_drawn(bytes: &[u8]) -> bool {
+    bytes.len() == GENERATED && bytes.iter().all(|b| GENERATE_NAME_ALPHABET.contains(b))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::family;
+    use super::{family, generated_after};
+
+    #[test]
+    fn a_name_tells_whether_the_server_completed_it() {
+        let length = |name: &str, base: &str| {
+            let length = generated_after(name, base)?;
+            Some(usize::from(length.get()))
+        };
+        assert_eq!(length("backup-mssql", "backup-"), Some(7));
+        assert_eq!(length("backupmssql", "backup"), Some(6));
+        assert_eq!(length("backup-mssql", ""), None);
+        assert_eq!(
+            length("backup-mysql", "backup-"),
+            None,
+            "no letter that is drawn"
+        );
+        assert_eq!(length("backup-mssqlx", "backup-"), None);
+        assert_eq!(length("backup-mssql", "restore-"), None);
+        assert_eq!(length("mssql", ""), None);
+        let long = "a".repeat(70);
+        let cut = format!("{}x7k2p", &long[..58]);
+        assert_eq!(length(&cut, &long), Some(58));
+    }
 
     #[test]
     fn generated_endings_are_stripped() {
@@ -199,6 +269,7 @@ mod tests {
             "app-facade", // hex letters alone are a word
             "app-dead1",  // hex, but five
             "app-tests",  // five characters, with a vowel
+            "app-mssql",  // five consonants, and a word
             "app-v",
             "app-1.",
             "app-1..2",

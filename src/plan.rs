@@ -1,6 +1,6 @@
 //! The plan: every group judged, counted and ready to be shown or carried out.
 
-use std::{cmp::Ordering, num::NonZeroUsize};
+use std::{cmp::Ordering, collections::BTreeSet, num::NonZeroUsize, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -97,6 +97,17 @@ pub enum Warning {
         /// What is done about it.
         treatment: MixedGroups,
     },
+    /// Jobs that were deleted a while ago are still there.
+    Terminating {
+        /// How many there are.
+        count: NonZeroUsize,
+        /// How long the first of them has been terminating.
+        longest: SignedDuration,
+        /// What holds them, sorted.
+        finalizers: Vec<Box<str>>,
+        /// That first one, `NAMESPACE/NAME`.
+        example: String,
+    },
     /// A Job's creationTimestamp lies ahead of this machine's clock.
     CreatedInFuture {
         /// How many there are.
@@ -124,6 +135,9 @@ pub enum Warning {
 /// Clocks that differ by no more than this are not worth a word.
 pub const CLOCKS_MAY_DIFFER: SignedDuration = SignedDuration::from_mins(1);
 
+/// A Job that has been terminating for longer than this may be stuck.
+pub const TERMINATING_MAY_TAKE: SignedDuration = SignedDuration::from_hours(1);
+
 /// The most characters that a label value can have.
 const LABEL_VALUE_MAX: usize = 63;
 
@@ -140,6 +154,8 @@ pub struct Summary {
     pub purge: usize,
     /// Groups with at least one Job to delete.
     pub groups_to_purge: usize,
+    /// Jobs that stay since they are on their way out already.
+    pub terminating: usize,
 }
 
 impl Plan {
@@ -151,6 +167,7 @@ impl Plan {
             warnings.push(Warning::NothingFound);
         }
         warnings.extend(created_in_future(&snapshot.jobs, now));
+        warnings.extend(terminating(&snapshot.jobs, now));
         let mut groups: Vec<PlannedGroup> = group::group(snapshot.jobs, policy.mixed_groups)
             .map(|group| PlannedGroup::judged(group, policy, now))
             .collect();
@@ -204,6 +221,7 @@ impl Plan {
                     skip: sum.skip + group.jobs.len() - purge,
                     purge: sum.purge + purge,
                     groups_to_purge: sum.groups_to_purge + usize::from(purge > 0),
+                    terminating: sum.terminating + group.terminating().count(),
                     ..sum
                 }
             },
@@ -237,6 +255,7 @@ impl Plan {
             }
             Warning::NothingFound
             | Warning::CreatedInFuture { .. }
+            | Warning::Terminating { .. }
             | Warning::ClocksDiffer { .. }
             | Warning::Ignored { .. } => true,
         };
@@ -250,6 +269,11 @@ impl Plan {
             taken_at: self.taken_at,
             exceeded: self.exceeded,
         }
+    }
+
+    /// The Jobs that are on their way out already, in the order of the plan.
+    pub fn terminating(&self) -> impl Iterator<Item = &Job> {
+        self.groups.iter().flat_map(PlannedGroup::terminating)
     }
 
     /// The Jobs to delete, in the order of the plan.
@@ -297,6 +321,11 @@ impl PlannedGroup {
             .count()
     }
 
+    fn terminating(&self) -> impl Iterator<Item = &Job> {
+        let jobs = self.jobs.iter().map(|planned| &planned.job);
+        jobs.filter(|job| job.is_terminating())
+    }
+
     fn warnings(&self, treatment: MixedGroups) -> Vec<Warning> {
         let mut warnings = Vec::new();
         let families = group::families(self.jobs.iter().map(|planned| &planned.job));
@@ -328,6 +357,38 @@ pub fn group_warnings(groups: &[PlannedGroup], treatment: MixedGroups) -> Vec<Wa
         .iter()
         .flat_map(|group| group.warnings(treatment))
         .collect()
+}
+
+fn terminating(jobs: &[Job], now: Timestamp) -> Option<Warning> {
+    let stuck = |job: &&Job| {
+        let age = job.terminating_for(now);
+        age.is_some_and(|age| age > TERMINATING_MAY_TAKE)
+    };
+    let mut finalizers = BTreeSet::new();
+    let (mut count, mut first) = (0, None);
+    for job in jobs.iter().filter(stuck) {
+        count += 1;
+        finalizers.extend(
+            job.deletion
+                .iter()
+                .flat_map(|deletion| &deletion.finalizers),
+        );
+        // Of those of one time the smallest name, so that the order of the list does not show.
+        let order = |job: &Job| {
+            let since = job.deletion.as_ref().map(|deletion| deletion.since);
+            (since, Arc::clone(&job.namespace), job.name.clone())
+        };
+        if first.is_none_or(|first| order(job) < order(first)) {
+            first = Some(job);
+        }
+    }
+    let first = first?;
+    Some(Warning::Terminating {
+        count: NonZeroUsize::new(count)?,
+        longest: first.terminating_for(now)?,
+        finalizers: finalizers.into_iter().cloned().collect(),
+        example: format!("{}/{}", first.namespace, first.name),
+    })
 }
 
 fn created_in_future(jobs: &[Job], now: Timestamp) -> Option<Warning> {

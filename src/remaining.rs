@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{compact::Uid, job::Job, outcome::Outcome};
+use crate::{compact::Uid, job::Job, outcome::Outcome, plan::Plan};
 
 /// The finalizer of a Job that waits for its Pods, as `foreground` sets it.
 const WAITS_FOR_PODS: &str = "foregroundDeletion";
@@ -28,8 +28,15 @@ const LONGEST_PAUSE_AFTER_SLOW: Duration = Duration::from_secs(30);
 pub struct Waited {
     /// How it ended.
     pub end: End,
-    /// What holds those that are still there, as far as it was seen, by their places among the plan's purges.
+    /// How many are still there, or may be.
+    pub left: usize,
+    /// What holds those that are still there, as far as it was seen, by their places in [`waited_for`].
     pub held: BTreeMap<usize, Held>,
+}
+
+/// The Jobs that are waited for, if they are still there: what the plan purges, and then what was on its way out already.
+pub fn waited_for(plan: &Plan) -> impl Iterator<Item = &Job> {
+    plan.purges().chain(plan.terminating())
 }
 
 /// How waiting ended.
@@ -106,24 +113,26 @@ struct Left {
 }
 
 impl Remaining {
-    /// Those of a plan's purges that are `terminating`.
-    pub fn new<'a>(purges: impl Iterator<Item = &'a Job>, outcomes: &[Outcome]) -> Remaining {
-        let terminating = purges
-            .zip(outcomes)
-            .enumerate()
-            .filter(|(_, (_, outcome))| **outcome == Outcome::Terminating);
+    /// Those of a plan that may still be there: what is `terminating`, what was on its way out before the run, and what
+    /// something else deletes, which is `gone` for the run and may wait for its finalizers all the same.
+    pub fn new(plan: &Plan, outcomes: &[Outcome]) -> Remaining {
+        let may_be_there = |index: usize| match outcomes.get(index) {
+            Some(outcome) => matches!(outcome, Outcome::Terminating | Outcome::Gone),
+            None => true,
+        };
+        let jobs = waited_for(plan).enumerate();
+        let left = jobs.filter(|(index, _)| may_be_there(*index));
         Remaining(
-            terminating
-                .map(|(index, (job, _))| {
-                    let left = Left {
-                        namespace: Arc::clone(&job.namespace),
-                        name: job.name.clone(),
-                        uid: job.uid.clone(),
-                        held: None,
-                    };
-                    (index, left)
-                })
-                .collect(),
+            left.map(|(index, job)| {
+                let left = Left {
+                    namespace: Arc::clone(&job.namespace),
+                    name: job.name.clone(),
+                    uid: job.uid.clone(),
+                    held: None,
+                };
+                (index, left)
+            })
+            .collect(),
         )
     }
 
@@ -203,11 +212,16 @@ impl Remaining {
         }
     }
 
-    /// Waiting has ended: what is not left any more is `deleted`.
+    /// Waiting has ended: what is not left any more is `deleted`, and what was seen is not `gone`.
     pub fn settle(self, outcomes: &mut [Outcome]) -> BTreeMap<usize, Held> {
         for (index, outcome) in outcomes.iter_mut().enumerate() {
-            if *outcome == Outcome::Terminating && !self.0.contains_key(&index) {
-                *outcome = Outcome::Deleted;
+            let left = self.0.get(&index);
+            match outcome {
+                Outcome::Terminating if left.is_none() => *outcome = Outcome::Deleted,
+                Outcome::Gone if left.is_some_and(|left| left.held.is_some()) => {
+                    *outcome = Outcome::Terminating;
+                }
+                _ => {}
             }
         }
         let left = self.0.into_iter();

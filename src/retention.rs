@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     group::{Group, MixedGroups, families},
-    job::{Deletion, Job, State},
+    job::{Job, State},
 };
 
 /// What an operator wants kept.
@@ -205,7 +205,7 @@ impl Policy {
             .jobs
             .iter()
             .map(|job| {
-                let stays = job.deletion == Deletion::None;
+                let stays = !job.is_terminating();
                 let reasons = [
                     (KeepReason::Newest, stays && newest.take()),
                     (

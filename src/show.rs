@@ -14,7 +14,7 @@ use crate::{
     output::{Colour, Headers, Style, View, json, name, summary, table, tsv, words, yaml},
     plan::{Plan, Warning},
     purge::{self, EndedEarly, Report},
-    remaining::{End, Waited, collector_time},
+    remaining::{End, Waited, collector_time, waited_for},
     ui::{Ui, Verbosity},
 };
 
@@ -135,8 +135,7 @@ fn slow_collector(jobs: usize, ui: &Ui) {
 
 /// How waiting ended, and what holds the Jobs that are still there.
 fn waited(report: &Report, waited: &Waited, ui: &Ui) {
-    let left = report.counts().of(&Outcome::Terminating);
-    let left = words::count(left, "Job");
+    let left = words::count(waited.left, "Job");
     let say = |text: &str| match waited.end {
         // Whoever stopped it knows.
         End::Stopped => ui.note(Verbosity::Normal, text),
@@ -153,7 +152,7 @@ fn waited(report: &Report, waited: &Waited, ui: &Ui) {
         )),
         End::Stopped => say(&format!("{left} still terminating")),
     }
-    let jobs: Vec<&Job> = report.plan.purges().collect();
+    let jobs: Vec<&Job> = waited_for(&report.plan).collect();
     for (index, held) in waited.held.iter().take(HELD_SHOWN) {
         let job = jobs[*index];
         say(&format!(

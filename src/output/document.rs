@@ -140,6 +140,9 @@ struct Group<'a> {
 struct Job<'a> {
     /// Its name.
     name: Cow<'a, str>,
+    /// Its generateName, if the server completed that to the name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generate_name: Option<Cow<'a, str>>,
     /// The server's identity of this very object.
     uid: Cow<'a, str>,
     /// The version of the object that was judged.
@@ -147,6 +150,10 @@ struct Job<'a> {
     /// Its creationTimestamp.
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::time"))]
     created: String,
+    /// Its deletionTimestamp, if it is on its way out already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::time"))]
+    deletion_timestamp: Option<String>,
     /// The word that kubectl shows.
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::status"))]
     status: &'static str,
@@ -166,7 +173,7 @@ struct Job<'a> {
     /// What there is to say about an outcome: how it has changed, or why the delete failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<Cow<'a, str>>,
-    /// The finalizers of a Job that was waited for in vain.
+    /// The finalizers of a Job that is on its way out already, or that was waited for in vain.
     #[serde(skip_serializing_if = "Option::is_none")]
     finalizers: Option<Vec<Cow<'a, str>>>,
     /// The Pods that such a Job waits for, as far as they may be seen.
@@ -222,11 +229,16 @@ impl<'a> Job<'a> {
         let pods = row.held.map(|held| held.pods.iter());
         Job {
             name: prepare(&job.name),
+            generate_name: job.generate_name().map(prepare),
             uid: prepare(&job.uid.to_string()).into_owned().into(),
             resource_version: prepare(&job.resource_version.to_string())
                 .into_owned()
                 .into(),
             created: job.created.to_string(),
+            deletion_timestamp: job
+                .deletion
+                .as_ref()
+                .map(|deletion| deletion.since.to_string()),
             status: job.status(),
             verdict: row.planned.verdict.as_str(),
             reasons: row.planned.verdict.reasons(),
@@ -236,7 +248,14 @@ impl<'a> Job<'a> {
                 .outcome
                 .and_then(Outcome::message)
                 .map(|message| prepare(&message).into_owned().into()),
-            finalizers: row.held.map(|held| all(&held.finalizers)),
+            finalizers: match (row.held, &job.deletion) {
+                (Some(held), _) => Some(all(&held.finalizers)),
+                (None, Some(deletion)) => {
+                    let names = deletion.finalizers.iter();
+                    Some(names.map(|name| prepare(name)).collect())
+                }
+                (None, None) => None,
+            },
             pods: pods.filter(|pods| pods.len() > 0).map(|pods| {
                 pods.map(|pod| Pod {
                     name: prepare(&pod.name),

@@ -78,6 +78,8 @@ impl<'a> View<'a> {
             View::Report(report) => report.waited.as_ref().map(|waited| &waited.held),
         };
         let mut places = 0..;
+        // In the order of `remaining::waited_for`.
+        let mut terminating = self.plan().summary().purge..;
         self.plan().groups.iter().map(move |group| {
             let rows = group
                 .jobs
@@ -85,7 +87,13 @@ impl<'a> View<'a> {
                 .enumerate()
                 .map(|(index, planned)| {
                     let is_purge = planned.verdict.is_purge();
-                    let place = is_purge.then(|| places.next()).flatten();
+                    let place = if is_purge {
+                        places.next()
+                    } else if planned.job.is_terminating() {
+                        terminating.next()
+                    } else {
+                        None
+                    };
                     Row {
                         planned,
                         rank: index + 1,

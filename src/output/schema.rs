@@ -92,7 +92,14 @@ pub(super) fn job(schema: &mut Schema) {
                 "else": {"properties": {"message": false}},
             },
             {
-                "if": {"properties": {"outcome": {"const": "terminating"}}, "required": ["outcome"]},
+                "if": {"properties": {"reasons": {"contains": {"const": "terminating"}}}},
+                "else": {"properties": {"deletionTimestamp": false}},
+            },
+            {
+                "if": {"anyOf": [
+                    {"properties": {"outcome": {"const": "terminating"}}, "required": ["outcome"]},
+                    {"properties": {"reasons": {"contains": {"const": "terminating"}}}},
+                ]},
                 "else": {"properties": {"finalizers": false, "pods": false}},
             },
         ],

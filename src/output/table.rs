@@ -14,7 +14,11 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::{Colour, Headers, Row, Style, View, age, words};
 use crate::{
-    compact::Stamp, outcome::Outcome, plan::PlannedGroup, retention::Verdict, text::harmless,
+    compact::Stamp,
+    outcome::Outcome,
+    plan::PlannedGroup,
+    retention::{KeepReason, Verdict},
+    text::harmless,
 };
 
 /// Which columns there are.
@@ -87,9 +91,20 @@ impl Column {
                 .map(|owner| format!("{}/{}", harmless(&owner.kind), harmless(&owner.name)))
                 .unwrap_or_default()
                 .into(),
-            Column::Reason => match row.planned.verdict {
-                Verdict::Purge => format!("superseded ({} of {})", row.rank, row.of).into(),
-                verdict => verdict.reasons().join(", ").into(),
+            Column::Reason => match (row.planned.verdict, &job.deletion) {
+                (Verdict::Purge, _) => format!("superseded ({} of {})", row.rank, row.of).into(),
+                (verdict, None) => verdict.reasons().join(", ").into(),
+                (verdict, Some(deletion)) => {
+                    let terminating = words::terminating(deletion, now);
+                    let reasons = verdict.reasons().into_iter().map(|reason| {
+                        if reason == KeepReason::Terminating.as_str() {
+                            format!("{reason} ({})", harmless(&terminating))
+                        } else {
+                            reason.to_owned()
+                        }
+                    });
+                    reasons.collect::<Vec<_>>().join(", ").into()
+                }
             },
         }
     }
@@ -142,6 +157,15 @@ pub fn write(out: &mut dyn Write, view: View, columns: Columns, style: Style) ->
 /// The totals stand last, so that a long plan still ends with what matters.
 pub fn write_totals(out: &mut dyn Write, view: View) -> io::Result<()> {
     let summary = view.plan().summary();
+    if summary.terminating > 0 {
+        let jobs = words::count(summary.terminating, "Job");
+        let are = if summary.terminating == 1 {
+            "is"
+        } else {
+            "are"
+        };
+        writeln!(out, "{jobs} {are} terminating already")?;
+    }
     writeln!(out, "{}", words::totals(&summary))?;
     match view {
         View::Plan(_) => Ok(()),

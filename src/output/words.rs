@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use super::age;
+use jiff::Timestamp;
+
 use crate::{
     group::{GroupKey, MixedGroups},
+    job::Deletion,
     outcome::OutcomeCounts,
     plan::{Plan, PlannedGroup, Summary, Warning},
     remaining::Held,
@@ -50,6 +53,14 @@ pub fn totals(summary: &Summary) -> String {
         summary.skip,
         summary.purge
     )
+}
+
+/// How long a Job has been on its way out, and what holds it: a fragment, not made harmless.
+pub fn terminating(deletion: &Deletion, now: Timestamp) -> String {
+    let age = age::human(now.duration_since(deletion.since.timestamp()));
+    let names = deletion.finalizers.iter().map(|name| &**name);
+    let parts: Vec<&str> = [&*age].into_iter().chain(names).collect();
+    parts.join(", ")
 }
 
 /// What became of the Jobs that were to be purged, on one line; outcomes that nobody had are left out.
@@ -150,6 +161,24 @@ pub fn warning(plan: &Plan, warning: &Warning) -> String {
                 "{count} {jobs} {verb} created in the future by this machine's clock ({}): \
                  ages and --keep-within may be off",
                 example
+            )
+        }
+        Warning::Terminating {
+            count: number,
+            longest,
+            finalizers,
+            example,
+        } => {
+            let have = if number.get() == 1 { "has" } else { "have" };
+            let held = match finalizers.as_slice() {
+                [] => "no finalizer holds them, so the garbage collector may be behind".to_owned(),
+                [one] => format!("held by the finalizer {one}"),
+                names => format!("held by the finalizers {}", names.join(", ")),
+            };
+            format!(
+                "{} {have} been terminating for up to {}, {held}; the first is Job {example}",
+                count(number.get(), "Job"),
+                age::human(*longest),
             )
         }
         Warning::ClocksDiffer { ahead } => format!(

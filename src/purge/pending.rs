@@ -11,7 +11,7 @@ use crate::{
         delete::{Attempt, Effect, Trouble},
     },
     error::io_words,
-    job::{Deletion, Job},
+    job::Job,
     outcome::{Change, Outcome},
     retry::{Backoff, Tries},
 };
@@ -127,9 +127,7 @@ impl Pending {
             }
             Attempt::Reread(reread) => {
                 let own = match &*reread {
-                    Reread::Found(job) if job.deletion == Deletion::Requested => {
-                        Outcome::Terminating
-                    }
+                    Reread::Found(job) if job.is_terminating() => Outcome::Terminating,
                     _ => Outcome::Deleted,
                 };
                 let refused = self.refused.take();

@@ -12,7 +12,7 @@ use super::{LoadError, SavedPlan, nonsense};
 use crate::{
     cluster::list::{Query, Scope},
     group::{GroupKey, MixedGroups},
-    job::{Deletion, Job, State},
+    job::{Deletion, Job, State, generated_after},
     output::extras::Extras,
     plan::{Plan, PlannedGroup, PlannedJob, Source, group_warnings},
     retention::{KeepReason, KeepReasons, Policy, SUPERSEDED, Verdict},
@@ -66,6 +66,8 @@ struct GroupDocument {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct JobDocument {
     name: String,
+    #[serde(default)]
+    generate_name: Option<String>,
     uid: String,
     resource_version: String,
     created: Timestamp,
@@ -73,6 +75,10 @@ struct JobDocument {
     verdict: String,
     reasons: Vec<String>,
     rank: usize,
+    #[serde(default)]
+    deletion_timestamp: Option<Timestamp>,
+    #[serde(default)]
+    finalizers: Vec<String>,
 }
 
 impl Document {
@@ -192,9 +198,7 @@ impl GroupDocument {
             .collect::<Result<_, _>>()?;
         let in_order = jobs.is_sorted_by(|a, b| Job::newest_first(&a.job, &b.job).is_lt());
         // The newest of those that are not on their way out.
-        let newest = jobs
-            .iter()
-            .find(|planned| planned.job.deletion == Deletion::None);
+        let newest = jobs.iter().find(|planned| !planned.job.is_terminating());
         let keeps_newest = newest.is_some_and(|newest| {
             matches!(newest.verdict, Verdict::Skip(why) if why.contains(KeepReason::Newest))
         });
@@ -229,6 +233,7 @@ impl JobDocument {
             "Failed" => State::Failed,
             "Suspended" => State::Suspended,
             "FailureTarget" => State::FailureTarget,
+            "SuccessCriteriaMet" => State::SuccessCriteriaMet,
             "Running" | "Terminating" => State::Running,
             _ => return Err(wrong("its status is no status")),
         };
@@ -252,6 +257,9 @@ impl JobDocument {
         Ok(PlannedJob {
             job: Job {
                 namespace: Arc::clone(&key.namespace),
+                generated_after: self
+                    .generate_name
+                    .and_then(|generate_name| generated_after(&self.name, &generate_name)),
                 name: self.name.into(),
                 uid: self.uid.into(),
                 resource_version: self.resource_version.into(),
@@ -260,11 +268,14 @@ impl JobDocument {
                 started: None,
                 finished: None,
                 state,
-                deletion: if terminating {
-                    Deletion::Requested
-                } else {
-                    Deletion::None
-                },
+                deletion: terminating.then(|| {
+                    let finalizers = self.finalizers.into_iter();
+                    Arc::new(Deletion {
+                        // Plans of earlier versions do not say it.
+                        since: self.deletion_timestamp.unwrap_or(self.created).into(),
+                        finalizers: finalizers.map(Into::into).collect(),
+                    })
+                }),
                 protection: None,
                 controller: None,
             },

@@ -30,7 +30,7 @@ impl Session<'_> {
     /// Nothing that goes wrong here makes a report false: a Job counts as deleted once it was not found where it was
     /// looked for, and until then it is as terminating as the server said.
     pub async fn wait(&self, mut report: Report, limit: Option<Duration>) -> Report {
-        let mut remaining = Remaining::new(report.plan.purges(), &report.outcomes);
+        let mut remaining = Remaining::new(&report.plan, &report.outcomes);
         let is_hopeless = matches!(
             report.ended_early,
             Some(EndedEarly::Stopped(_) | EndedEarly::Unreachable(_))
@@ -65,8 +65,9 @@ impl Session<'_> {
                 End::Stopped
             }
         };
+        let left = remaining.len();
         let held = remaining.settle(&mut report.outcomes);
-        report.waited = Some(Waited { end, held });
+        report.waited = Some(Waited { end, left, held });
         report
     }
 

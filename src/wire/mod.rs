@@ -93,6 +93,9 @@ pub struct ObjectMeta<'a> {
     /// Name.
     #[serde(borrow)]
     pub name: Option<Text<'a>>,
+    /// What the server completed to the name, if it was asked to.
+    #[serde(borrow)]
+    pub generate_name: Option<Text<'a>>,
     /// Namespace.
     #[serde(borrow)]
     pub namespace: Option<Text<'a>>,
@@ -115,6 +118,9 @@ pub struct ObjectMeta<'a> {
     /// Owners.
     #[serde(borrow, default, deserialize_with = "null_is_default")]
     pub owner_references: Vec<OwnerReference<'a>>,
+    /// What has to be done before it may go.
+    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    pub finalizers: Vec<Text<'a>>,
 }
 
 /// `metav1.OwnerReference`.

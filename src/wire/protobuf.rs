@@ -209,6 +209,7 @@ impl<'a> Message<'a> for ObjectMeta<'a> {
     fn set(&mut self, field: u64, value: Value<'a>) -> Result<(), Damage> {
         match field {
             1 => self.name = value.borrowed()?,
+            2 => self.generate_name = value.lossy()?,
             3 => self.namespace = value.borrowed()?,
             5 => self.uid = value.borrowed()?,
             6 => self.resource_version = value.borrowed()?,
@@ -217,6 +218,7 @@ impl<'a> Message<'a> for ObjectMeta<'a> {
             11 => self.labels.add(value.message()?),
             12 => self.annotations.add(value.message::<LossyEntry>()?.0),
             13 => self.owner_references.push(value.message()?),
+            14 => self.finalizers.extend(value.lossy()?),
             _ => {}
         }
         Ok(())

@@ -2,7 +2,11 @@
 
 use controlplane::{Owner, State};
 
-use crate::support::{Space, plane, until};
+use serde_json::json;
+
+use crate::support::kubeconfig::{Files, arg};
+use crate::support::plane::tool_as;
+use crate::support::{LABEL, Space, Upstream, plane, run as run_tool, until};
 
 #[test]
 fn a_mixed_group_is_held_split_or_merged() {
@@ -61,7 +65,7 @@ fn generated_endings_do_not_make_a_family() {
         ("prefix-v2", 4),
         ("prefix-r12", 5),
         ("prefix-1.2.3", 6),
-        ("prefix-v2-29000001-bcdfg", 7),
+        ("prefix-v2-29000001-bcdf2", 7),
     ]);
     let plan = space.plan(&[]);
     assert_eq!(plan[0], "prefix-3152469713 SKIP newest");
@@ -117,4 +121,107 @@ fn the_originals_rule_can_be_had_exactly() {
         .exits(0);
     until("the older ones are gone", || space.names().len() == 2);
     space.holds(&["one-1a2b3c", "one-2b3c4d"]);
+}
+
+/// They pass for what the server completes a generateName with, and are words.
+#[test]
+fn words_of_five_consonants_make_a_family() {
+    for words in [
+        ["backup-mssql", "backup-pgsql"],
+        ["probe-https", "probe-grpcs"],
+        ["export-xhtml", "export-https"],
+    ] {
+        let space = Space::with(&[(words[0], 1), (words[1], 2)]);
+        let plan = space.plan(&[]);
+        let expected = [
+            format!("{} SKIP mixed-group,newest", words[0]),
+            format!("{} SKIP mixed-group", words[1]),
+        ];
+        assert_eq!(plan, expected);
+        space.run(&["--yes"]).exits(0);
+        space.holds(&words);
+        // Each of them has newer versions of its own.
+        let newer = format!("{}-1a2b3c", words[1]);
+        space.seed(&[space.job("g", &newer, 0)]);
+        let args = ["--yes", "--mixed-groups=split", "--cascade=background"];
+        space.run(&args).exits(0);
+        space.holds(&[words[0], &newer]);
+    }
+}
+
+/// The server says itself that it completed the name: then five consonants are no word.
+#[test]
+fn what_the_server_completed_is_generated() {
+    let space = Space::new();
+    let admin = Upstream::admin(plane());
+    let containers = json!([{"name": "run", "image": "example.com/none:1"}]);
+    // The older ones have names that another rule would take apart, or not at all.
+    for name in [
+        "sync-1a2b3c-mssql",
+        "sync-1a2b3c-pgsql",
+        "sync-1a2b3c-x2k9v",
+    ] {
+        let job = json!({
+            "apiVersion": "batch/v1", "kind": "Job",
+            "metadata": {"name": name, "generateName": "sync-1a2b3c-", "labels": {LABEL: "g"}},
+            "spec": {"suspend": true, "template": {"spec": {"restartPolicy": "Never", "containers": containers}}},
+        });
+        let (status, answer) = admin.ask("POST", &space.path(), Some(&job));
+        assert_eq!(status, 201, "{answer}");
+    }
+    let drawn = json!({
+        "apiVersion": "batch/v1", "kind": "Job",
+        "metadata": {"generateName": "sync-1a2b3c-", "labels": {LABEL: "g"}},
+        "spec": {"suspend": true, "template": {"spec": {"restartPolicy": "Never", "containers": containers}}},
+    });
+    let (status, answer) = admin.ask("POST", &space.path(), Some(&drawn));
+    assert_eq!(status, 201, "{answer}");
+    let run = space
+        .run(&["--dry-run=client", "--include-active", "-o", "json"])
+        .exits(0);
+    let plan = run.json();
+    assert_eq!(plan["summary"]["purge"], 3, "{plan:#}");
+    for job in plan["groups"][0]["jobs"].as_array().unwrap() {
+        assert_eq!(job["generateName"], "sync-1a2b3c-");
+    }
+    let split = space.run(&["--dry-run=client", "--mixed-groups=split", "-o", "json"]);
+    let split = split.exits(0).json();
+    assert_eq!(split["groups"].as_array().unwrap().len(), 1);
+    assert_eq!(split["groups"][0]["family"], "sync-1a2b3c");
+    // A saved plan knows it, too.
+    let files = Files::new();
+    let saved = files.path("plan.json");
+    let args = [
+        "--include-active",
+        "--mixed-groups=split",
+        "--save-plan",
+        arg(&saved),
+    ];
+    space.run(&args).exits(0);
+    let mut command = tool_as(plane().kubeconfig());
+    command.args(["--plan", arg(&saved), "--yes", "--cascade=background"]);
+    run_tool(command).exits(0);
+    assert_eq!(space.names().len(), 1);
+}
+
+/// What was given as the name, whatever generateName says besides, is a name like any other.
+#[test]
+fn a_generate_name_that_was_not_completed_says_nothing() {
+    let space = Space::new();
+    let admin = Upstream::admin(plane());
+    let containers = json!([{"name": "run", "image": "example.com/none:1"}]);
+    for (name, generate_name) in [("backup-mssql", "back"), ("backup-mysql", "backup-")] {
+        let job = json!({
+            "apiVersion": "batch/v1", "kind": "Job",
+            "metadata": {"name": name, "generateName": generate_name, "labels": {LABEL: "g"}},
+            "spec": {"suspend": true, "template": {"spec": {"restartPolicy": "Never", "containers": containers}}},
+        });
+        let (status, answer) = admin.ask("POST", &space.path(), Some(&job));
+        assert_eq!(status, 201, "{answer}");
+    }
+    let plan = space.plan(&["--include-active"]);
+    assert!(
+        plan.iter().all(|line| line.contains("mixed-group")),
+        "{plan:?}"
+    );
 }

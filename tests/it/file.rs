@@ -346,7 +346,7 @@ fn statuses_are_read_off_the_conditions_that_hold() {
             "sync-8 SKIP newest Complete",
             "sync-7 PURGE superseded Failed",
             "sync-6 SKIP active Suspended",
-            "sync-5 SKIP active Running",
+            "sync-5 SKIP active SuccessCriteriaMet",
             "sync-4 SKIP active FailureTarget",
             "sync-3 SKIP active Running",
             "sync-2 SKIP active Running",

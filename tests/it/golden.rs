@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use kubectl_jobclean::{
     group::MixedGroups,
-    job::{Controller, Deletion, Job, Protection, State},
+    job::{Controller, Job, Protection, State},
     outcome::{Change, Outcome},
     output::{Colour, Headers, Style, View, words},
     plan::{Plan, Snapshot, Source, Warning},
@@ -14,7 +14,7 @@ use kubectl_jobclean::{
 };
 
 use crate::{
-    jobs::{LABEL, SECOND_LABEL, cron_job, everything_included, job, snapshot},
+    jobs::{LABEL, SECOND_LABEL, cron_job, everything_included, job, snapshot, terminating},
     render::{PLAIN, as_json, as_names, as_summary, as_table, as_wide, as_yaml, columns},
 };
 
@@ -49,7 +49,7 @@ fn every_reason() -> Vec<Job> {
             ..aged(3, "ledger", "create-ledger-schema-1a2b3c")
         },
         Job {
-            deletion: Deletion::Requested,
+            deletion: terminating(),
             ..aged(5, "ledger", "create-ledger-schema-99aa01")
         },
         aged(70, "ledger", "create-ledger-schema-0d44e1"),

@@ -33,6 +33,7 @@ pub fn label(key: &str) -> LabelKey {
 pub fn job(namespace: &str, values: &[&str], name: &str, created: Timestamp) -> Job {
     Job {
         namespace: namespace.into(),
+        generated_after: None,
         name: name.into(),
         uid: format!("uid-{name}").into(),
         resource_version: "7".into(),
@@ -41,10 +42,19 @@ pub fn job(namespace: &str, values: &[&str], name: &str, created: Timestamp) -> 
         started: Some(created.into()),
         finished: Some((created + SignedDuration::from_secs(42)).into()),
         state: State::Complete,
-        deletion: Deletion::None,
+        deletion: None,
         protection: None,
         controller: None,
     }
+}
+
+/// That a Job has been on its way out since the beginning of 2026.
+pub fn terminating() -> Option<Arc<Deletion>> {
+    let since: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
+    Some(Arc::new(Deletion {
+        since: since.into(),
+        finalizers: vec!["foregroundDeletion".into()],
+    }))
 }
 
 /// The owner of a CronJob's Jobs.
@@ -95,9 +105,10 @@ fn any_job() -> impl Strategy<Value = Job> {
         3 => Just(State::Failed),
         1 => Just(State::Suspended),
         1 => Just(State::FailureTarget),
+        1 => Just(State::SuccessCriteriaMet),
         1 => Just(State::Running),
     ];
-    let deletion = prop_oneof![4 => Just(Deletion::None), 1 => Just(Deletion::Requested)];
+    let deletion = prop_oneof![4 => Just(None), 1 => Just(terminating())];
     let protection = prop_oneof![
         6 => Just(None),
         1 => Just(Some(Protection::KeepMark)),
@@ -167,7 +178,7 @@ pub fn any_original_snapshot() -> impl Strategy<Value = Snapshot> {
     any_snapshot().prop_map(|mut snapshot| {
         snapshot.labels.truncate(1);
         for job in &mut snapshot.jobs {
-            job.deletion = Deletion::None;
+            job.deletion = None;
             job.protection = None;
             job.label_values = job.label_values[..1].into();
         }

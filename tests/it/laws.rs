@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use kubectl_jobclean::{
     compact::Uid,
     group::MixedGroups,
-    job::{Deletion, Job, State, family},
+    job::{Job, State, family},
     output::View,
     plan::{Plan, PlannedJob, Snapshot},
     retention::{Policy, Treatment, Verdict},
@@ -60,11 +60,11 @@ fn mates<'a>(jobs: &'a [Job], job: &Job, mixed: MixedGroups) -> Vec<&'a Job> {
 /// Why a Job stays, one row of the contract's table after the other.
 fn reasons_by_the_contract(snapshot: &Snapshot, job: &Job, policy: &Policy) -> Vec<&'static str> {
     let mates = mates(&snapshot.jobs, job, policy.mixed_groups);
-    let terminating = job.deletion == Deletion::Requested;
+    let terminating = job.is_terminating();
     let among_the_newest = |count: usize, of: &dyn Fn(&Job) -> bool| {
         let newer = mates
             .iter()
-            .filter(|other| other.deletion == Deletion::None && of(other))
+            .filter(|other| !other.is_terminating() && of(other))
             .filter(|other| age_order(other) < age_order(job));
         of(job) && !terminating && newer.count() < count
     };
@@ -230,7 +230,7 @@ proptest! {
         for job in &jobs {
             let survivors = mates(&jobs, job, policy.mixed_groups)
                 .into_iter()
-                .filter(|mate| mate.deletion == Deletion::None);
+                .filter(|mate| !mate.is_terminating());
             if let Some(newest) = survivors.min_by_key(|mate| age_order(mate)) {
                 prop_assert!(!purged.contains(&newest.uid), "{:?}", newest);
             }
@@ -242,11 +242,11 @@ proptest! {
         let jobs = snapshot.jobs.clone();
         let plan = Plan::new(snapshot, &policy);
         let purged = purged(&plan);
-        for job in jobs.iter().filter(|job| job.deletion == Deletion::None) {
+        for job in jobs.iter().filter(|job| !job.is_terminating()) {
             // Whatever is split: something of the labels' own group stays.
             let stays = mates(&jobs, job, MixedGroups::Merge)
                 .into_iter()
-                .any(|mate| mate.deletion == Deletion::None && !purged.contains(&mate.uid));
+                .any(|mate| !mate.is_terminating() && !purged.contains(&mate.uid));
             prop_assert!(stays, "nothing stays of the group of {:?}", job);
         }
     }
@@ -280,7 +280,7 @@ proptest! {
     #[test]
     fn terminating_and_protected_jobs_are_never_purged(plan in any_plan()) {
         for job in plan.purges() {
-            prop_assert_eq!(job.deletion, Deletion::None);
+            prop_assert!(!job.is_terminating());
             prop_assert_eq!(job.protection, None);
         }
     }

@@ -79,6 +79,7 @@ mod schema;
 mod security;
 mod signals;
 mod stdout;
+mod stuck;
 mod support;
 mod tables;
 mod terminal;

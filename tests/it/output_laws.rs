@@ -139,6 +139,10 @@ fn expected(plan: &Plan, outcomes: Option<&[Outcome]>) -> Value {
                         "reasons": planned.verdict.reasons(),
                         "rank": index + 1,
                     });
+                    if let Some(deletion) = &planned.job.deletion {
+                        row["deletionTimestamp"] = deletion.since.to_string().into();
+                        row["finalizers"] = json!(deletion.finalizers);
+                    }
                     if planned.verdict.is_purge()
                         && let Some(outcome) = left.next()
                     {

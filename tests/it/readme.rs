@@ -96,13 +96,15 @@ fn every_exit_code_is_explained_here_and_in_help() {
 fn the_family_rule_is_told_here_and_in_help() {
     let rule = section("Job families");
     let alphabet = "bcdfghjklmnpqrstvwxz2456789";
-    assert_eq!(family(&format!("a-{}", &alphabet[..5])), "a");
+    assert_eq!(family(&format!("a-{}", &alphabet[..5])), "a-bcdfg");
+    assert_eq!(family(&format!("a-{}", &alphabet[17..22])), "a");
     for text in [rule, &help()] {
         for words in [
             alphabet,
             "digits",
             "six or more",
             "five characters",
+            "generateName",
             "1.2.3",
         ] {
             assert!(text.contains(words), "{words:?} in {text}");

@@ -4,14 +4,14 @@
 use kubectl_jobclean::{
     approval::{Approved, Recheck, Rejudged, Reread, Target},
     group::MixedGroups,
-    job::{Deletion, Job, Protection, State},
+    job::{Job, Protection, State},
     outcome::{Change, Outcome},
     plan::{Plan, PlannedGroup, Snapshot},
     retention::{KeepReason, Policy, Verdict},
 };
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::Config};
 
-use crate::jobs::{any_policy, any_snapshot, everything_included, minute};
+use crate::jobs::{any_policy, any_snapshot, everything_included, minute, terminating};
 
 /// What becomes of a Job between two lists.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +50,7 @@ fn after(fate: Fate, before: &Job) -> Option<Job> {
         Fate::Unchanged => return Some(before.clone()),
         Fate::Gone => return None,
         Fate::Touched => {}
-        Fate::Terminating => job.deletion = Deletion::Requested,
+        Fate::Terminating => job.deletion = terminating(),
         Fate::Active => job.state = State::Running,
         Fate::Protected => job.protection = Some(Protection::KeepMark),
         Fate::Relabelled => {
@@ -134,11 +134,10 @@ fn expected(purge: &Job, group: &PlannedGroup, now: Option<&PlannedGroup>) -> Ta
     let mut keepers = group.jobs.iter().filter(
         |job| matches!(job.verdict, Verdict::Skip(why) if why.contains(KeepReason::Newest)),
     );
-    let keepers_stay = keepers.all(|keeper| {
-        find(keeper.job.uid.clone()).is_some_and(|now| now.job.deletion == Deletion::None)
-    });
+    let keepers_stay = keepers
+        .all(|keeper| find(keeper.job.uid.clone()).is_some_and(|now| !now.job.is_terminating()));
     match same.verdict {
-        _ if same.job.deletion == Deletion::Requested => settled(Outcome::Gone),
+        _ if same.job.is_terminating() => settled(Outcome::Gone),
         Verdict::Skip(reasons) => settled(Outcome::Changed(Change::NowKept(reasons))),
         Verdict::Purge if !keepers_stay => settled(Outcome::Changed(Change::KeeperGone)),
         Verdict::Purge if same.job == *purge => Target::AsPlanned,
@@ -191,7 +190,7 @@ fn expected_again(
     if found.uid != job.uid {
         return left(Change::Replaced);
     }
-    if found.deletion == Deletion::Requested {
+    if found.is_terminating() {
         return Rejudged::Settled(Outcome::Gone);
     }
     let was_elsewhere = last.is_none_or(|last| last.label_values != job.label_values);

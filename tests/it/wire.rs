@@ -128,6 +128,7 @@ fn full_job_read() -> wire::Job<'static> {
     wire::Job {
         metadata: Some(wire::ObjectMeta {
             name: text("load-1a2b3c"),
+            generate_name: text("load-"),
             namespace: text("team-a"),
             uid: text("0f7b5c1e-0000-4000-8000-000000000001"),
             resource_version: text("4700"),
@@ -135,6 +136,7 @@ fn full_job_read() -> wire::Job<'static> {
             deletion_timestamp: seconds("2026-11-23T11:00:00Z"),
             labels: map(&[("empty", ""), (LABEL, "ledger")]),
             annotations: map(&[("jobclean/keep", "true"), ("note", "größer ✓")]),
+            finalizers: text("foregroundDeletion").into_iter().collect(),
             owner_references: vec![
                 wire::OwnerReference {
                     kind: text("ConfigMap"),
