@@ -197,14 +197,14 @@ impl Approved {
         if found.label_values != job.label_values {
             return left_alone(Change::Relabelled);
         }
-        let Some((group, place)) = self.place_of(job) else {
+        let Some((group, place_before)) = self.place_of(job) else {
             return left_alone(Change::Relabelled);
         };
-        if !differs(&group.jobs[place].job, &found) && group.jobs[place].verdict.is_purge() {
+        let before = &group.jobs[place_before];
+        if !differs(&before.job, &found) && before.verdict.is_purge() {
             return Rejudged::Delete(found);
         }
-        // Its name and age cannot change, so its place in the group is the same.
-        let jobs: Vec<Job> = group
+        let mut jobs: Vec<Job> = group
             .jobs
             .iter()
             .map(|planned| match planned.job.uid == found.uid {
@@ -212,6 +212,10 @@ impl Approved {
                 false => planned.job.clone(),
             })
             .collect();
+        // Its name and uid cannot change. But a restored Job that has run again is as young as it is.
+        jobs.sort_unstable_by(Job::newest_first);
+        let place = jobs.iter().position(|job| job.uid == found.uid);
+        let place = place.unwrap_or(place_before);
         let group = Group {
             key: group.key.clone(),
             family: group.family.clone(),
@@ -264,9 +268,10 @@ fn target(job: &Job, now: Option<&PlannedGroup>, keeper_gone: bool) -> Target {
     }
 }
 
-/// Whether a Job has changed in anything that a verdict rests on. Its name and age cannot.
+/// Whether a Job has changed in anything that a verdict rests on. Its name cannot.
 fn differs(before: &Job, after: &Job) -> bool {
     (before.state, before.is_terminating(), before.protection)
         != (after.state, after.is_terminating(), after.protection)
         || before.controller != after.controller
+        || before.created != after.created
 }

@@ -6,7 +6,10 @@ mod waiting;
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
-use clap::{ArgAction, Args, Parser, ValueEnum, ValueHint, builder::PossibleValue};
+use clap::{
+    ArgAction, Args, Parser, ValueEnum, ValueHint,
+    builder::{PathBufValueParser, PossibleValue, TypedValueParser},
+};
 
 pub use self::{
     subcommands::{Command, Rbac, Shell},
@@ -163,7 +166,8 @@ pub struct Action {
     #[arg(long, value_name = "N|P%")]
     pub max_purge: Option<MaxPurge>,
     /// Write the plan into this file and stop, so that --plan carries it out later
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["yes", "filename", "plan", "backup"])]
+    #[arg(long, value_name = "FILE", value_parser = plan_file(),
+          conflicts_with_all = ["yes", "filename", "plan", "backup"])]
     pub save_plan: Option<PathBuf>,
     /// Carry out the plan in this file, on the cluster that it was made for, and nothing else
     #[arg(long, value_name = "FILE", conflicts_with_all = [
@@ -372,6 +376,17 @@ impl Cli {
         }
         None
     }
+}
+
+/// A plan is only carried out from a file: `-` would make one of this name.
+fn plan_file() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| {
+        if path.as_os_str() == "-" {
+            Err("it is not a file; -o json prints the plan")
+        } else {
+            Ok(path)
+        }
+    })
 }
 
 /// An empty one would select everything: it is a variable that is not set.

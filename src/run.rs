@@ -17,7 +17,7 @@ use crate::{
     purge::Stop,
     rbac::{Grant, ServiceAccount},
     saved::SavedPlan,
-    session::{Decision, Session, exit_of, unless_stopped},
+    session::{Decision, Session, exit_of, saved_plan, unless_stopped},
     show,
     text::harmless,
     ui::Ui,
@@ -187,6 +187,9 @@ pub async fn run_cluster(
             "nothing was deleted: there is no terminal to choose groups on",
         )
         .hint("leave --interactive out and select with --namespace and --selector"));
+    }
+    if let Some(path) = &cli.action.save_plan {
+        saved_plan::check_target(path)?;
     }
     let begun = unless_stopped(&stop, Session::begin(cli, ui, stop.clone())).await;
     let (session, plan) = match begun {

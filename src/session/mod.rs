@@ -1,7 +1,7 @@
 //! One run against one cluster: the steps that [`crate::run`] tells the story with.
 
 mod choose;
-mod saved_plan;
+pub mod saved_plan;
 mod wait;
 
 use std::time::{Duration, Instant};

@@ -323,3 +323,64 @@ fn it_takes_no_more_rights_than_a_purge() {
     crate::support::run(saved.tool_as(&cleaner, &["--yes"])).exits(0);
     space.holds(&["other-2", "sync-3"]);
 }
+
+/// A person reads the plan, finds a Job that is to stay, and takes it out of the file.
+#[test]
+fn a_job_that_was_taken_out_of_the_file_stays() {
+    let take_out = |name: &'static str| {
+        move |plan: &mut Value| {
+            for group in plan["groups"].as_array_mut().unwrap() {
+                group["jobs"]
+                    .as_array_mut()
+                    .unwrap()
+                    .retain(|job| job["name"] != name);
+            }
+        }
+    };
+    for (name, left, told) in [
+        (
+            "sync-1",
+            &["other-2", "sync-1", "sync-3"][..],
+            ["other-1 deleted", "sync-2 deleted"],
+        ),
+        (
+            "sync-2",
+            &["other-2", "sync-2", "sync-3"],
+            ["other-1 deleted", "sync-1 deleted"],
+        ),
+    ] {
+        let space = Space::two_groups();
+        let saved = Saved::of(&space, &[]);
+        saved.edit(take_out(name));
+        let report = saved.run(&["--yes", "-o", "json"]).exits(0).json();
+        let mut outcomes = outcomes(&report);
+        outcomes.sort();
+        assert_eq!(outcomes, told, "{name}");
+        space.holds(left);
+    }
+    // A whole group, and all Jobs of one.
+    for empty in [true, false] {
+        let space = Space::two_groups();
+        let saved = Saved::of(&space, &[]);
+        saved.edit(|plan| {
+            let groups = plan["groups"].as_array_mut().unwrap();
+            if empty {
+                groups[0]["jobs"] = json!([]);
+            } else {
+                groups.remove(0);
+            }
+        });
+        saved.run(&["--yes"]).exits(0);
+        // The first of them is `g`, of `sync-1` to `sync-3`.
+        space.holds(&["other-2", "sync-1", "sync-2", "sync-3"]);
+    }
+    // What is to stay cannot be taken out without what is to go.
+    let space = Space::two_groups();
+    let saved = Saved::of(&space, &[]);
+    saved.edit(take_out("sync-3"));
+    saved
+        .run(&["--yes"])
+        .exits(1)
+        .complains(&["does not keep its newest"]);
+    space.holds(&ALL);
+}
