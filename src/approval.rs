@@ -3,7 +3,7 @@
 //! A question may stand for an hour, and a conflict may tell that a Job was touched a moment ago. Then what was shown
 //! is held against what is there now. Nothing ever joins a plan that a person has approved; it can only lose Jobs.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use jiff::Timestamp;
 
@@ -11,7 +11,7 @@ use crate::{
     group::Group,
     job::Job,
     outcome::{Change, Outcome},
-    plan::{Plan, PlannedGroup},
+    plan::{Plan, PlannedGroup, PlannedJob},
     retention::{KeepReason, Policy, Verdict},
 };
 
@@ -179,6 +179,65 @@ impl Approved {
     /// What is to be done about each of [`Plan::purges`], in its order.
     pub fn targets(&self) -> &[Target] {
         &self.targets
+    }
+
+    /// The plan as it is now, with ages up to now: what still is to be purged, and what stays and why. What has gone, or may
+    /// not be purged any more though no rule keeps it, is not in it; see [`Approved::fallen`].
+    pub fn as_of_now(&self) -> Plan {
+        let mut targets = self.targets.iter();
+        let mut groups = Vec::new();
+        for (place, planned) in self.plan.groups.iter().enumerate() {
+            let now = match self.since.get(&place) {
+                Some(since) => since.as_ref(),
+                None => Some(planned),
+            };
+            let jobs = planned.jobs.iter().filter_map(|was| {
+                let target = was.verdict.is_purge().then(|| targets.next()).flatten();
+                let now = now?;
+                let found = &now.jobs[now.place_of(&was.job)?];
+                let verdict = match (target, found.verdict) {
+                    (Some(Target::AsPlanned | Target::Newer(_)), _) => Verdict::Purge,
+                    (_, Verdict::Skip(reasons)) => Verdict::Skip(reasons),
+                    (Some(_), Verdict::Purge) => return None,
+                    // It was to stay, and nothing joins a plan.
+                    (None, Verdict::Purge) => was.verdict,
+                };
+                Some(PlannedJob {
+                    job: found.job.clone(),
+                    verdict,
+                })
+            });
+            let jobs: Vec<PlannedJob> = jobs.collect();
+            if !jobs.is_empty() {
+                groups.push(PlannedGroup {
+                    key: planned.key.clone(),
+                    family: planned.family.clone(),
+                    jobs,
+                });
+            }
+        }
+        Plan {
+            source: self.plan.source.clone(),
+            labels: self.plan.labels.clone(),
+            resource_version: self.plan.resource_version.clone(),
+            taken_at: self.read_at,
+            warnings: self.plan.warnings.clone(),
+            exceeded: self.plan.exceeded,
+            groups,
+        }
+    }
+
+    /// The Jobs that were to be purged and are not any more, and why, as a fragment.
+    pub fn fallen(&self) -> impl Iterator<Item = (&Job, Cow<'_, str>)> {
+        let purges = self.plan.purges().zip(&self.targets);
+        purges.filter_map(|(job, target)| match target {
+            Target::AsPlanned | Target::Newer(_) => None,
+            Target::Reread => Some((job, "it is gone, or relabelled".into())),
+            Target::Settled(outcome) => {
+                let words = outcome.message();
+                Some((job, words.unwrap_or("it is being deleted already".into())))
+            }
+        })
     }
 
     /// What is to be done about a Job that has changed since it was read, now that it has been read again.

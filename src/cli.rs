@@ -314,15 +314,13 @@ impl Kept {
 impl Cli {
     /// What the run asks of the API server and cannot do without.
     pub fn needs(&self) -> Vec<Need> {
-        let is_made = self.which.filename.is_some() || self.action.plan.is_some();
-        let only_plans = self.which.filename.is_some()
-            || self.action.save_plan.is_some()
-            || self.action.dry_run == DryRun::Client;
-        match (is_made, only_plans) {
-            // The plan is in a file, or made from one, and only shown.
-            (true, true) => vec![],
-            (false, true) => vec![Need::ListJobs],
-            (_, false) => vec![Need::ListJobs, Need::DeleteJobs],
+        let only_plans = self.action.save_plan.is_some() || self.action.dry_run == DryRun::Client;
+        if self.which.filename.is_some() {
+            vec![]
+        } else if only_plans {
+            vec![Need::ListJobs]
+        } else {
+            vec![Need::ListJobs, Need::DeleteJobs]
         }
     }
 

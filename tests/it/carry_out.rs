@@ -266,8 +266,8 @@ fn a_dry_run_of_it_changes_nothing() {
     assert!(admin.delete_job(&space.name, "other-2"));
     let before = space.versions();
     let plan = saved.run(&["--dry-run=client", "-o", "json"]).exits(0);
-    // The new one is not part of it.
-    assert_eq!(jobs_of(&plan.json()).len(), 5, "{}", plan.story());
+    // The new one is not part of it, and the one that has gone is not any more.
+    assert_eq!(jobs_of(&plan.json()).len(), 4, "{}", plan.story());
     assert!(audit::wait_for(&space.name, "delete", 1).len() == 1);
     let report = saved.run(&["--dry-run", "-o", "json"]).exits(0).json();
     let mut told = outcomes(&report);
@@ -383,4 +383,57 @@ fn a_job_that_was_taken_out_of_the_file_stays() {
         .exits(1)
         .complains(&["does not keep its newest"]);
     space.holds(&ALL);
+}
+
+/// What was saved days ago is shown as it is now, before anything is asked about it.
+#[test]
+fn the_question_is_about_the_plan_as_it_is_now() {
+    let space = Space::two_groups();
+    let args = [
+        "--keep-failed=2",
+        "--keep-within=1h",
+        "--mixed-groups=merge",
+    ];
+    let saved = Saved::of(&space, &args);
+    saved.edit(|plan| {
+        let taken: jiff::Timestamp = plan["takenAt"].as_str().unwrap().parse().unwrap();
+        let earlier = taken - jiff::SignedDuration::from_hours(73);
+        plan["takenAt"] = earlier.to_string().into();
+    });
+    let admin = Upstream::admin(plane());
+    let protect = json!({"metadata": {"annotations": {"jobclean/keep": "true"}}});
+    admin.patch_job(&space.name, "sync-1", &protect);
+    assert!(admin.delete_job(&space.name, "other-1"));
+    for args in [&["--dry-run=client"][..], &[]] {
+        let mut terminal = Terminal::start(&saved.tool(args), 200);
+        if args.is_empty() {
+            terminal.wait_for("Purge 1 Job in 1 group of namespace ");
+            space.holds(&["other-2", "sync-1", "sync-2", "sync-3"]);
+            terminal.enter("n");
+        }
+        let left = terminal.finish();
+        for words in [
+            "the plan is 3d1h old",
+            "the newest 1 of every group, the newest 2 Failed, what was created within 60m",
+            "ignores families",
+            "of the 3 Jobs that it purges, 2 stay or are gone by now:",
+            "sync-1: it would be kept now: protected",
+            "other-1: it is gone, or relabelled",
+            "1 PURGE",
+        ] {
+            assert!(left.text.contains(words), "{words}\n{}", left.text);
+        }
+        // Their ages are those of now, and not of when the plan was saved.
+        let row = left
+            .text
+            .lines()
+            .find(|line| line.contains("SKIP") && line.contains("sync-1"));
+        assert!(row.unwrap().contains("protected"), "{}", left.text);
+        assert!(!left.text.contains("<invalid>"), "{}", left.text);
+    }
+    // The report is about all that was saved.
+    let report = saved.run(&["--yes", "-o", "json"]).exits(0).json();
+    let mut told = outcomes(&report);
+    told.sort();
+    assert_eq!(told, ["other-1 gone", "sync-1 changed", "sync-2 deleted"]);
 }
