@@ -6,7 +6,10 @@ pub mod access;
 pub mod connect;
 mod credentials;
 pub mod delete;
+mod der;
+mod entries;
 pub mod flags;
+mod identity;
 mod kubeconfig;
 mod kuberc;
 pub mod list;
@@ -24,6 +27,8 @@ mod reread;
 mod target;
 mod transport;
 mod trouble;
+mod trust;
+mod tunnel;
 
 use std::{sync::Arc, time::Duration};
 

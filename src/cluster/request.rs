@@ -169,6 +169,13 @@ pub enum Failure {
     Unreachable(String),
     /// The connection broke, or could not be made.
     Connection(String),
+    /// The proxy did not let through this time.
+    Proxy {
+        /// What it did.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
     /// Credentials or TLS: trying again cannot help.
     Setup {
         /// How far it came.
@@ -195,7 +202,7 @@ impl Failure {
         match self {
             Failure::Timeout(limit) => format!("no answer within {} s", limit.as_secs_f32()),
             Failure::Unreachable(cause) | Failure::Connection(cause) => cause.clone(),
-            Failure::Setup { message, .. } => message.clone(),
+            Failure::Proxy { message, .. } | Failure::Setup { message, .. } => message.clone(),
         }
     }
 
@@ -209,6 +216,7 @@ impl Failure {
                 hint,
             } => return Error::new(Exit::Failure, message).hint(hint),
             Failure::Setup { hint, .. } => hint,
+            Failure::Proxy { hint, .. } => hint.into(),
             Failure::Timeout(_) => {
                 "the server may be overloaded; --request-timeout changes how long to wait".into()
             }
