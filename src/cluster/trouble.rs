@@ -5,7 +5,7 @@ use std::{error::Error as StdError, io};
 use http::Uri;
 
 use super::{
-    der,
+    der::{self, KeyKind},
     request::{Failure, Stage},
     trust::{Refusal, USABLE_SERVER_KEYS},
     tunnel::ProxyFailure,
@@ -34,6 +34,14 @@ pub(super) fn failure(error: &(dyn StdError + 'static)) -> Failure {
     }
 }
 
+/// What is to be said of an authority that was not named.
+fn untrusted() -> (String, &'static str) {
+    (
+        "its certificate is signed by an authority that is not trusted here".to_owned(),
+        "give the cluster's certificate authority with --certificate-authority",
+    )
+}
+
 fn proxy_failure(proxy: &ProxyFailure) -> Failure {
     let (message, hint) = (proxy.message.clone(), proxy.hint.clone());
     if proxy.is_passing {
@@ -58,10 +66,7 @@ fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Erro
 fn tls_failure(error: &rustls::Error) -> Failure {
     use rustls::CertificateError as Cert;
     let (message, hint) = match error {
-        rustls::Error::InvalidCertificate(Cert::UnknownIssuer | Cert::BadSignature) => (
-            "its certificate is signed by an authority that is not trusted here".to_owned(),
-            "give the cluster's certificate authority with --certificate-authority",
-        ),
+        rustls::Error::InvalidCertificate(Cert::UnknownIssuer | Cert::BadSignature) => untrusted(),
         rustls::Error::InvalidCertificate(
             Cert::NotValidForName | Cert::NotValidForNameContext { .. },
         ) => (
@@ -94,13 +99,17 @@ fn tls_failure(error: &rustls::Error) -> Failure {
                 public_key_algorithm_id,
                 ..
             },
-        ) => (
-            format!(
-                "its certificate is signed with {}, which this tool does not know",
-                der::key_kind_of_algorithm(public_key_algorithm_id).words()
+        ) => match der::key_kind_of_algorithm(public_key_algorithm_id) {
+            kind @ KeyKind::Curve("P-224" | "P-521" | "Ed448") => (
+                format!(
+                    "its certificate is signed with {}, which this tool does not know",
+                    kind.words()
+                ),
+                USABLE_SERVER_KEYS,
             ),
-            USABLE_SERVER_KEYS,
-        ),
+            // The authority of that name has a key of another kind.
+            _ => untrusted(),
+        },
         rustls::Error::InvalidCertificate(
             Cert::InvalidPurpose | Cert::InvalidPurposeContext { .. },
         ) => (

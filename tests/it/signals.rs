@@ -5,6 +5,7 @@ use rustix::process::Signal;
 use crate::support::account::{account, count};
 use crate::support::proxy::{Kind, Proxy, Reply, Request};
 use crate::support::running::{Gate, Running};
+use crate::support::tool::shell;
 use crate::support::{Space, Terminal, Upstream, plane, until};
 
 const ARGS: [&str; 5] = [
@@ -202,4 +203,29 @@ fn the_terminal_is_as_it_was() {
         left.text
     );
     assert_eq!(space.names().len(), 13);
+}
+
+/// Started by nohup, a run goes on when its terminal goes away; and stops all the same when it is asked to.
+#[cfg(target_os = "linux")]
+#[test]
+fn nohup_lets_a_run_go_on_without_its_terminal() {
+    let space = twenty();
+    let gate = Gate::new();
+    let turnstile = gate.turnstile();
+    let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {
+        if request.kind == Kind::Delete && request.nth > 4 {
+            turnstile.pass();
+        }
+        up.pass(request)
+    });
+    let mut command = shell("trap '' HUP; exec \"$@\"", &proxy.tool(&space.name, &ARGS));
+    command.env("PATH", std::env::var_os("PATH").unwrap());
+    let running = Running::start(command);
+    until("four are on their way", || proxy.count(Kind::Delete) == 8);
+    running.signal(Signal::HUP);
+    running.signal(Signal::HUP);
+    gate.open();
+    let report = running.finish().exits(0).json();
+    assert_eq!(count(&report, "deleted"), 20);
+    space.holds(&["sync-00"]);
 }
