@@ -3,7 +3,7 @@
 //! A question may stand for an hour, and a conflict may tell that a Job was touched a moment ago. Then what was shown
 //! is held against what is there now. Nothing ever joins a plan that a person has approved; it can only lose Jobs.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use jiff::Timestamp;
 
@@ -11,7 +11,7 @@ use crate::{
     group::Group,
     job::Job,
     outcome::{Change, Outcome},
-    plan::{Plan, PlannedGroup},
+    plan::{Plan, PlannedGroup, PlannedJob},
     retention::{KeepReason, Policy, Verdict},
 };
 
@@ -181,6 +181,65 @@ impl Approved {
         &self.targets
     }
 
+    /// The plan as it is now, with ages up to now: what still is to be purged, and what stays and why. What has gone, or may
+    /// not be purged any more though no rule keeps it, is not in it; see [`Approved::fallen`].
+    pub fn as_of_now(&self) -> Plan {
+        let mut targets = self.targets.iter();
+        let mut groups = Vec::new();
+        for (place, planned) in self.plan.groups.iter().enumerate() {
+            let now = match self.since.get(&place) {
+                Some(since) => since.as_ref(),
+                None => Some(planned),
+            };
+            let jobs = planned.jobs.iter().filter_map(|was| {
+                let target = was.verdict.is_purge().then(|| targets.next()).flatten();
+                let now = now?;
+                let found = &now.jobs[now.place_of(&was.job)?];
+                let verdict = match (target, found.verdict) {
+                    (Some(Target::AsPlanned | Target::Newer(_)), _) => Verdict::Purge,
+                    (_, Verdict::Skip(reasons)) => Verdict::Skip(reasons),
+                    (Some(_), Verdict::Purge) => return None,
+                    // It was to stay, and nothing joins a plan.
+                    (None, Verdict::Purge) => was.verdict,
+                };
+                Some(PlannedJob {
+                    job: found.job.clone(),
+                    verdict,
+                })
+            });
+            let jobs: Vec<PlannedJob> = jobs.collect();
+            if !jobs.is_empty() {
+                groups.push(PlannedGroup {
+                    key: planned.key.clone(),
+                    family: planned.family.clone(),
+                    jobs,
+                });
+            }
+        }
+        Plan {
+            source: self.plan.source.clone(),
+            labels: self.plan.labels.clone(),
+            resource_version: self.plan.resource_version.clone(),
+            taken_at: self.read_at,
+            warnings: self.plan.warnings.clone(),
+            exceeded: self.plan.exceeded,
+            groups,
+        }
+    }
+
+    /// The Jobs that were to be purged and are not any more, and why, as a fragment.
+    pub fn fallen(&self) -> impl Iterator<Item = (&Job, Cow<'_, str>)> {
+        let purges = self.plan.purges().zip(&self.targets);
+        purges.filter_map(|(job, target)| match target {
+            Target::AsPlanned | Target::Newer(_) => None,
+            Target::Reread => Some((job, "it is gone, or relabelled".into())),
+            Target::Settled(outcome) => {
+                let words = outcome.message();
+                Some((job, words.unwrap_or("it is being deleted already".into())))
+            }
+        })
+    }
+
     /// What is to be done about a Job that has changed since it was read, now that it has been read again.
     pub fn rejudge(&self, job: &Job, reread: Reread) -> Rejudged {
         let found = match reread {
@@ -197,14 +256,14 @@ impl Approved {
         if found.label_values != job.label_values {
             return left_alone(Change::Relabelled);
         }
-        let Some((group, place)) = self.place_of(job) else {
+        let Some((group, place_before)) = self.place_of(job) else {
             return left_alone(Change::Relabelled);
         };
-        if !differs(&group.jobs[place].job, &found) && group.jobs[place].verdict.is_purge() {
+        let before = &group.jobs[place_before];
+        if !differs(&before.job, &found) && before.verdict.is_purge() {
             return Rejudged::Delete(found);
         }
-        // Its name and age cannot change, so its place in the group is the same.
-        let jobs: Vec<Job> = group
+        let mut jobs: Vec<Job> = group
             .jobs
             .iter()
             .map(|planned| match planned.job.uid == found.uid {
@@ -212,6 +271,10 @@ impl Approved {
                 false => planned.job.clone(),
             })
             .collect();
+        // Its name and uid cannot change. But a restored Job that has run again is as young as it is.
+        jobs.sort_unstable_by(Job::newest_first);
+        let place = jobs.iter().position(|job| job.uid == found.uid);
+        let place = place.unwrap_or(place_before);
         let group = Group {
             key: group.key.clone(),
             family: group.family.clone(),
@@ -264,9 +327,10 @@ fn target(job: &Job, now: Option<&PlannedGroup>, keeper_gone: bool) -> Target {
     }
 }
 
-/// Whether a Job has changed in anything that a verdict rests on. Its name and age cannot.
+/// Whether a Job has changed in anything that a verdict rests on. Its name cannot.
 fn differs(before: &Job, after: &Job) -> bool {
     (before.state, before.is_terminating(), before.protection)
         != (after.state, after.is_terminating(), after.protection)
         || before.controller != after.controller
+        || before.created != after.created
 }

@@ -6,7 +6,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    compact::Stamp,
+    job::{CREATED, Job},
+};
+
+/// The annotation that says how the Job ended that a manifest was made from.
+const STATUS: &str = "jobclean/status";
+/// The most bytes of a file's name.
+const NAME_MAX: usize = 200;
 
 /// Fields of `metadata` that the server sets itself, or that would make a new Job look half deleted.
 const SERVER_SET: [&str; 7] = [
@@ -30,9 +40,12 @@ const DELETE_FINALIZERS: [&str; 2] = ["foregroundDeletion", "orphan"];
 
 /// Make of a Job as the server has it a manifest that the server takes for a new one.
 ///
-/// Everything that somebody wrote stays. What goes: the fields that the server sets, the status, and, unless the Job
+/// Everything that a person wrote stays. What goes: the fields that the server sets, the status, and, unless the Job
 /// has a selector of its own (`manualSelector`), the selector and labels that the server derives from the old uid.
-pub fn manifest(mut job: Value) -> Value {
+///
+/// A Job that is made from it does not run, since it did already: it is suspended. Nor does it become the newest of its
+/// group: it tells when the old one was created, and how that ended, in kubectl's word.
+pub fn manifest(mut job: Value, created: Stamp, status: &str) -> Value {
     let identity = job["metadata"].clone();
     job["apiVersion"] = "batch/v1".into();
     job["kind"] = "Job".into();
@@ -49,6 +62,15 @@ pub fn manifest(mut job: Value) -> Value {
                 .retain(|finalizer| !DELETE_FINALIZERS.iter().any(|known| finalizer == known));
         }
         drop_empty(metadata, "finalizers");
+        let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
+        if !annotations.is_object() {
+            *annotations = json!({});
+        }
+        annotations[CREATED] = created.to_string().into();
+        annotations[STATUS] = status.into();
+    }
+    if let Some(spec) = job["spec"].as_object_mut() {
+        spec.insert("suspend".to_owned(), true.into());
     }
     if !manual {
         for labels in ["/metadata", "/spec/template/metadata"] {
@@ -101,20 +123,52 @@ impl BackupDir {
     ///
     /// # Errors
     /// If it is not.
-    pub fn write(&self, namespace: &str, name: &str, uid: &str, job: Value) -> io::Result<()> {
-        let dir = self.0.join(file_name(namespace)?);
-        private_dir(&dir)?;
+    pub fn write(&self, job: &Job, manifest: Value) -> io::Result<()> {
+        let dir = self.0.join(file_name(&job.namespace)?);
+        self.own_folder(&dir)?;
         // Manifests may hold what the environment of a Pod holds: for this user alone, as temporary files are.
         let mut file = tempfile::NamedTempFile::new_in(&dir)?;
         // At once: the file is not buffered, and each bracket would be a write of its own.
-        let mut text = serde_json::to_vec_pretty(&manifest(job))?;
+        let manifest = self::manifest(manifest, job.created, job.status());
+        let mut text = serde_json::to_vec_pretty(&manifest)?;
         text.push(b'\n');
         file.write_all(&text)?;
         file.as_file().sync_all()?;
-        file.persist(dir.join(file_name(&format!("{name}-{uid}.json"))?))
+        let name = short_name(&job.name, &job.uid.to_string());
+        // In the place of a link, and not where it leads.
+        file.persist(dir.join(file_name(&name)?))
             .map_err(|error| error.error)?;
         sync_dir(&dir)
     }
+
+    /// Make sure of the folder of a namespace. A link that somebody has put there would lead manifests elsewhere.
+    fn own_folder(&self, dir: &Path) -> io::Result<()> {
+        match fs::symlink_metadata(dir) {
+            Ok(found) if found.is_dir() => Ok(()),
+            Ok(_) => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the folder of its namespace is a link or a file",
+            )),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => private_dir(dir),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The file of a Job: `NAME-UID.json`, or a part of the name and a hash of both where that is longer than every file
+/// system takes. (255 bytes are usual, and a temporary name may be longer than the last one.)
+fn short_name(name: &str, uid: &str) -> String {
+    let whole = format!("{name}-{uid}.json");
+    if whole.len() <= NAME_MAX {
+        return whole;
+    }
+    let digest = ring::digest::digest(&ring::digest::SHA256, whole.as_bytes());
+    let hash: String = digest.as_ref()[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let begins = name.floor_char_boundary(NAME_MAX / 2);
+    format!("{}-{hash}.json", &name[..begins])
 }
 
 /// Names are the server's word; none of them may lead out of the folder.
@@ -130,12 +184,30 @@ fn file_name(name: &str) -> io::Result<&str> {
     }
 }
 
+/// Make a folder for this user alone, and those above it that are not there. Each is safe once the one above it is.
 fn private_dir(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    let mut missing: Vec<&Path> = Vec::new();
+    for folder in path.ancestors().filter(|path| !path.as_os_str().is_empty()) {
+        match fs::metadata(folder) {
+            Ok(found) if found.is_dir() => break,
+            Ok(_) => return Err(io::ErrorKind::NotADirectory.into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => missing.push(folder),
+            Err(error) => return Err(error),
+        }
+    }
+    for folder in missing.into_iter().rev() {
+        let mut builder = fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        match builder.create(folder) {
+            // Another delete was faster.
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let above = folder.parent().filter(|path| !path.as_os_str().is_empty());
+        sync_dir(above.unwrap_or(Path::new(".")))?;
+    }
+    Ok(())
 }
 
 /// A file is only safe once the folder that names it is.

@@ -6,7 +6,10 @@ mod waiting;
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
-use clap::{ArgAction, Args, Parser, ValueEnum, ValueHint, builder::PossibleValue};
+use clap::{
+    ArgAction, Args, Parser, ValueEnum, ValueHint,
+    builder::{PossibleValue, TypedValueParser},
+};
 
 pub use self::subcommands::{Command, Rbac, Shell};
 use crate::{
@@ -160,7 +163,7 @@ pub struct Action {
     #[arg(long, value_name = "N|P%")]
     pub max_purge: Option<MaxPurge>,
     /// Write the plan into this file and stop, so that --plan carries it out later
-    #[arg(long, value_name = "FILE", value_parser = non_empty_path(),
+    #[arg(long, value_name = "FILE", value_parser = plan_file(),
           conflicts_with_all = ["yes", "filename", "plan", "backup"])]
     pub save_plan: Option<PathBuf>,
     /// Carry out the plan in this file, on the cluster that it was made for, and nothing else
@@ -319,15 +322,13 @@ impl Kept {
 impl Cli {
     /// What the run asks of the API server and cannot do without.
     pub fn needs(&self) -> Vec<Need> {
-        let is_made = self.which.filename.is_some() || self.action.plan.is_some();
-        let only_plans = self.which.filename.is_some()
-            || self.action.save_plan.is_some()
-            || self.action.dry_run == DryRun::Client;
-        match (is_made, only_plans) {
-            // The plan is in a file, or made from one, and only shown.
-            (true, true) => vec![],
-            (false, true) => vec![Need::ListJobs],
-            (_, false) => vec![Need::ListJobs, Need::DeleteJobs],
+        let only_plans = self.action.save_plan.is_some() || self.action.dry_run == DryRun::Client;
+        if self.which.filename.is_some() {
+            vec![]
+        } else if only_plans {
+            vec![Need::ListJobs]
+        } else {
+            vec![Need::ListJobs, Need::DeleteJobs]
         }
     }
 
@@ -381,6 +382,17 @@ impl Cli {
         }
         None
     }
+}
+
+/// A plan is only carried out from a file: `-` would make one of this name.
+fn plan_file() -> impl TypedValueParser<Value = PathBuf> {
+    non_empty_path().try_map(|path| {
+        if path.as_os_str() == "-" {
+            Err("it is not a file; -o json prints the plan")
+        } else {
+            Ok(path)
+        }
+    })
 }
 
 /// An empty one would select everything: it is a variable that is not set.

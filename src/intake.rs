@@ -2,9 +2,11 @@
 
 use std::{collections::HashSet, sync::Arc};
 
+use jiff::Timestamp;
+
 use crate::{
     compact::Stamp,
-    job::{Controller, Deletion, Job, Protection, State, generated_after},
+    job::{CREATED, Controller, Deletion, Job, Protection, State, generated_after},
     selector::LabelKey,
     wire,
 };
@@ -73,6 +75,9 @@ impl Intake {
         };
         let status = job.status.unwrap_or_default();
         let protection = protection(&meta);
+        let (state, condition_time) = state(&status);
+        let has_run = state.is_finished() || seconds(status.start_time).is_some();
+        let restored = if has_run { None } else { restored(&meta) };
         let controller = self.controller(&meta);
         let namespace = meta.namespace.unwrap_or_default();
         let name = meta
@@ -92,10 +97,11 @@ impl Intake {
                 stamp => Ok(stamp),
             },
         };
-        let (state, condition_time) = state(&status);
+        let stamped =
+            time(meta.creation_timestamp)?.ok_or_else(|| IntakeError::NoCreation(who()))?;
         Ok(Some(Job {
-            created: time(meta.creation_timestamp)?
-                .ok_or_else(|| IntakeError::NoCreation(who()))?,
+            // Never later: what a person writes there must not make a Job the newest.
+            created: restored.map_or(stamped, |created| created.min(stamped)),
             started: time(status.start_time)?,
             finished: match time(status.completion_time)? {
                 Some(completed) => Some(completed),
@@ -160,6 +166,12 @@ impl Intake {
         self.strings.insert(Arc::clone(&shared));
         shared
     }
+}
+
+/// When the Job was created that this one was restored from. It counts until this one has run itself.
+fn restored(meta: &wire::ObjectMeta<'_>) -> Option<Stamp> {
+    let created: Timestamp = meta.annotations.get(CREATED)?.parse().ok()?;
+    Some(created.into())
 }
 
 /// A time that is not set is a message without seconds.

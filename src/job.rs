@@ -23,7 +23,8 @@ pub struct Job {
     pub resource_version: Version,
     /// The value of every cleanup label, in the order in which the keys were asked for.
     pub label_values: Arc<[Arc<str>]>,
-    /// `metadata.creationTimestamp`, whole seconds, by the server's clock.
+    /// `metadata.creationTimestamp`, whole seconds, by the server's clock; of a restored Job that has not run again, when
+    /// the one was created that it was restored from, see [`CREATED`].
     pub created: Stamp,
     /// `status.startTime`.
     pub started: Option<Stamp>,
@@ -38,6 +39,9 @@ pub struct Job {
     /// Its controller, if it has one.
     pub controller: Option<Arc<Controller>>,
 }
+
+/// The annotation of a restored Job that says when the one was created that it was restored from.
+pub const CREATED: &str = "jobclean/created";
 
 /// What a Job's conditions say of it; only a condition whose status is `True` counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -17,7 +17,7 @@ use crate::{
     purge::Stop,
     rbac::{Grant, ServiceAccount},
     saved::SavedPlan,
-    session::{Decision, Session, exit_of, unless_stopped},
+    session::{Decision, Session, exit_of, saved_plan, unless_stopped},
     show,
     text::harmless,
     ui::Ui,
@@ -49,8 +49,7 @@ pub fn print_role(run: &Cli, account: Option<&ServiceAccount>) -> Result<Exit, E
     let needs = run.needs();
     if needs.is_empty() {
         let message = "this run needs no rights: it only shows what is in a file";
-        return Err(Error::new(Exit::Usage, message)
-            .hint("leave --filename out, or --dry-run=client beside --plan"));
+        return Err(Error::new(Exit::Usage, message).hint("leave --filename out"));
     }
     if let Some(user) = &run.connection.impersonate {
         let message = format!(
@@ -188,6 +187,9 @@ pub async fn run_cluster(
         )
         .hint("leave --interactive out and select with --namespace and --selector"));
     }
+    if let Some(path) = &cli.action.save_plan {
+        saved_plan::check_target(path)?;
+    }
     let begun = unless_stopped(&stop, Session::begin(cli, ui, stop.clone())).await;
     let (session, plan) = match begun {
         Ok(begun) => begun?,
@@ -216,23 +218,27 @@ pub async fn run_cluster(
             Err(reason) => Ok(exit_of(reason)),
         };
     }
+    let candidate = match session.prepare(plan).await? {
+        Ok(candidate) => candidate,
+        Err(reason) => return Ok(exit_of(reason)),
+    };
     let backup = match (&cli.action.backup, cli.action.dry_run) {
         (Some(path), DryRun::None) => Some(backup_dir(path)?),
         _ => None,
     };
     let (approved, effect) = match cli.action.dry_run {
         DryRun::Client => {
-            show::print_only(cli, View::Plan(&plan), ui)?;
+            show::print_only(cli, View::Plan(&candidate.shown), ui)?;
             return Ok(Exit::Success);
         }
         // Each Job is shown once, with what the server said to its delete.
-        DryRun::Server => match session.recheck(plan, false).await? {
+        DryRun::Server => match session.without_asking(candidate).await? {
             Decision::CarryOut(approved) => (approved, Effect::DryRun),
             Decision::Stop(exit, plan) => return not_carried_out(cli, exit, &plan, ui),
         },
         DryRun::None => {
-            show::before_purge(cli, &plan, ui)?;
-            match session.approve(plan).await? {
+            show::before_purge(cli, &candidate.shown, ui)?;
+            match session.approve(candidate).await? {
                 Decision::CarryOut(approved) => (approved, Effect::Delete),
                 Decision::Stop(exit, plan) => return not_carried_out(cli, exit, &plan, ui),
             }

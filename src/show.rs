@@ -3,6 +3,7 @@
 use std::io::{self, BufWriter, Write};
 
 use crate::{
+    approval::Approved,
     cli::{Cli, Format},
     cluster::{
         delete::{Cascade, Effect},
@@ -11,10 +12,11 @@ use crate::{
     error::{Error, Exit, io_words},
     job::Job,
     outcome::Outcome,
-    output::{Colour, Headers, Style, View, json, name, summary, table, tsv, words, yaml},
+    output::{Colour, Headers, Style, View, age, json, name, summary, table, tsv, words, yaml},
     plan::{Plan, Warning},
     purge::{self, EndedEarly, Report},
     remaining::{End, Waited, collector_time, waited_for},
+    retention::Policy,
     ui::{Ui, Verbosity},
 };
 
@@ -23,6 +25,9 @@ const WARNINGS_SHOWN: usize = 10;
 
 /// More Jobs than this that are still there are counted, not shown.
 const HELD_SHOWN: usize = 10;
+
+/// More Jobs than this that have fallen out of a saved plan are counted, not shown.
+const FALLEN_SHOWN: usize = 10;
 
 /// More namespaces than this in which a run stopped are counted, not shown.
 const STOPPED_SHOWN: usize = 10;
@@ -73,6 +78,33 @@ pub fn where_else_to_look(plan: &Plan, in_one_namespace: bool, ui: &Ui) {
             false => "hint: -L names another label",
         };
         ui.note(Verbosity::Normal, hint);
+    }
+}
+
+/// What a person should know of a saved plan beside the plan: how old it is, what it keeps, and what of it has fallen out.
+pub fn saved_plan(approved: &Approved, now: &Plan, policy: &Policy, ui: &Ui) {
+    let saved = approved.plan();
+    let age = now.taken_at.duration_since(saved.taken_at);
+    let note = |text: &str| ui.note(Verbosity::Normal, text);
+    note(&format!(
+        "the plan is {} old, of {}; {}",
+        age::human(age),
+        saved.taken_at,
+        words::policy(policy)
+    ));
+    let fallen = approved.fallen().count();
+    if fallen == 0 {
+        return;
+    }
+    note(&format!(
+        "of the {} that it purges, {fallen} stay or are gone by now:",
+        words::count(saved.summary().purge, "Job"),
+    ));
+    for (job, why) in approved.fallen().take(FALLEN_SHOWN) {
+        note(&format!("Job {}/{}: {why}", job.namespace, job.name));
+    }
+    if fallen > FALLEN_SHOWN {
+        note(&format!("and {} more", fallen - FALLEN_SHOWN));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::age;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     group::{GroupKey, MixedGroups},
@@ -11,6 +11,7 @@ use crate::{
     outcome::OutcomeCounts,
     plan::{Plan, PlannedGroup, Summary, Warning},
     remaining::Held,
+    retention::{Policy, Treatment},
     selector::LabelKey,
 };
 
@@ -122,6 +123,35 @@ pub fn label_list(labels: &[LabelKey]) -> String {
         .map(LabelKey::as_str)
         .collect::<Vec<_>>()
         .join(" and ")
+}
+
+/// What a policy keeps, on one line.
+pub fn policy(policy: &Policy) -> String {
+    let mut kept = vec![format!("the newest {} of every group", policy.keep)];
+    for (number, status) in [
+        (policy.keep_succeeded, "Complete"),
+        (policy.keep_failed, "Failed"),
+    ] {
+        if number > 0 {
+            kept.push(format!("the newest {number} {status}"));
+        }
+    }
+    if let Some(within) = policy.keep_within {
+        let within = SignedDuration::try_from(within).unwrap_or(SignedDuration::MAX);
+        kept.push(format!("what was created within {}", age::human(within)));
+    }
+    if policy.active == Treatment::Keep {
+        kept.push("Jobs that are not finished".to_owned());
+    }
+    if policy.owned == Treatment::Keep {
+        kept.push("Jobs that have a controller".to_owned());
+    }
+    let mixed = match policy.mixed_groups {
+        MixedGroups::Hold => "purges nothing in mixed groups",
+        MixedGroups::Split => "splits mixed groups by family",
+        MixedGroups::Merge => "ignores families",
+    };
+    format!("it keeps {}, and {mixed}", kept.join(", "))
 }
 
 /// A warning in words: a lowercase fragment, not made harmless.

@@ -178,7 +178,7 @@ impl Pending {
 /// Write a manifest down, off the threads that wait for the network.
 async fn back_up(dir: BackupDir, job: Job, manifest: serde_json::Value) -> Attempt {
     let written = tokio::task::spawn_blocking(move || {
-        let written = dir.write(&job.namespace, &job.name, &job.uid.to_string(), manifest);
+        let written = dir.write(&job, manifest);
         (job, written)
     });
     match written.await {

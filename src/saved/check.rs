@@ -43,7 +43,7 @@ struct ClusterDocument {
     server: String,
 }
 
-#[derive(Deserialize, PartialEq, Eq)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SummaryDocument {
     groups: usize,
@@ -100,11 +100,12 @@ impl Document {
         if labels.is_empty() || self.cluster.server.is_empty() {
             return Err(nonsense("it names no label or no server"));
         }
-        let groups: Vec<PlannedGroup> = self
+        let mut groups: Vec<PlannedGroup> = self
             .groups
             .into_iter()
             .map(|group| group.check(&self.labels, self.saved.namespace.as_deref()))
             .collect::<Result<_, _>>()?;
+        groups.retain(|group| !group.jobs.is_empty());
         let mut uids = HashSet::new();
         if !groups
             .iter()
@@ -158,16 +159,19 @@ impl Document {
             },
             policy,
         };
-        let counted = saved.plan.summary();
-        let counted = SummaryDocument {
-            groups: counted.groups,
-            jobs: counted.jobs,
-            skip: counted.skip,
-            purge: counted.purge,
-        };
-        match counted == self.summary {
-            true => Ok(saved),
-            false => Err(nonsense("its summary does not count what is in it")),
+        let there = saved.plan.summary();
+        // Jobs may have been taken out, and never put in.
+        let counted = [
+            (there.groups, self.summary.groups),
+            (there.jobs, self.summary.jobs),
+            (there.skip, self.summary.skip),
+            (there.purge, self.summary.purge),
+        ];
+        let adds_up = self.summary.jobs == self.summary.skip + self.summary.purge;
+        if adds_up && counted.into_iter().all(|(there, counted)| there <= counted) {
+            Ok(saved)
+        } else {
+            Err(nonsense("its summary does not count what is in it"))
         }
     }
 }
@@ -190,11 +194,13 @@ impl GroupDocument {
             namespace: self.namespace.into(),
             values: values.into(),
         };
+        // A reader may have taken Jobs out. What is left stands in its order.
+        let ranks = self.jobs.iter().map(|job| job.rank);
+        let are_ranked = ranks.clone().all(|rank| rank > 0) && ranks.is_sorted_by(|a, b| a < b);
         let jobs: Vec<PlannedJob> = self
             .jobs
             .into_iter()
-            .enumerate()
-            .map(|(index, job)| job.check(&key, index + 1))
+            .map(|job| job.check(&key))
             .collect::<Result<_, _>>()?;
         let in_order = jobs.is_sorted_by(|a, b| Job::newest_first(&a.job, &b.job).is_lt());
         // The newest of those that are not on their way out.
@@ -203,9 +209,9 @@ impl GroupDocument {
             matches!(newest.verdict, Verdict::Skip(why) if why.contains(KeepReason::Newest))
         });
         let purges = jobs.iter().any(|planned| planned.verdict.is_purge());
-        if jobs.is_empty() || !in_order || (purges && !keeps_newest) {
+        if !in_order || !are_ranked || (purges && !keeps_newest) {
             return Err(nonsense(format!(
-                "{who} is empty, out of order, or does not keep its newest"
+                "{who} is out of order, or does not keep its newest"
             )));
         }
         Ok(PlannedGroup {
@@ -217,13 +223,13 @@ impl GroupDocument {
 }
 
 impl JobDocument {
-    fn check(self, key: &GroupKey, rank: usize) -> Result<PlannedJob, LoadError> {
+    fn check(self, key: &GroupKey) -> Result<PlannedJob, LoadError> {
         let wrong = |what: &str| nonsense(format!("its Job {}: {what}", quoted(&self.name)));
         let identified = ![&self.name, &self.uid, &self.resource_version]
             .iter()
             .any(|text| text.is_empty());
-        if !identified || self.rank != rank {
-            return Err(wrong("it lacks its name, uid, resourceVersion or rank"));
+        if !identified {
+            return Err(wrong("it lacks its name, uid or resourceVersion"));
         }
         if !is_object_name(&self.name) {
             return Err(wrong("that is no name of an object"));

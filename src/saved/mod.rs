@@ -5,7 +5,7 @@ mod check;
 use std::{
     fmt, fs,
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use serde::Deserialize;
@@ -65,26 +65,60 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
+/// As many links as Linux follows.
+const LINKS: usize = 40;
+
+/// The folder that a file is in.
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    }
+}
+
 /// The version of the documents that are believed.
 const KNOWN: &str = document::API_VERSION;
 
 impl SavedPlan {
+    /// The file that a plan saved under this path would be, which may be there already. A link stays a link.
+    ///
+    /// # Errors
+    /// If there is something else than a file: a device would be replaced, and what is written into a pipe is no file.
+    pub fn target(path: &Path) -> io::Result<PathBuf> {
+        let mut target = path.to_owned();
+        for _ in 0..LINKS {
+            match fs::symlink_metadata(&target) {
+                Ok(found) if found.is_file() => return Ok(target),
+                Ok(found) if found.is_symlink() => {
+                    let to = fs::read_link(&target)?;
+                    target = folder(&target).join(to);
+                }
+                Ok(_) => {
+                    let why = "it exists and is not a regular file";
+                    return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(target),
+                Err(error) => return Err(error),
+            }
+        }
+        let why = "it leads from one link to the next";
+        Err(io::Error::new(io::ErrorKind::InvalidInput, why))
+    }
+
     /// Write it for this user alone, whole or not at all.
     ///
     /// # Errors
     /// If it cannot be written; what was there before is then untouched.
     pub fn save(&self, path: &Path) -> io::Result<()> {
-        let dir = match path.parent() {
-            Some(dir) if !dir.as_os_str().is_empty() => dir,
-            _ => Path::new("."),
-        };
+        let path = SavedPlan::target(path)?;
+        let dir = folder(&path);
         let mut file = tempfile::NamedTempFile::new_in(dir)?;
         let mut buffered = io::BufWriter::new(&mut file);
         json::write_saved(&mut buffered, View::Plan(&self.plan), &self.extras())?;
         buffered.flush()?;
         drop(buffered);
         file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
+        file.persist(&path).map_err(|error| error.error)?;
         sync_dir(dir)
     }
 

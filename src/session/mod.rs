@@ -1,7 +1,7 @@
 //! One run against one cluster: the steps that [`crate::run`] tells the story with.
 
 mod choose;
-mod saved_plan;
+pub mod saved_plan;
 mod wait;
 
 use std::time::{Duration, Instant};
@@ -34,6 +34,14 @@ pub enum Decision {
     CarryOut(Box<Approved>),
     /// It is not, and the process ends so.
     Stop(Exit, Box<Plan>),
+}
+
+/// A plan that is about to be carried out.
+pub struct Candidate {
+    /// What is shown and asked about.
+    pub shown: Plan,
+    /// The whole of a saved plan, of which some may have fallen out by now.
+    saved: Option<Box<Approved>>,
 }
 
 /// A plan older than this is held against a new list before it is carried out: time for a list and a glance, or for the
@@ -158,11 +166,40 @@ impl<'a> Session<'a> {
         Ok(reading)
     }
 
+    /// Hold a saved plan against what is there now, before anybody is asked about it. Any other plan is of this moment.
+    ///
+    /// # Errors
+    /// If the new list fails.
+    pub async fn prepare(&self, plan: Plan) -> Result<Result<Candidate, Stop>, Error> {
+        if self.cli.action.plan.is_none() {
+            return Ok(Ok(Candidate {
+                shown: plan,
+                saved: None,
+            }));
+        }
+        let approved = match self.recheck(plan, false).await? {
+            Decision::CarryOut(approved) => approved,
+            Decision::Stop(exit, _) => {
+                return Ok(Err(match exit {
+                    Exit::Terminated => Stop::Terminate,
+                    _ => Stop::Interrupt,
+                }));
+            }
+        };
+        let shown = approved.as_of_now();
+        show::saved_plan(&approved, &shown, &self.policy, self.ui);
+        Ok(Ok(Candidate {
+            shown,
+            saved: Some(approved),
+        }))
+    }
+
     /// Ask, and hold what was approved against what is there by then.
     ///
     /// # Errors
-    /// If nobody can be asked, the deletes would be refused, or the new list fails.
-    pub async fn approve(&self, plan: Plan) -> Result<Decision, Error> {
+    /// If the question cannot be asked, the deletes would be refused, or the new list fails.
+    pub async fn approve(&self, candidate: Candidate) -> Result<Decision, Error> {
+        let Candidate { shown: plan, saved } = candidate;
         let ask = !self.cli.action.yes && plan.summary().purge > 0;
         if ask && let Err(not) = Ui::can_ask() {
             return Err(Error::new(
@@ -188,15 +225,30 @@ impl<'a> Session<'a> {
                 Err(reason) => return Ok(Decision::Stop(exit_of(reason), Box::new(plan))),
             }
         }
-        // The question may have stood for an hour.
-        self.recheck(plan, ask).await
+        match saved {
+            // The question may have stood for an hour.
+            Some(approved) if ask => self.recheck(approved.into_plan(), true).await,
+            Some(approved) => Ok(Decision::CarryOut(approved)),
+            None => self.recheck(plan, ask).await,
+        }
+    }
+
+    /// Go on without a question.
+    ///
+    /// # Errors
+    /// If the new list fails.
+    pub async fn without_asking(&self, candidate: Candidate) -> Result<Decision, Error> {
+        match candidate.saved {
+            Some(approved) => Ok(Decision::CarryOut(approved)),
+            None => self.recheck(candidate.shown, false).await,
+        }
     }
 
     /// Hold a plan against what is there now, if it is not of this very moment.
     ///
     /// # Errors
     /// If the new list fails.
-    pub async fn recheck(&self, plan: Plan, was_asked: bool) -> Result<Decision, Error> {
+    async fn recheck(&self, plan: Plan, was_asked: bool) -> Result<Decision, Error> {
         let policy = self.policy.clone();
         if plan.summary().purge == 0
             || !(was_asked || self.begun.elapsed() > MAX_AGE || self.cli.action.plan.is_some())

@@ -1,6 +1,6 @@
 //! A plan in a file, and the cluster that it is for.
 
-use std::{path::Path, time::Duration};
+use std::{io, path::Path, time::Duration};
 
 use super::Session;
 use crate::{
@@ -25,17 +25,9 @@ impl Session<'_> {
             policy: self.policy.clone(),
             identity: identity(&self.cluster, self.ui).await?,
         };
-        saved.save(path).map_err(|error| {
-            Error::new(
-                Exit::Failure,
-                format!(
-                    "cannot save the plan as {}: {}",
-                    path.display(),
-                    io_words(&error)
-                ),
-            )
-            .hint("name a file in a folder that you may write to")
-        })?;
+        saved
+            .save(path)
+            .map_err(|error| cannot_save(path, &error))?;
         self.ui.note(
             Verbosity::Normal,
             &format!(
@@ -45,6 +37,24 @@ impl Session<'_> {
         );
         Ok(())
     }
+}
+
+/// Find out before anything is listed whether a plan can be saved under this path.
+///
+/// # Errors
+/// If it cannot.
+pub fn check_target(path: &Path) -> Result<(), Error> {
+    let target = SavedPlan::target(path);
+    target.map(drop).map_err(|error| cannot_save(path, &error))
+}
+
+fn cannot_save(path: &Path, error: &io::Error) -> Error {
+    let message = format!(
+        "cannot save the plan as {}: {}",
+        path.display(),
+        io_words(error)
+    );
+    Error::new(Exit::Failure, message).hint("name a file in a folder that you may write to")
 }
 
 /// Read a saved plan, and make sure that this is the cluster that it was made for.

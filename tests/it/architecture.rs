@@ -66,13 +66,13 @@ const TERMINAL_USERS: [(&str, &[&str]); 5] = [
 ];
 
 /// The arrows: what a module may use of its siblings. Modules that are not named here may use any but the [`STORY`].
-const ARROWS: [(&str, &[&str]); 20] = [
+const ARROWS: [(&str, &[&str]); 21] = [
     ("compact", &[]),
     ("job", &["compact"]),
     ("selector", &[]),
     ("text", &[]),
     ("wire", &[]),
-    ("remaining", &["compact", "job", "outcome"]),
+    ("remaining", &["compact", "job", "outcome", "plan"]),
     ("choice", &["plan", "text"]),
     ("clock", &[]),
     ("duration", &[]),
@@ -85,7 +85,8 @@ const ARROWS: [(&str, &[&str]); 20] = [
         "approval",
         &["compact", "group", "job", "outcome", "plan", "retention"],
     ),
-    ("plan", &["group", "job", "retention", "selector"]),
+    ("limit", &[]),
+    ("plan", &["group", "job", "limit", "retention", "selector"]),
     ("intake", &["compact", "job", "selector", "wire"]),
     ("rbac", &["cluster"]),
     ("file", &["intake", "job", "selector", "wire"]),

@@ -1,6 +1,6 @@
 //! A Job's manifest is on disk before its delete leaves, and brings the Job back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use crate::support::kubeconfig::{Files, arg};
 use crate::support::plane::job_in;
 use crate::support::proxy::{Kind, Proxy};
 use crate::support::tool::shell;
-use crate::support::{LABEL, Space, Upstream, audit, everywhere, outcomes, plane, run};
+use crate::support::{LABEL, Space, Upstream, audit, everywhere, outcomes, plane, run, until};
 
 /// A purge that reports.
 pub const PURGE: [&str; 4] = ["--yes", "--cascade=background", "-o", "json"];
@@ -65,11 +65,19 @@ fn essence(job: &Value) -> Value {
     let mut labels = metadata["labels"].clone();
     let kept = labels.as_object_mut().unwrap();
     kept.retain(|key, value| !DERIVED.contains(&key.as_str()) || value != uid && value != name);
+    // A restored Job does not run, and says where it comes from.
+    let mut annotations = metadata["annotations"].clone();
+    if let Some(annotations) = annotations.as_object_mut() {
+        annotations.retain(|key, _| !key.starts_with("jobclean/"));
+    }
+    let annotations = Some(annotations).filter(|annotations| *annotations != json!({}));
+    let mut spec = job["spec"].clone();
+    spec.as_object_mut().unwrap().remove("suspend");
     let essence = json!({
         "name": name, "namespace": metadata["namespace"],
-        "labels": labels, "annotations": metadata["annotations"],
+        "labels": labels, "annotations": annotations,
         "ownerReferences": metadata["ownerReferences"], "finalizers": metadata["finalizers"],
-        "spec": job["spec"],
+        "spec": spec,
     });
     serde_json::from_str(&essence.to_string().replace(uid, "UID")).unwrap()
 }
@@ -182,7 +190,145 @@ fn kubectl_brings_the_jobs_back() {
         assert_eq!(essence(new), essence(old));
         let is_other = old["metadata"]["uid"] != new["metadata"]["uid"];
         assert_eq!(is_other, old["metadata"]["name"] != "sync-9");
+        if is_other {
+            assert_eq!(new["spec"]["suspend"], true);
+            let annotations = &new["metadata"]["annotations"];
+            let created = &old["metadata"]["creationTimestamp"];
+            assert_eq!(annotations["jobclean/created"], *created);
+        }
     }
+    let status = |name: &str| {
+        let job = after
+            .iter()
+            .find(|job| job["metadata"]["name"] == name)
+            .unwrap();
+        job["metadata"]["annotations"]["jobclean/status"].clone()
+    };
+    assert_eq!(status("sync-1"), "Complete");
+    assert_eq!(status("sync-2"), "Failed");
+    assert_eq!(status("sync-4"), "Suspended");
+}
+
+/// A migration that is restored from its backup must not run again, nor make the one after it look superseded.
+#[test]
+fn what_was_restored_does_not_run_and_is_not_the_newest() {
+    let (space, files) = (Space::three(), Files::new());
+    let folder = files.path("backup");
+    let args = [&PURGE[..], &["--backup", arg(&folder)]].concat();
+    space.run(&args).exits(0);
+    let create = || {
+        plane()
+            .kubectl_run(["create", "-R", "-f", arg(&folder)])
+            .unwrap()
+    };
+    create();
+    let suspended = || {
+        let jobs = space.list();
+        let mut restored = jobs
+            .iter()
+            .filter(|job| job["metadata"]["name"] != "sync-3");
+        restored.all(|job| {
+            job["status"]["conditions"]
+                .to_string()
+                .contains("Suspended")
+        })
+    };
+    until("the controller has seen them", suspended);
+    let plan = [
+        "sync-3 SKIP newest",
+        "sync-2 SKIP active",
+        "sync-1 SKIP active",
+    ];
+    assert_eq!(space.plan(&[]), plan);
+    let pods = Upstream::admin(plane()).get(&format!("/api/v1/namespaces/{}/pods", space.name));
+    assert_eq!(pods.json()["items"], json!([]));
+    // They are as old as they were, so that they may be purged like before, and restored again.
+    let again = [&args[..], &["--include-active"]].concat();
+    let report = space.run(&again).exits(0).json();
+    assert_eq!(outcomes(&report), ["sync-2 deleted", "sync-1 deleted"]);
+    assert_eq!(manifests(&folder).len(), 4);
+    let mut ages = BTreeSet::new();
+    for manifest in manifests(&folder).into_values() {
+        let created = &manifest["metadata"]["annotations"]["jobclean/created"];
+        ages.insert((
+            manifest["metadata"]["name"].to_string(),
+            created.to_string(),
+        ));
+    }
+    assert_eq!(ages.len(), 2, "{ages:?}");
+    // A person who lets one run means it: it is as young as it is.
+    for path in manifests(&folder).into_keys() {
+        let _ = plane().kubectl_run(["create", "-f", arg(&path)]);
+    }
+    Upstream::admin(plane()).patch_job(&space.name, "sync-1", &json!({"spec": {"suspend": false}}));
+    until("it has started", || {
+        let jobs = space.list();
+        let mut jobs = jobs.iter();
+        jobs.any(|job| {
+            job["metadata"]["name"] == "sync-1" && job["status"]["startTime"].is_string()
+        })
+    });
+    let plan = space.plan(&["--include-active"]);
+    assert_eq!(
+        plan,
+        [
+            "sync-1 SKIP newest",
+            "sync-3 PURGE superseded",
+            "sync-2 PURGE superseded"
+        ]
+    );
+}
+
+/// A Job's name may have 253 characters, and a file's name with the uid behind it not.
+#[test]
+fn a_long_name_is_cut_and_told_from_others() {
+    let (space, files) = (Space::new(), Files::new());
+    let long = "x".repeat(251);
+    let (first, second) = (format!("{long}-1"), format!("{long}-2"));
+    space.seed(&[
+        space.job("g", &first, 3),
+        space.job("g", &second, 2),
+        space.job("g", &format!("{long}-3"), 1),
+    ]);
+    let folder = files.path("backup");
+    let args = [
+        &PURGE[..],
+        &["--mixed-groups=merge", "--backup", arg(&folder)],
+    ]
+    .concat();
+    space.run(&args).exits(0);
+    let kept = manifests(&folder);
+    let names: Vec<&str> = kept
+        .values()
+        .map(|manifest| manifest["metadata"]["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names.len(), 2);
+    assert!(names.contains(&&*first) && names.contains(&&*second));
+    for path in kept.keys() {
+        assert!(path.file_name().unwrap().len() <= 200, "{}", path.display());
+    }
+}
+
+/// A link in the folder's place leads elsewhere, and so would the manifests.
+#[test]
+fn a_link_in_the_place_of_a_namespaces_folder_is_not_followed() {
+    let (space, files) = (Space::three(), Files::new());
+    let (folder, elsewhere) = (files.path("backup"), files.path("elsewhere"));
+    fs::create_dir(&folder).unwrap();
+    fs::create_dir(&elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, folder.join(&space.name)).unwrap();
+    let args = [&PURGE[..], &["--backup", arg(&folder)]].concat();
+    let report = space.run(&args).exits(3).json();
+    assert_eq!(outcomes(&report), ["sync-2 failed", "sync-1 failed"]);
+    assert!(message(&report, "sync-1").contains("link"), "{report:#}");
+    assert_eq!(entries(&elsewhere), [""; 0].map(PathBuf::from));
+    space.holds(&["sync-1", "sync-2", "sync-3"]);
+    // The folder itself may be one, as for a disk that is mounted elsewhere.
+    let link = files.path("link");
+    std::os::unix::fs::symlink(&elsewhere, &link).unwrap();
+    let args = [&PURGE[..], &["--backup", arg(&link)]].concat();
+    space.run(&args).exits(0);
+    assert_eq!(manifests(&elsewhere).len(), 2);
 }
 
 /// A label that only looks like one of a server's is somebody's own.

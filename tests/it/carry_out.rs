@@ -266,8 +266,8 @@ fn a_dry_run_of_it_changes_nothing() {
     assert!(admin.delete_job(&space.name, "other-2"));
     let before = space.versions();
     let plan = saved.run(&["--dry-run=client", "-o", "json"]).exits(0);
-    // The new one is not part of it.
-    assert_eq!(jobs_of(&plan.json()).len(), 5, "{}", plan.story());
+    // The new one is not part of it, and the one that has gone is not any more.
+    assert_eq!(jobs_of(&plan.json()).len(), 4, "{}", plan.story());
     assert!(audit::wait_for(&space.name, "delete", 1).len() == 1);
     let report = saved.run(&["--dry-run", "-o", "json"]).exits(0).json();
     let mut told = outcomes(&report);
@@ -322,4 +322,118 @@ fn it_takes_no_more_rights_than_a_purge() {
     let saved = Saved::by(space.tool_as(&cleaner, &[]));
     crate::support::run(saved.tool_as(&cleaner, &["--yes"])).exits(0);
     space.holds(&["other-2", "sync-3"]);
+}
+
+/// A person reads the plan, finds a Job that is to stay, and takes it out of the file.
+#[test]
+fn a_job_that_was_taken_out_of_the_file_stays() {
+    let take_out = |name: &'static str| {
+        move |plan: &mut Value| {
+            for group in plan["groups"].as_array_mut().unwrap() {
+                group["jobs"]
+                    .as_array_mut()
+                    .unwrap()
+                    .retain(|job| job["name"] != name);
+            }
+        }
+    };
+    for (name, left, told) in [
+        (
+            "sync-1",
+            &["other-2", "sync-1", "sync-3"][..],
+            ["other-1 deleted", "sync-2 deleted"],
+        ),
+        (
+            "sync-2",
+            &["other-2", "sync-2", "sync-3"],
+            ["other-1 deleted", "sync-1 deleted"],
+        ),
+    ] {
+        let space = Space::two_groups();
+        let saved = Saved::of(&space, &[]);
+        saved.edit(take_out(name));
+        let report = saved.run(&["--yes", "-o", "json"]).exits(0).json();
+        let mut outcomes = outcomes(&report);
+        outcomes.sort();
+        assert_eq!(outcomes, told, "{name}");
+        space.holds(left);
+    }
+    // A whole group, and all Jobs of one.
+    for empty in [true, false] {
+        let space = Space::two_groups();
+        let saved = Saved::of(&space, &[]);
+        saved.edit(|plan| {
+            let groups = plan["groups"].as_array_mut().unwrap();
+            if empty {
+                groups[0]["jobs"] = json!([]);
+            } else {
+                groups.remove(0);
+            }
+        });
+        saved.run(&["--yes"]).exits(0);
+        // The first of them is `g`, of `sync-1` to `sync-3`.
+        space.holds(&["other-2", "sync-1", "sync-2", "sync-3"]);
+    }
+    // What is to stay cannot be taken out without what is to go.
+    let space = Space::two_groups();
+    let saved = Saved::of(&space, &[]);
+    saved.edit(take_out("sync-3"));
+    saved
+        .run(&["--yes"])
+        .exits(1)
+        .complains(&["does not keep its newest"]);
+    space.holds(&ALL);
+}
+
+/// What was saved days ago is shown as it is now, before anything is asked about it.
+#[test]
+fn the_question_is_about_the_plan_as_it_is_now() {
+    let space = Space::two_groups();
+    let args = [
+        "--keep-failed=2",
+        "--keep-within=1h",
+        "--mixed-groups=merge",
+    ];
+    let saved = Saved::of(&space, &args);
+    saved.edit(|plan| {
+        let taken: jiff::Timestamp = plan["takenAt"].as_str().unwrap().parse().unwrap();
+        let earlier = taken - jiff::SignedDuration::from_hours(73);
+        plan["takenAt"] = earlier.to_string().into();
+    });
+    let admin = Upstream::admin(plane());
+    let protect = json!({"metadata": {"annotations": {"jobclean/keep": "true"}}});
+    admin.patch_job(&space.name, "sync-1", &protect);
+    assert!(admin.delete_job(&space.name, "other-1"));
+    for args in [&["--dry-run=client"][..], &[]] {
+        let mut terminal = Terminal::start(&saved.tool(args), 200);
+        if args.is_empty() {
+            terminal.wait_for("Purge 1 Job in 1 group of namespace ");
+            space.holds(&["other-2", "sync-1", "sync-2", "sync-3"]);
+            terminal.enter("n");
+        }
+        let left = terminal.finish();
+        for words in [
+            "the plan is 3d1h old",
+            "the newest 1 of every group, the newest 2 Failed, what was created within 60m",
+            "ignores families",
+            "of the 3 Jobs that it purges, 2 stay or are gone by now:",
+            "sync-1: it would be kept now: protected",
+            "other-1: it is gone, or relabelled",
+            "1 PURGE",
+        ] {
+            assert!(left.text.contains(words), "{words}\n{}", left.text);
+        }
+        // Their ages are those of now, and not of when the plan was saved.
+        let row = left
+            .text
+            .lines()
+            .find(|line| line.contains("SKIP") && line.contains("sync-1"));
+        assert!(row.unwrap().contains("protected"), "{}", left.text);
+        assert!(!left.text.contains("<invalid>"), "{}", left.text);
+    }
+    // The report is about all that was saved.
+    let report = saved.run(&["--yes", "-o", "json"]).exits(0).json();
+    let mut told = outcomes(&report);
+    told.sort();
+    assert_eq!(told, ["other-1 gone", "sync-1 changed", "sync-2 deleted"]);
 }

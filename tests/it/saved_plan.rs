@@ -1,7 +1,7 @@
 //! A plan that is written into a file, and that nothing else happens then.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use crate::support::document;
 use crate::support::kubeconfig::{Files, arg};
+use crate::support::proxy::Proxy;
 use crate::support::tool::shell;
-use crate::support::{LABEL, Run, Space, audit, plane, run, tool};
+use crate::support::{LABEL, Run, Space, Upstream, audit, plane, run, tool};
 
 /// A plan in a file.
 pub struct Saved {
@@ -286,4 +287,59 @@ fn the_environment_does_not_contradict() {
     command.env("JOBCLEAN_LABEL", "test.example/other");
     run(command).exits(0);
     space.holds(&["sync-3"]);
+}
+
+/// What is there and is no file is not replaced, and nothing is listed for it.
+#[test]
+fn only_a_file_is_replaced() {
+    let (space, files) = (Space::three(), Files::new());
+    let folder = files.path("folder");
+    fs::create_dir(&folder).unwrap();
+    let pipe = files.path("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let link = files.path("link-to-null");
+    symlink("/dev/null", &link).unwrap();
+    let round = files.path("round");
+    symlink(&round, &round).unwrap();
+    let proxy = Proxy::new(Upstream::admin(plane()), |request, up| up.pass(request));
+    for path in [Path::new("/dev/null"), &folder, &pipe, &link, &round] {
+        let before = fs::symlink_metadata(path).unwrap().file_type();
+        let args = ["--save-plan", arg(path)];
+        let run = run(proxy.tool(&space.name, &args)).exits(1);
+        assert_eq!(run.out, "", "{}", run.story());
+        is_told(run, path);
+        assert_eq!(
+            fs::symlink_metadata(path).unwrap().file_type(),
+            before,
+            "{}",
+            path.display()
+        );
+    }
+    assert_eq!(proxy.seen().len(), 0);
+    let run = space.run(&["--save-plan", "-"]).exits(2);
+    run.complains(&["--save-plan", "-o json"]);
+    space.run(&["--save-plan", ""]).exits(2);
+}
+
+/// A link says where plans are kept, and goes on saying it.
+#[test]
+fn a_link_is_followed_and_stays_a_link() {
+    let (space, files) = (Space::three(), Files::new());
+    fs::create_dir(files.path("plans")).unwrap();
+    let target = files.path("plans/today.json");
+    let (link, second) = (files.path("link.json"), files.path("second.json"));
+    symlink("plans/today.json", &link).unwrap();
+    symlink("link.json", &second).unwrap();
+    // It leads nowhere first, and then to a plan that is replaced.
+    for path in [&link, &second, &link] {
+        space.run(&["--save-plan", arg(path)]).exits(0);
+        assert!(fs::symlink_metadata(&target).unwrap().is_file());
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert!(fs::symlink_metadata(&second).unwrap().is_symlink());
+        let text = fs::read_to_string(&target).unwrap();
+        document::from_json(&text);
+        assert_eq!(entries(&files.path("plans")), std::slice::from_ref(&target));
+        fs::write(&target, "an old one").unwrap();
+    }
 }

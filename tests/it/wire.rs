@@ -435,3 +435,36 @@ fn an_object_longer_than_any_is_not_waited_for() {
     let error = fed.expect_err("4 GiB").to_string();
     assert!(error.contains("too long"), "{error}");
 }
+
+/// A restored Job is as old as what it was restored from, until it has run itself. Nothing makes a Job younger.
+#[test]
+fn a_restored_job_keeps_its_age_until_it_has_run() {
+    let (stamped, earlier, later) = (
+        "2026-11-23T10:00:00Z",
+        "2026-01-01T00:00:00Z",
+        "2027-01-01T00:00:00Z",
+    );
+    let started = json!({"startTime": "2026-11-23T10:01:00Z"});
+    let failed = json!({"conditions": [{"type": "Failed", "status": "True"}]});
+    let suspended = json!({"conditions": [{"type": "Suspended", "status": "True"}]});
+    for (annotation, status, expected) in [
+        (earlier, json!({}), earlier),
+        (earlier, suspended, earlier),
+        ("2026-01-01T01:00:00+01:00", json!({}), earlier),
+        (earlier, started, stamped),
+        (earlier, failed, stamped),
+        (later, json!({}), stamped),
+        ("yesterday", json!({}), stamped),
+        ("", json!({}), stamped),
+    ] {
+        let mut job = full_job();
+        job["metadata"]["annotations"] = json!({"jobclean/created": annotation});
+        job["status"] = status;
+        let (json, protobuf) = both_bodies(&job_list(&[job]));
+        for list in [decode_json(&json), decode_protobuf(&protobuf)] {
+            let taken = taken_in(list.expect("a list")).expect("a Job");
+            let created = taken[0].as_ref().expect("a Job").created.to_string();
+            assert_eq!(created, expected, "{annotation:?}");
+        }
+    }
+}
