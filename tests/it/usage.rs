@@ -162,7 +162,7 @@ fn an_empty_variable_is_a_mistake() {
 
 /// The API server would take a user called by blanks for no impersonation, and the deletes would be one's own.
 #[test]
-fn blanks_impersonate_nobody() {
+fn blanks_are_no_user_to_impersonate() {
     let space = Space::with(&[("sync-1", 2), ("sync-2", 1)]);
     for flag in ["--as", "--as-group", "--as-uid"] {
         is_refused(space.run(&["--yes", flag, " "]));
