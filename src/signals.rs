@@ -6,7 +6,8 @@ use tokio::{runtime, sync::watch};
 
 use crate::{error::Exit, purge::Stop, ui::TerminalModes};
 
-/// Listen for SIGINT, SIGTERM and SIGHUP from now on.
+/// Listen for SIGINT, SIGTERM and SIGHUP from now on. Where SIGHUP was ignored at the start it stays so: nohup means that
+/// the run goes on without its terminal.
 pub fn listen(modes: TerminalModes) -> watch::Receiver<Option<Stop>> {
     let (send, receive) = watch::channel(None);
     let (ready, is_ready) = mpsc::channel::<()>();
@@ -48,7 +49,9 @@ impl Signals {
         Signals {
             interrupt: signal(SignalKind::interrupt()).ok(),
             terminate: signal(SignalKind::terminate()).ok(),
-            hangup: signal(SignalKind::hangup()).ok(),
+            hangup: (!is_hangup_ignored())
+                .then(|| signal(SignalKind::hangup()).ok())
+                .flatten(),
         }
     }
 
@@ -67,6 +70,27 @@ impl Signals {
     }
 }
 
+/// Whether whoever started this had it ignore SIGHUP. Only Linux tells without unsafe code.
+#[cfg(target_os = "linux")]
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status");
+    status.is_ok_and(|status| ignores_hangup(&status))
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn is_hangup_ignored() -> bool {
+    false
+}
+
+/// Whether SIGHUP is among the ignored signals that the kernel lists.
+#[cfg(target_os = "linux")]
+fn ignores_hangup(status: &str) -> bool {
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // SIGHUP is the first, and so the lowest bit.
+    ignored.is_some_and(|mask| mask & 1 == 1)
+}
+
 #[cfg(not(unix))]
 struct Signals;
 
@@ -81,5 +105,25 @@ impl Signals {
             Ok(()) => Stop::Interrupt,
             Err(_) => std::future::pending().await,
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_tells_whether_hangups_are_ignored() {
+        for (mask, expected) in [
+            ("0000000000000001", true),
+            ("0000000000001001", true),
+            ("0000000000001000", false),
+            ("fffffffffffffffe", false),
+            ("", false),
+        ] {
+            let status = format!("Name:\tx\nSigBlk:\t0000000000000001\nSigIgn:\t{mask}\n");
+            assert_eq!(ignores_hangup(&status), expected, "{mask}");
+        }
+        assert!(!ignores_hangup(""));
     }
 }

@@ -2,31 +2,37 @@
 
 use std::{env, sync::Arc};
 
-use http::{HeaderName, HeaderValue, Uri};
-use kube::{Client, Config};
+use http::{HeaderName, HeaderValue};
+use rustls::pki_types::CertificateDer;
 
 use super::{
     Cluster,
-    flags::{ConnectionFlags, Console},
+    flags::{ConnectionFlags, Console, Unchecked},
     login::Login,
     target::Target,
-    transport,
-    trouble::{config_error, innermost},
+    trust::Trust,
 };
-use crate::error::{Error, Exit};
+use crate::error::Error;
 
 impl Cluster {
     /// Get ready to talk to the cluster. Nothing is sent yet, but a credential plugin may run.
     ///
     /// # Errors
-    /// If there is no cluster to talk to, or a file or name that was given does not exist.
+    /// If there is no cluster to talk to, or a file or name that was given does not exist, or its certificate is not
+    /// checked though it must be.
     pub async fn connect(
         flags: &ConnectionFlags,
         console: Arc<dyn Console>,
+        unchecked: Unchecked,
     ) -> Result<Cluster, Error> {
         let target = Target::find(flags)?;
+        if unchecked == Unchecked::Refused {
+            target.refuse_unchecked()?;
+        }
         let (server, context) = (target.server(), target.context_name.clone());
-        let (mut config, source) = target.into_config(console)?;
+        let is_insecure = target.is_unchecked();
+        let (mut line, source) = target.into_line(console)?;
+        let config = &mut line.config;
         config.headers.push((
             HeaderName::from_static("user-agent"),
             HeaderValue::from_str(&user_agent()).expect("version and platform are plain text"),
@@ -35,53 +41,17 @@ impl Cluster {
             context,
             server,
             default_namespace: config.default_namespace.clone(),
-            is_insecure: config.accept_invalid_certs,
-            ca_sha256: config.root_cert.as_deref().map(fingerprint),
-            login: Arc::new(Login::open(config, source).await?),
+            is_insecure,
+            ca_sha256: match &line.trust {
+                Trust::Named(certificates) => Some(fingerprint(certificates)),
+                _ => None,
+            },
+            login: Arc::new(Login::open(line, source).await?),
             request_timeout: flags.request_timeout.unwrap_or_default().0,
             newest: super::snapshot::Newest::default(),
             warnings: super::request::Warnings::default(),
         })
     }
-}
-
-/// The client for a configuration.
-///
-/// # Errors
-/// If a certificate, key or header in it cannot be used.
-pub(super) fn client(config: &Config) -> Result<Client, Error> {
-    use kube::client::RustlsTlsError as Tls;
-    let server = address(&config.cluster_url);
-    transport::client(config).map_err(|error| match error {
-        kube::Error::InferKubeconfig(error) => config_error(&error),
-        kube::Error::RustlsTls(
-            Tls::InvalidIdentityPem(_)
-            | Tls::MissingPrivateKey
-            | Tls::MissingCertificate
-            | Tls::InvalidPrivateKey(_)
-            | Tls::UnknownPrivateKeyFormat,
-        ) => Error::new(
-            Exit::Failure,
-            "the client certificate and its key cannot be used together",
-        )
-        .hint("check that both are in PEM form and belong to each other"),
-        other => Error::new(
-            Exit::Failure,
-            format!(
-                "cannot set up the connection to {server}: {}",
-                innermost(&other)
-            ),
-        )
-        .hint("check the cluster and the user of the kubeconfig context"),
-    })
-}
-
-/// Where a server is, without who might log in there.
-fn address(url: &Uri) -> String {
-    let scheme = url.scheme_str().unwrap_or_default();
-    let authority = url.authority().map_or("", |authority| authority.as_str());
-    let place = authority.rsplit('@').next().unwrap_or_default();
-    format!("{scheme}://{place}")
 }
 
 /// `kubectl-jobclean/VERSION (os/arch)`, in Go's words for both.
@@ -102,7 +72,7 @@ pub fn user_agent() -> String {
 }
 
 /// The SHA-256 of some certificates, in hex.
-fn fingerprint(certificates: &[Vec<u8>]) -> String {
+fn fingerprint(certificates: &[CertificateDer<'_>]) -> String {
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);
     for certificate in certificates {
         context.update(certificate);

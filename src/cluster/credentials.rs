@@ -12,8 +12,8 @@ use crate::error::{Error, Exit, io_words};
 ///
 /// # Errors
 /// If a file cannot be read or holds nothing of the kind, or the token cannot be sent.
-pub(super) fn check(cluster: &ClusterInfo, user: &AuthInfo) -> Result<(), Error> {
-    if let Some(conflict) = conflict(cluster, user) {
+pub(super) fn check(cluster: &ClusterInfo, user: &AuthInfo, has_plugin: bool) -> Result<(), Error> {
+    if let Some(conflict) = conflict(cluster, user, has_plugin) {
         return Err(Error::new(Exit::Failure, conflict)
             .hint("check the flags and the context (kubectl config view --minify)"));
     }
@@ -41,7 +41,7 @@ pub(super) fn check(cluster: &ClusterInfo, user: &AuthInfo) -> Result<(), Error>
 }
 
 /// What kubectl refuses because nobody could say what is meant; kube would make its choice in silence.
-fn conflict(cluster: &ClusterInfo, user: &AuthInfo) -> Option<&'static str> {
+fn conflict(cluster: &ClusterInfo, user: &AuthInfo, has_plugin: bool) -> Option<&'static str> {
     let has_token = user.token.is_some() || user.token_file.is_some();
     let has_certificate =
         user.client_certificate.is_some() || user.client_certificate_data.is_some();
@@ -81,7 +81,7 @@ fn conflict(cluster: &ClusterInfo, user: &AuthInfo) -> Option<&'static str> {
             "the user has both a token and a password",
         ),
         (
-            user.exec.is_some() && user.auth_provider.is_some(),
+            has_plugin && user.auth_provider.is_some(),
             "the user has both a credential plugin and an auth provider",
         ),
         (

@@ -90,7 +90,7 @@ impl From<Failure> for Attempt {
     fn from(failure: Failure) -> Attempt {
         let trouble = match failure {
             Failure::Setup { .. } => return Attempt::Settled(Outcome::Failed(failure.words())),
-            Failure::Unreachable(_) => Trouble::NotSent,
+            Failure::Unreachable(_) | Failure::Proxy { .. } => Trouble::NotSent,
             Failure::Timeout(_) | Failure::Connection(_) | Failure::TooLong(_) => Trouble::NoAnswer,
         };
         Attempt::Again {

@@ -32,6 +32,15 @@ pub enum Stdin {
     Other,
 }
 
+/// Whether a server may be talked to whose certificate is not checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unchecked {
+    /// It may.
+    Allowed,
+    /// It may not: this run deletes what the server says, without asking.
+    Refused,
+}
+
 /// How to reach the cluster, and as whom.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Connection (as in kubectl)")]

@@ -6,9 +6,14 @@ use std::{
     path::{MAIN_SEPARATOR, Path, PathBuf},
 };
 
-use kube::config::{AuthInfo, Cluster as ClusterInfo, Context, Kubeconfig};
+use kube::config::{Cluster as ClusterInfo, Context};
 
-use super::{flags::ConnectionFlags, pod, target::Target, trouble::config_error};
+use super::{
+    entries::{Entries, Named, UserFields},
+    flags::ConnectionFlags,
+    pod,
+    target::Target,
+};
 use crate::{
     error::{Error, Exit, io_words},
     text::quoted,
@@ -24,19 +29,12 @@ pub(super) fn find(flags: &ConnectionFlags) -> Result<Target, Error> {
         .clone()
         .or_else(|| kubeconfig.current_context.clone());
     let context = match &named {
-        Some(name) => kubeconfig
-            .contexts
-            .iter()
-            .find(|context| context.name == *name)
-            .and_then(|context| context.context.clone())
-            .ok_or_else(|| {
-                not_found(
-                    "context",
-                    name,
-                    &origin,
-                    kubeconfig.contexts.iter().map(|c| &c.name),
-                )
-            })?,
+        Some(name) => {
+            let found = kubeconfig.contexts.iter().find(|entry| entry.name == *name);
+            let found = found
+                .ok_or_else(|| not_found("context", name, &origin, &names(&kubeconfig.contexts)))?;
+            Context::from(found.entry.clone())
+        }
         None if flags.server.is_some() || flags.cluster.is_some() => Context::default(),
         None => {
             return Err(
@@ -49,41 +47,53 @@ pub(super) fn find(flags: &ConnectionFlags) -> Result<Target, Error> {
     let cluster = kubeconfig
         .clusters
         .iter()
-        .find(|cluster| cluster.name == *cluster_name)
-        .and_then(|cluster| cluster.cluster.clone());
-    let cluster = match cluster {
-        Some(cluster) => cluster,
-        None if flags.server.is_some() && flags.cluster.is_none() => ClusterInfo::default(),
+        .find(|entry| entry.name == *cluster_name);
+    let cluster = match (cluster, &named) {
+        (Some(found), _) => ClusterInfo::from(found.entry.clone()),
+        (None, _) if flags.server.is_some() && flags.cluster.is_none() => ClusterInfo::default(),
+        (None, Some(context)) if cluster_name.is_empty() => {
+            let message = format!(
+                "the context {} in {origin} names no cluster",
+                quoted(context)
+            );
+            return Err(Error::new(Exit::Failure, message).hint("name one with --cluster"));
+        }
+        (None, _) => {
+            let names = names(&kubeconfig.clusters);
+            return Err(not_found("cluster", cluster_name, &origin, &names));
+        }
+    };
+    // A context without a user means the entry without a name, if there is one.
+    let user_name = flags.user.as_ref().or(context.user.as_ref());
+    let user_name = user_name.map_or("", String::as_str);
+    let user = kubeconfig
+        .users
+        .iter()
+        .find(|entry| entry.name == user_name);
+    let user = match user {
+        Some(found) => found.entry.clone(),
+        // A context may name a user that is nowhere, as for a server that needs none.
+        None if flags.user.is_none() => UserFields::default(),
         None => {
-            let names = kubeconfig.clusters.iter().map(|c| &c.name);
-            return Err(not_found("cluster", cluster_name, &origin, names));
+            let names = names(&kubeconfig.users);
+            return Err(not_found("user", user_name, &origin, &names));
         }
     };
-    let user = match flags.user.as_ref().or(context.user.as_ref()) {
-        None => AuthInfo::default(),
-        Some(name) => {
-            let found = kubeconfig.auth_infos.iter().find(|user| user.name == *name);
-            match found.and_then(|user| user.auth_info.clone()) {
-                Some(user) => user,
-                // A context may name a user that is nowhere, as for a server that needs none.
-                None if flags.user.is_none() => AuthInfo::default(),
-                None => {
-                    let names = kubeconfig.auth_infos.iter().map(|u| &u.name);
-                    return Err(not_found("user", name, &origin, names));
-                }
-            }
-        }
-    };
+    let cluster_name = cluster_name.clone();
+    let (user, exec) = user.split();
     Ok(Target {
         context_name: named.unwrap_or_default(),
+        cluster_name,
+        origin,
         context,
         cluster,
         user,
+        exec,
     })
 }
 
 /// The kubeconfig by kubectl's rules, and where it came from; `None` if none was named or found.
-pub(super) fn read_kubeconfig(named: Option<&Path>) -> Result<Option<(Kubeconfig, String)>, Error> {
+pub(super) fn read_kubeconfig(named: Option<&Path>) -> Result<Option<(Entries, String)>, Error> {
     if let Some(path) = named {
         return Ok(Some((read_file(path)?, path.display().to_string())));
     }
@@ -95,16 +105,14 @@ pub(super) fn read_kubeconfig(named: Option<&Path>) -> Result<Option<(Kubeconfig
         })
         .unwrap_or_default();
     if !listed.is_empty() {
-        let mut merged = None;
+        let mut merged: Option<Entries> = None;
         // kubectl passes over a file of the list that does not exist.
         for path in listed.iter().filter(|path| path.exists()) {
             let next = read_file(path)?;
-            merged = Some(match merged {
-                None => next,
-                Some(merged) => {
-                    Kubeconfig::merge(merged, next).map_err(|error| config_error(&error))?
-                }
-            });
+            match &mut merged {
+                None => merged = Some(next),
+                Some(merged) => merged.merge(next),
+            }
         }
         let origin = env::var("KUBECONFIG").unwrap_or_default();
         return match merged {
@@ -128,7 +136,7 @@ pub(super) fn home() -> Option<PathBuf> {
 }
 
 /// Read one file, once: it may be a pipe.
-fn read_file(path: &Path) -> Result<Kubeconfig, Error> {
+fn read_file(path: &Path) -> Result<Entries, Error> {
     let wrong = |what: &str, why: &str, hint: &str| {
         let message = format!("cannot {what} kubeconfig {}: {why}", path.display());
         Error::new(Exit::Failure, message).hint(hint)
@@ -143,13 +151,25 @@ fn read_file(path: &Path) -> Result<Kubeconfig, Error> {
                 "check --kubeconfig and KUBECONFIG",
             )
         })?;
-    let documents: Vec<Kubeconfig> = serde_saphyr::from_multiple(&text).map_err(|error| {
-        // The parser shows the lines around the fault, and they may hold a token.
-        let place = error.location();
-        let place = place.map(|place| format!(" (line {})", place.line()));
-        let why = format!("it is not a valid kubeconfig{}", place.unwrap_or_default());
-        wrong("read", &why, view)
-    })?;
+    let documents: Vec<Entries> = serde_saphyr::from_multiple_with_options(&text, limits())
+        .map_err(|error| {
+            // The parser shows the lines around the fault, and they may hold a token.
+            let place = error.location();
+            let place = place.map(|place| format!(" (line {})", place.line()));
+            let place = place.unwrap_or_default();
+            match limit_met(&error) {
+                Some(limit) => wrong(
+                    "read",
+                    &format!("{limit}{place}"),
+                    "write it without so many aliases, and less nested",
+                ),
+                None => wrong(
+                    "read",
+                    &format!("it is not a valid kubeconfig{place}"),
+                    view,
+                ),
+            }
+        })?;
     if let Some(why) = ambiguity(&documents) {
         return Err(wrong("use", &why, view));
     }
@@ -160,6 +180,50 @@ fn read_file(path: &Path) -> Result<Kubeconfig, Error> {
     // An empty current-context is none, so that the next file of a list may name one.
     kubeconfig.current_context = kubeconfig.current_context.filter(|name| !name.is_empty());
     Ok(kubeconfig)
+}
+
+/// The most values that aliases may stand for in one file.
+const MAX_ALIASED: usize = 1_000_000;
+/// The most levels that values may be nested.
+const MAX_DEPTH: usize = 64;
+
+/// What bounds the work for one file. What it holds itself is bounded by its length; aliases and nesting are what a small
+/// file can make much of.
+fn limits() -> serde_saphyr::Options {
+    let none = usize::MAX;
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_events: none,
+            max_nodes: none,
+            max_aliases: none,
+            max_anchors: none,
+            max_merge_keys: none,
+            max_total_scalar_bytes: none,
+            enforce_alias_anchor_ratio: false,
+            max_depth: MAX_DEPTH,
+        },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_ALIASED },
+    }
+}
+
+/// Which of the limits a file has met, if it was one.
+fn limit_met(error: &serde_saphyr::Error) -> Option<String> {
+    use serde_saphyr::{Error as Yaml, budget::BudgetBreach};
+    match error.without_snippet() {
+        Yaml::AliasError { error, .. } => limit_met(error),
+        Yaml::AliasReplayLimitExceeded { .. } | Yaml::AliasReplayCounterOverflow { .. } => Some(
+            format!("its aliases stand for more than {MAX_ALIASED} values"),
+        ),
+        Yaml::AliasReplayStackDepthExceeded { .. } => {
+            Some("its aliases stand for further aliases too many times over".to_owned())
+        }
+        Yaml::Budget {
+            breach: BudgetBreach::Depth { .. },
+            ..
+        } => Some(format!("it is nested more than {MAX_DEPTH} levels deep")),
+        Yaml::Budget { .. } => Some("its anchors hold more than can be kept in memory".to_owned()),
+        _ => None,
+    }
 }
 
 /// Text in UTF-8 or, as Windows may write it, in UTF-16.
@@ -181,19 +245,19 @@ pub(super) fn decode(bytes: &[u8]) -> io::Result<String> {
 }
 
 /// Where the paths in a kubeconfig begin that are not whole: in its own folder. A plugin's bare name is no path.
-fn resolve(kubeconfig: &mut Kubeconfig, folder: &Path) {
+fn resolve(kubeconfig: &mut Entries, folder: &Path) {
     let whole = |path: &mut String| {
         // An empty one counts as absent.
         if !path.is_empty() {
             *path = folder.join(&*path).display().to_string();
         }
     };
-    let clusters = kubeconfig.clusters.iter_mut();
-    for cluster in clusters.filter_map(|named| named.cluster.as_mut()) {
-        cluster.certificate_authority.iter_mut().for_each(whole);
+    for cluster in &mut kubeconfig.clusters {
+        let authority = cluster.entry.certificate_authority.iter_mut();
+        authority.for_each(whole);
     }
-    let users = kubeconfig.auth_infos.iter_mut();
-    for user in users.filter_map(|named| named.auth_info.as_mut()) {
+    for user in &mut kubeconfig.users {
+        let user = &mut user.entry;
         let command = user.exec.as_mut().and_then(|exec| exec.command.as_mut());
         [
             user.client_certificate.as_mut(),
@@ -207,15 +271,15 @@ fn resolve(kubeconfig: &mut Kubeconfig, folder: &Path) {
     }
 }
 
-/// What in one file could mean two things. Of entries of the same name kube takes the first, and of several documents
-/// something of each; kubectl refuses the one, and of the other reads the first alone.
-fn ambiguity(documents: &[Kubeconfig]) -> Option<String> {
+/// What in one file could mean two things. Of several documents kubectl reads the first alone, and of entries of the same
+/// name it refuses the file.
+fn ambiguity(documents: &[Entries]) -> Option<String> {
     let kubeconfig = match documents {
         [] => return None,
         [one] => one,
         _ => return Some("it holds several YAML documents".to_owned()),
     };
-    let twice = |what: &str, names: Vec<&String>| {
+    let twice = |what: &str, names: Vec<&str>| {
         let mut seen = HashSet::new();
         let again = names.into_iter().find(|name| !seen.insert(*name))?;
         Some(format!(
@@ -223,23 +287,25 @@ fn ambiguity(documents: &[Kubeconfig]) -> Option<String> {
             quoted(again)
         ))
     };
-    let contexts = kubeconfig.contexts.iter().map(|one| &one.name);
-    let clusters = kubeconfig.clusters.iter().map(|one| &one.name);
-    let users = kubeconfig.auth_infos.iter().map(|one| &one.name);
-    twice("context", contexts.collect())
-        .or_else(|| twice("cluster", clusters.collect()))
-        .or_else(|| twice("user", users.collect()))
+    twice("context", names(&kubeconfig.contexts))
+        .or_else(|| twice("cluster", names(&kubeconfig.clusters)))
+        .or_else(|| twice("user", names(&kubeconfig.users)))
 }
 
-fn not_found<'a>(
-    what: &str,
-    name: &str,
-    origin: &str,
-    others: impl Iterator<Item = &'a String>,
-) -> Error {
-    let others: Vec<&str> = others.map(String::as_str).collect();
-    let hint = match others.as_slice() {
+fn names<T>(entries: &[Named<T>]) -> Vec<&str> {
+    entries.iter().map(|entry| &*entry.name).collect()
+}
+
+/// The most names that a hint shows.
+const MOST_NAMES: usize = 50;
+
+fn not_found(what: &str, name: &str, origin: &str, others: &[&str]) -> Error {
+    let hint = match others {
         [] => format!("it names no {what} at all"),
+        others if others.len() > MOST_NAMES => {
+            let more = others.len() - MOST_NAMES;
+            format!("it has {} and {more} more", others[..MOST_NAMES].join(", "))
+        }
         others => format!("it has {}", others.join(", ")),
     };
     Error::new(

@@ -15,14 +15,15 @@ use std::{
 
 use http::{HeaderValue, Request, Response, header::AUTHORIZATION};
 use jiff::Timestamp;
-use kube::{Client, Config, client::Body};
+use kube::{Client, client::Body};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Mutex;
 
 use super::{
-    connect,
+    identity::Identity,
     plugin::{LOG_IN, Plugin},
     request::{Failure, Stage},
+    transport::Line,
     trouble::failure,
 };
 use crate::{
@@ -62,13 +63,6 @@ pub(super) struct Credentials {
     pub(super) validity: Validity,
 }
 
-/// A client certificate and its key in PEM.
-#[derive(Debug, Clone)]
-pub(super) struct Identity {
-    certificate: String,
-    key: SecretString,
-}
-
 /// How long credentials are good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Validity {
@@ -88,27 +82,6 @@ impl Validity {
             Validity::Until(expires) => now > expires,
             Validity::For(longest) => age >= longest,
         }
-    }
-}
-
-impl Identity {
-    pub(super) fn new(certificate: String, key: String) -> Identity {
-        let key = SecretString::from(key);
-        Identity { certificate, key }
-    }
-
-    fn put_into(&self, config: &mut Config) {
-        use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-        let user = &mut config.auth_info;
-        user.client_certificate_data = Some(BASE64.encode(&self.certificate));
-        user.client_key_data = Some(BASE64.encode(self.key.expose_secret()).into());
-    }
-}
-
-impl PartialEq for Identity {
-    fn eq(&self, other: &Identity) -> bool {
-        self.certificate == other.certificate
-            && self.key.expose_secret() == other.key.expose_secret()
     }
 }
 
@@ -202,7 +175,7 @@ impl Pass {
 
 /// The way to the server, as somebody.
 pub(super) struct Login {
-    config: Config,
+    line: Line,
     source: CredentialSource,
     pass: RwLock<Arc<Pass>>,
     /// Held while credentials are renewed: many requests at once find them expired, and asking once is enough. It tells
@@ -221,11 +194,11 @@ impl Login {
     ///
     /// # Errors
     /// If there are none to be had, or no client can be made.
-    pub(super) async fn open(config: Config, source: CredentialSource) -> Result<Login, Error> {
+    pub(super) async fn open(line: Line, source: CredentialSource) -> Result<Login, Error> {
         let credentials = source.credentials().await?;
-        let client = client_for(&config, &credentials)?;
+        let client = client_for(&line, &credentials)?;
         Ok(Login {
-            config,
+            line,
             source,
             pass: RwLock::new(Pass::new(client, credentials)),
             renewing: Mutex::default(),
@@ -319,7 +292,7 @@ impl Login {
         let client = match credentials.identity == current.credentials.identity {
             true => current.client.clone(),
             // Open connections would still be those of the certificate that was.
-            false => client_for(&self.config, &credentials)?,
+            false => client_for(&self.line, &credentials)?,
         };
         Ok(Pass::new(client, credentials))
     }
@@ -348,12 +321,12 @@ impl CredentialSource {
     }
 }
 
-fn client_for(config: &Config, credentials: &Credentials) -> Result<Client, Error> {
-    let mut config = config.clone();
-    if let Some(identity) = &credentials.identity {
-        identity.put_into(&mut config);
+fn client_for(line: &Line, credentials: &Credentials) -> Result<Client, Error> {
+    let mut line = line.clone();
+    if credentials.identity.is_some() {
+        line.identity.clone_from(&credentials.identity);
     }
-    connect::client(&config)
+    line.client()
 }
 
 #[cfg(test)]

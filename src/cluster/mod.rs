@@ -6,7 +6,10 @@ pub mod access;
 pub mod connect;
 mod credentials;
 pub mod delete;
+mod der;
+mod entries;
 pub mod flags;
+mod identity;
 mod kubeconfig;
 mod kuberc;
 pub mod list;
@@ -25,6 +28,8 @@ mod snapshot;
 mod target;
 mod transport;
 mod trouble;
+mod trust;
+mod tunnel;
 
 use std::{sync::Arc, time::Duration};
 

@@ -25,7 +25,7 @@ pub fn names(flags: &ConnectionFlags, entry: Entry) -> Result<Vec<String>, Error
     Ok(match entry {
         Entry::Context => kubeconfig.contexts.into_iter().map(|c| c.name).collect(),
         Entry::Cluster => kubeconfig.clusters.into_iter().map(|c| c.name).collect(),
-        Entry::User => kubeconfig.auth_infos.into_iter().map(|u| u.name).collect(),
+        Entry::User => kubeconfig.users.into_iter().map(|u| u.name).collect(),
     })
 }
 

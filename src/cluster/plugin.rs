@@ -15,7 +15,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use http::HeaderValue;
 use jiff::Timestamp;
-use kube::config::{Cluster as ClusterInfo, ExecConfig, ExecInteractiveMode};
+use kube::config::{Cluster as ClusterInfo, ExecInteractiveMode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{
@@ -24,11 +24,16 @@ use tokio::{
 };
 
 use super::{
+    entries::Exec,
     flags::{Console, Stdin},
+    identity::Identity,
     kuberc::PluginPolicy,
-    login::{Credentials, Identity, Validity, bearer},
+    login::{Credentials, Validity, bearer},
 };
-use crate::error::{Error, Exit, io_words};
+use crate::{
+    error::{Error, Exit, io_words},
+    text::quoted,
+};
 
 /// The reserved name under which a cluster holds what its plugins are to be told.
 const EXTENSION: &str = "client.authentication.k8s.io/exec";
@@ -74,7 +79,7 @@ impl Plugin {
     /// # Errors
     /// If kubectl would not run it either.
     pub(super) fn new(
-        exec: ExecConfig,
+        exec: Exec,
         cluster: &ClusterInfo,
         ca: Option<&[u8]>,
         console: Arc<dyn Console>,
@@ -91,22 +96,29 @@ impl Plugin {
                 )));
             }
         };
-        let mode = match (exec.interactive_mode, version) {
-            (Some(mode), _) => mode,
-            (None, V1BETA1) => ExecInteractiveMode::IfAvailable,
-            (None, _) => return Err(wrong("names no interactiveMode")),
-        };
-        let mut env = Vec::new();
-        for mut variable in exec.env.unwrap_or_default() {
-            match variable.remove("name").filter(|name| !name.is_empty()) {
-                Some(name) => env.push((name, variable.remove("value").unwrap_or_default())),
-                None => return Err(wrong("sets a variable without a name")),
+        let mode = match (exec.interactive_mode.as_deref(), version) {
+            (Some("Never"), _) => ExecInteractiveMode::Never,
+            (Some("IfAvailable"), _) => ExecInteractiveMode::IfAvailable,
+            (Some("Always"), _) => ExecInteractiveMode::Always,
+            (None | Some(""), V1BETA1) => ExecInteractiveMode::IfAvailable,
+            (None | Some(""), _) => return Err(wrong("names no interactiveMode")),
+            (Some(other), _) => {
+                let other = quoted(other);
+                return Err(wrong(&format!(
+                    "names an interactiveMode that is not known: {other}"
+                )));
             }
+        };
+        if exec.env.iter().any(|variable| variable.name.is_empty()) {
+            return Err(wrong("sets a variable without a name"));
         }
+        let env = exec.env.into_iter();
         Ok(Plugin {
             command,
-            args: exec.args.unwrap_or_default(),
-            env,
+            args: exec.args,
+            env: env
+                .map(|variable| (variable.name, variable.value))
+                .collect(),
             version,
             mode,
             install_hint: exec.install_hint.filter(|hint| !hint.trim().is_empty()),
@@ -220,10 +232,12 @@ impl Plugin {
         }
         let validity = match status.expiration_timestamp {
             None => Validity::Always,
-            Some(at) => Validity::Until(
-                at.parse::<Timestamp>()
-                    .map_err(|_| "printed an expirationTimestamp that is none")?,
-            ),
+            Some(at) => match at.parse::<Timestamp>() {
+                // A plugin in Go that sets no time prints this one.
+                Ok(at) if at == go_zero() => Validity::Always,
+                Ok(at) => Validity::Until(at),
+                Err(_) => return Err("printed an expirationTimestamp that is none"),
+            },
         };
         Ok(Credentials {
             authorization,
@@ -253,6 +267,11 @@ impl Plugin {
     pub(super) fn name(&self) -> String {
         format!("the credential plugin {}", self.command)
     }
+}
+
+/// Go's zero time, which means none: the first moment of year 1.
+fn go_zero() -> Timestamp {
+    Timestamp::constant(-62_135_596_800, 0)
 }
 
 /// The program that a command means; `None` if a bare name is nowhere on the PATH. As kubectl does, it is looked for on

@@ -37,9 +37,12 @@ pub(super) fn find(flags: &ConnectionFlags) -> Result<Target, Error> {
     }
     let mut target = Target {
         context_name: String::new(),
+        cluster_name: String::new(),
+        origin: String::new(),
         context: Context::default(),
         cluster: ClusterInfo::default(),
         user: AuthInfo::default(),
+        exec: None,
     };
     if flags.server.is_some() {
         return Ok(target);

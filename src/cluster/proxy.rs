@@ -4,7 +4,7 @@
 //! `proxy-url`, takes `HTTPS_PROXY` for servers of plain HTTP and of this very machine, and fails on what it cannot read
 //! in `NO_PROXY`. A run would go another way than kubectl, so the decision is made here.
 
-use std::{env, net::IpAddr};
+use std::{env, fmt, net::IpAddr};
 
 use http::Uri;
 
@@ -17,11 +17,43 @@ const SOCKS_LOGIN_MAX: usize = 249;
 /// An address of IPv6 takes as much there as a name of this length.
 const IPV6_AS_NAME: usize = 15;
 
+/// A proxy, and where it was named. Its address may hold a password, so nothing shows it whole.
+#[derive(Clone)]
+pub(super) struct Proxy {
+    pub(super) uri: Uri,
+    pub(super) origin: Origin,
+}
+
+/// Where a proxy was named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// In the kubeconfig, for this cluster.
+    ProxyUrl,
+    /// In this variable of the environment.
+    Variable(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Origin::ProxyUrl => "proxy-url of the cluster",
+            Origin::Variable(name) => name,
+        })
+    }
+}
+
+/// A variable of the environment with its value; both are empty if it is not set.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Variable {
+    name: &'static str,
+    value: String,
+}
+
 /// The variables of the environment that name proxies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Proxies {
-    http: String,
-    https: String,
+    http: Variable,
+    https: Variable,
     no_proxy: String,
     /// Whether this runs as a CGI script, where whoever asks a web server could set `HTTP_PROXY` by a header.
     is_cgi: bool,
@@ -34,14 +66,19 @@ impl Proxies {
     }
 
     fn read(variable: impl Fn(&str) -> Option<String>) -> Proxies {
-        let any = |names: [&str; 2]| {
-            let mut values = names.into_iter().filter_map(&variable);
-            values.find(|value| !value.is_empty()).unwrap_or_default()
+        let any = |names: [&'static str; 2]| {
+            let mut found = names.into_iter().filter_map(|name| {
+                let value = variable(name)?;
+                Some(Variable { name, value })
+            });
+            found
+                .find(|variable| !variable.value.is_empty())
+                .unwrap_or_default()
         };
         Proxies {
             http: any(["HTTP_PROXY", "http_proxy"]),
             https: any(["HTTPS_PROXY", "https_proxy"]),
-            no_proxy: any(["NO_PROXY", "no_proxy"]),
+            no_proxy: any(["NO_PROXY", "no_proxy"]).value,
             is_cgi: variable("REQUEST_METHOD").is_some_and(|method| !method.is_empty()),
         }
     }
@@ -55,19 +92,17 @@ impl Proxies {
         &self,
         server: &Uri,
         proxy_url: Option<&str>,
-    ) -> Result<Option<Uri>, Error> {
+    ) -> Result<Option<Proxy>, Error> {
         if let Some(named) = proxy_url {
             let proxy = parse(named, &["http", "https", "socks5"]);
-            return usable(proxy, "proxy-url of the cluster", server).map(Some);
+            return usable(proxy, Origin::ProxyUrl, server).map(Some);
         }
-        let (variable, named) = match server.scheme_str() {
-            Some("https") => ("HTTPS_PROXY", &self.https),
-            _ => ("HTTP_PROXY", &self.http),
-        };
-        if named.is_empty() {
+        let is_https = server.scheme_str() == Some("https");
+        let Variable { name, value } = if is_https { &self.https } else { &self.http };
+        if value.is_empty() {
             return Ok(None);
         }
-        if variable == "HTTP_PROXY" && self.is_cgi {
+        if !is_https && self.is_cgi {
             return Err(Error::new(
                 Exit::Failure,
                 "HTTP_PROXY is not used where REQUEST_METHOD is set: it may come from a web request",
@@ -77,12 +112,13 @@ impl Proxies {
         if !self.applies_to(server) {
             return Ok(None);
         }
-        let proxy = match named.contains("://") {
-            true => parse(named, &["http", "https", "socks5", "socks5h"]),
+        let proxy = if value.contains("://") {
+            parse(value, &["http", "https", "socks5", "socks5h"])
+        } else {
             // A bare host and port is one of HTTP.
-            false => parse(&format!("http://{named}"), &["http"]),
+            parse(&format!("http://{value}"), &["http"])
         };
-        usable(proxy, &format!("proxy in {variable}"), server).map(Some)
+        usable(proxy, Origin::Variable(name), server).map(Some)
     }
 
     /// Whether no rule of Go's keeps the proxies of the environment out of the way to this server.
@@ -198,8 +234,12 @@ fn parse(address: &str, schemes: &[&str]) -> Option<Uri> {
 }
 
 /// A proxy that can be gone by. Its address may hold a password and is not shown.
-fn usable(proxy: Option<Uri>, what: &str, server: &Uri) -> Result<Uri, Error> {
-    let Some(proxy) = proxy else {
+fn usable(proxy: Option<Uri>, origin: Origin, server: &Uri) -> Result<Proxy, Error> {
+    let what = match origin {
+        Origin::ProxyUrl => origin.to_string(),
+        Origin::Variable(name) => format!("proxy in {name}"),
+    };
+    let Some(uri) = proxy else {
         return Err(
             Error::new(Exit::Failure, format!("the {what} cannot be used"))
                 .hint("write it as http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT"),
@@ -210,7 +250,7 @@ fn usable(proxy: Option<Uri>, what: &str, server: &Uri) -> Result<Uri, Error> {
         login.iter().map(String::len).sum::<usize>() + host <= SOCKS_LOGIN_MAX
     };
     let is_usable = |login| transport::name_and_password(login).is_some_and(fits);
-    if proxy.scheme_str() == Some("socks5") && !transport::login(&proxy).is_none_or(is_usable) {
+    if uri.scheme_str() == Some("socks5") && !transport::login(&uri).is_none_or(is_usable) {
         return Err(Error::new(
             Exit::Failure,
             format!("the login in the {what} cannot be used for SOCKS"),
@@ -219,7 +259,7 @@ fn usable(proxy: Option<Uri>, what: &str, server: &Uri) -> Result<Uri, Error> {
             "use a name and a password in UTF-8 that have at most {SOCKS_LOGIN_MAX} bytes together with the server's name"
         )));
     }
-    Ok(proxy)
+    Ok(Proxy { uri, origin })
 }
 
 #[cfg(test)]
@@ -236,7 +276,7 @@ mod tests {
     fn towards(server: &str, variables: &[(&str, &str)]) -> Option<String> {
         let server = server.parse().unwrap();
         let proxy = proxies(variables).towards(&server, None).unwrap();
-        proxy.map(|proxy| proxy.to_string())
+        proxy.map(|proxy| proxy.uri.to_string())
     }
 
     /// Whether the server is reached without the proxy for what `NO_PROXY` says.
@@ -290,7 +330,7 @@ mod tests {
         let no_text = "socks5://ada:word%FF@a:1";
         for wrong in ["ftp://a:1", "http://", "http://a b", no_text, &long(228)] {
             let error = proxies(&[("HTTPS_PROXY", wrong)]).towards(&server, None);
-            let error = error.expect_err(wrong);
+            let error = error.map(|_| ()).expect_err(wrong);
             assert!(!error.message.contains("word"), "{error}");
         }
         // What the kubeconfig says is read more narrowly.
@@ -307,7 +347,7 @@ mod tests {
         let environment = proxies(&[("HTTPS_PROXY", "http://a:1"), ("NO_PROXY", "*")]);
         for server in ["https://h", "https://127.0.0.1:6443", "http://localhost"] {
             let proxy = environment.towards(&server.parse().unwrap(), Some("http://b:2"));
-            assert_eq!(proxy.unwrap().unwrap(), "http://b:2/", "{server}");
+            assert_eq!(proxy.unwrap().unwrap().uri, "http://b:2/", "{server}");
         }
     }
 

@@ -207,6 +207,13 @@ pub enum Failure {
     Unreachable(String),
     /// The connection broke, or could not be made.
     Connection(String),
+    /// The proxy did not let through this time.
+    Proxy {
+        /// What it did.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
     /// Credentials or TLS: trying again cannot help.
     Setup {
         /// How far it came.
@@ -234,7 +241,7 @@ impl Failure {
             Failure::Timeout(limit) => format!("no answer within {} s", limit.as_secs_f32()),
             Failure::TooLong(limit) => format!("the answer is longer than {} MiB", limit >> 20),
             Failure::Unreachable(cause) | Failure::Connection(cause) => cause.clone(),
-            Failure::Setup { message, .. } => message.clone(),
+            Failure::Proxy { message, .. } | Failure::Setup { message, .. } => message.clone(),
         }
     }
 
@@ -248,6 +255,7 @@ impl Failure {
                 hint,
             } => return Error::new(Exit::Failure, message).hint(hint),
             Failure::Setup { hint, .. } => hint,
+            Failure::Proxy { hint, .. } => hint.into(),
             Failure::Timeout(_) => {
                 "the server may be overloaded; --request-timeout changes how long to wait".into()
             }

@@ -5,23 +5,25 @@
 
 use std::{collections::HashMap, fs, path::PathBuf, sync::Arc};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use http::Uri;
 use kube::{
     Config,
     config::{AuthInfo, Cluster as ClusterInfo, Context},
 };
-use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
     credentials,
+    entries::Exec,
     flags::{ConnectionFlags, Console},
+    identity::{Identity, decode},
     kubeconfig,
     login::{CredentialSource, TokenFile},
     plugin::Plugin,
     pod, provider,
     proxy::Proxies,
+    transport::Line,
+    trust::{Trust, certificates},
 };
 use crate::{
     error::{Error, Exit, io_words},
@@ -32,9 +34,16 @@ use crate::{
 pub(super) struct Target {
     /// The name of the context, empty if there is none.
     pub(super) context_name: String,
+    /// The name of the cluster, empty if it has none.
+    pub(super) cluster_name: String,
+    /// Where the kubeconfig is, empty if there is none.
+    pub(super) origin: String,
     pub(super) context: Context,
     pub(super) cluster: ClusterInfo,
+    /// Its `exec` is always empty: what there is stands in [`Target::exec`].
     pub(super) user: AuthInfo,
+    /// The credential plugin of the user.
+    pub(super) exec: Option<Exec>,
 }
 
 impl Target {
@@ -55,8 +64,36 @@ impl Target {
         if target.context.namespace.is_none() {
             target.context.namespace = pod::namespace();
         }
-        credentials::check(&target.cluster, &target.user)?;
+        credentials::check(&target.cluster, &target.user, target.exec.is_some())?;
         Ok(target)
+    }
+
+    /// Whether the server's certificate is not to be checked.
+    pub(super) fn is_unchecked(&self) -> bool {
+        self.cluster.insecure_skip_tls_verify == Some(true)
+    }
+
+    /// Refuse a cluster of the kubeconfig whose server is not checked.
+    ///
+    /// # Errors
+    /// If it is such a one.
+    pub(super) fn refuse_unchecked(&self) -> Result<(), Error> {
+        if !self.is_unchecked() {
+            return Ok(());
+        }
+        Err(Error::new(
+            Exit::Usage,
+            format!(
+                "insecure-skip-tls-verify of the cluster {} in {} and --yes cannot be used together without --plan: \
+                 whoever answers there would decide unseen what is deleted",
+                quoted(&self.cluster_name),
+                self.origin
+            ),
+        )
+        .hint(
+            "name the cluster's certificate authority with --certificate-authority, or save a plan with --save-plan and \
+             carry it out with --plan",
+        ))
     }
 
     /// The namespace that applies where none is asked for. It takes no cluster to know that.
@@ -84,22 +121,24 @@ impl Target {
         }
     }
 
-    /// The same in kube's terms, and where credentials come from that may change.
+    /// The same as a line to the server, and where credentials come from that may change.
     ///
     /// It is put together here, since kube would look at the environment for a proxy by rules of its own.
     ///
     /// # Errors
     /// If something in it is not what it should be.
-    pub(super) fn into_config(
+    pub(super) fn into_line(
         self,
         console: Arc<dyn Console>,
-    ) -> Result<(Config, CredentialSource), Error> {
+    ) -> Result<(Line, CredentialSource), Error> {
         let uri = self.uri()?;
         let ca = self.certificate_authority()?;
+        let is_unchecked = self.is_unchecked();
         let Target {
             context,
             cluster,
             user,
+            exec,
             ..
         } = self;
         let mut config = Config::new(uri);
@@ -107,18 +146,33 @@ impl Target {
             config.default_namespace = namespace;
         }
         let proxies = Proxies::from_env();
-        config.proxy_url = proxies.towards(&config.cluster_url, cluster.proxy_url.as_deref())?;
-        config.root_cert = ca.as_deref().map(certificates).transpose()?;
-        config.accept_invalid_certs = cluster.insecure_skip_tls_verify.unwrap_or(false);
+        let proxy = proxies.towards(&config.cluster_url, cluster.proxy_url.as_deref())?;
         config.disable_compression = cluster.disable_compression.unwrap_or(false);
         config.tls_server_name.clone_from(&cluster.tls_server_name);
-        let (user, source) = match config.cluster_url.scheme_str() {
-            Some("https") => choose(user, &cluster, ca.as_deref(), console)?,
-            // As in kubectl, nothing secret goes over a line on which anybody may listen.
-            _ => (anonymous(user), CredentialSource::Fixed),
+        let is_https = |uri: &Uri| uri.scheme_str() == Some("https");
+        let is_encrypted = is_https(&config.cluster_url);
+        let is_proxy_encrypted = proxy.as_ref().is_some_and(|proxy| is_https(&proxy.uri));
+        let trust = match &ca {
+            _ if is_unchecked => Trust::Unchecked,
+            Some(ca) => Trust::Named(certificates(ca)?),
+            None if is_encrypted || is_proxy_encrypted => Trust::System,
+            None => Trust::Nobody,
         };
+        let (mut user, source) = if is_encrypted {
+            choose(user, exec, &cluster, ca.as_deref(), console)?
+        } else {
+            // As in kubectl, nothing secret goes over a line on which anybody may listen.
+            (anonymous(user), CredentialSource::Fixed)
+        };
+        let identity = Identity::take_from(&mut user)?;
         config.auth_info = user;
-        Ok((config, source))
+        let line = Line {
+            config,
+            proxy: proxy.map(Arc::new),
+            trust,
+            identity,
+        };
+        Ok((line, source))
     }
 
     fn uri(&self) -> Result<Uri, Error> {
@@ -142,7 +196,7 @@ impl Target {
             Error::new(Exit::Failure, what).hint("check the cluster of the kubeconfig context")
         };
         if let Some(data) = &self.cluster.certificate_authority_data {
-            let decoded = BASE64.decode(data).map_err(|_| {
+            let decoded = decode(data).ok_or_else(|| {
                 wrong("the certificate authority in the kubeconfig is not valid base64".to_owned())
             });
             return decoded.map(Some);
@@ -159,27 +213,16 @@ impl Target {
     }
 }
 
-/// The certificates in a PEM text.
-fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem)
-        .map(|certificate| certificate.map(|der| der.to_vec()))
-        .collect();
-    found.ok().filter(|found| !found.is_empty()).ok_or_else(|| {
-        let message = "the certificate authority is not in PEM form";
-        Error::new(Exit::Failure, message)
-            .hint("check the context with kubectl config view --minify")
-    })
-}
-
 /// What of several credentials counts, in kubectl's order: a token before all else, from its file rather than from the
 /// kubeconfig; a plugin only where there is nothing else. What is left to kube is in the first of the two.
 fn choose(
     mut user: AuthInfo,
+    exec: Option<Exec>,
     cluster: &ClusterInfo,
     ca: Option<&[u8]>,
     console: Arc<dyn Console>,
 ) -> Result<(AuthInfo, CredentialSource), Error> {
-    let (exec, provider) = (user.exec.take(), user.auth_provider.take());
+    let provider = user.auth_provider.take();
     let has_certificate =
         user.client_certificate.is_some() || user.client_certificate_data.is_some();
     if let Some(path) = user.token_file.take() {

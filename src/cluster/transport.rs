@@ -1,7 +1,7 @@
 //! The connections to the server.
 //!
 //! They are put together as those of kube's own client, with its TLS, credentials and headers. But kube lets TCP gather
-//! small writes (Nagle's algorithm) and cannot log in at a SOCKS proxy. The end of a TLS handshake and the request after
+//! small writes (Nagle's algorithm), and of a proxy that refuses it keeps the answer. The end of a TLS handshake and the request after
 //! it are two small writes, so that on a new connection the request would wait until the server has acknowledged the
 //! handshake, which it may put off for 40 ms. kubectl does not let TCP do so either. See
 //! <https://github.com/kube-rs/kube/issues/2056>.
@@ -9,19 +9,17 @@
 //! Nothing here sends a request twice: this tool makes its retries itself, since it knows what is safe and shows that it
 //! waits.
 
-use std::error::Error as StdError;
+use std::{error::Error as StdError, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use http::{HeaderValue, Uri};
 use hyper::rt::{Read, Write};
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_timeout::TimeoutConnector;
 use hyper_util::{
     client::legacy::{
         Client as HttpClient,
-        connect::{
-            Connection, HttpConnector,
-            proxy::{SocksV5, Tunnel},
-        },
+        connect::{Connection, HttpConnector},
     },
     rt::TokioExecutor,
 };
@@ -30,27 +28,115 @@ use kube::{
     client::{Body, ClientBuilder, ConfigExt as _},
 };
 use percent_encoding::percent_decode_str;
+use rustls::{ClientConfig, pki_types::ServerName};
 use tower::{BoxError, Service, ServiceBuilder};
 use tower_http::decompression::DecompressionLayer;
 
-/// A client for a configuration, by way of its proxy if it has one.
-///
-/// # Errors
-/// If a certificate, key or header in it cannot be used.
-pub(super) fn client(config: &Config) -> Result<Client, kube::Error> {
-    let tcp = tcp();
-    let Some(proxy) = config.proxy_url.clone() else {
-        return over(config, tcp);
-    };
-    match proxy.scheme_str() {
-        Some("socks5") => over(config, socks(proxy, tcp)),
-        Some("https") => {
-            let tls = config.rustls_https_connector_with_connector(tcp)?;
-            over(config, tunnel(proxy, tls))
-        }
-        // Nothing else is taken for a proxy, see [`super::proxy`].
-        _ => over(config, tunnel(proxy, tcp)),
+use super::{
+    identity::Identity,
+    proxy::Proxy,
+    trouble::{address, innermost},
+    trust::Trust,
+    tunnel::Through,
+};
+use crate::{
+    error::{Error, Exit},
+    text::quoted,
+};
+
+/// What every connection to the server is made with.
+#[derive(Clone)]
+pub(super) struct Line {
+    /// The server's address, and what each request carries. Proxies, authorities and client certificates are not in it.
+    pub(super) config: Config,
+    pub(super) proxy: Option<Arc<Proxy>>,
+    pub(super) trust: Trust,
+    pub(super) identity: Option<Identity>,
+}
+
+impl Line {
+    /// A client for it.
+    ///
+    /// # Errors
+    /// If a certificate, key or header in it cannot be used.
+    pub(super) fn client(&self) -> Result<Client, Error> {
+        let server = address(&self.config.cluster_url);
+        let tls = self.trust.tls(&server, self.identity.as_ref())?;
+        let tcp = tcp();
+        let client = match &self.proxy {
+            None => self.over(&tls, tcp),
+            Some(proxy) if proxy.uri.scheme_str() == Some("https") => {
+                let proxied = Through::new(Arc::clone(proxy), self.encrypted(&tls, tcp)?);
+                self.over(&tls, proxied)
+            }
+            Some(proxy) => self.over(&tls, Through::new(Arc::clone(proxy), tcp)),
+        };
+        client.map_err(|error| match error {
+            Unmade::Known(error) => error,
+            Unmade::Kube(error) => Error::new(
+                Exit::Failure,
+                format!(
+                    "cannot set up the connection to {server}: {}",
+                    innermost(&error)
+                ),
+            )
+            .hint("check the cluster and the user of the kubeconfig context"),
+        })
     }
+
+    /// These connections with TLS on them where an address asks for it.
+    fn encrypted<C>(&self, tls: &ClientConfig, connector: C) -> Result<HttpsConnector<C>, Error> {
+        let builder = HttpsConnectorBuilder::new()
+            .with_tls_config(tls.clone())
+            .https_or_http();
+        let builder = match &self.config.tls_server_name {
+            None => builder,
+            Some(name) => {
+                let known = ServerName::try_from(name.clone()).map_err(|_| {
+                    let message =
+                        format!("the server cannot have the name {} in TLS", quoted(name));
+                    Error::new(Exit::Failure, message)
+                        .hint("check --tls-server-name, or tls-server-name of the cluster")
+                })?;
+                builder.with_server_name_resolver(FixedServerNameResolver::new(known))
+            }
+        };
+        Ok(builder.enable_http1().wrap_connector(connector))
+    }
+
+    /// A client over these connections, with TLS on them where the server's address asks for it.
+    fn over<C>(&self, tls: &ClientConfig, connector: C) -> Result<Client, Unmade>
+    where
+        C: Service<Uri> + Clone + Send + Sync + 'static,
+        C::Response: Connection + Read + Write + Send + Unpin + 'static,
+        C::Future: Send + 'static,
+        C::Error: StdError + Send + Sync + 'static,
+    {
+        let config = &self.config;
+        let tls = self.encrypted(tls, connector).map_err(Unmade::Known)?;
+        let mut connector = TimeoutConnector::new(tls);
+        connector.set_connect_timeout(config.connect_timeout);
+        connector.set_read_timeout(config.read_timeout);
+        connector.set_write_timeout(config.write_timeout);
+        connector.set_reset_reader_on_write(config.reset_reader_on_write);
+        let http: HttpClient<_, Body> = HttpClient::builder(TokioExecutor::new()).build(connector);
+        let service = ServiceBuilder::new()
+            .layer(config.base_uri_layer())
+            .layer(DecompressionLayer::new().gzip(!config.disable_compression))
+            .option_layer(config.auth_layer().map_err(Unmade::Kube)?)
+            .layer(config.extra_headers_layer().map_err(Unmade::Kube)?)
+            .map_err(BoxError::from)
+            .service(http);
+        Ok(ClientBuilder::new(service, &*config.default_namespace).build())
+    }
+}
+
+/// Why there is no client.
+enum Unmade {
+    /// In words.
+    Known(Error),
+    /// In kube's.
+    Kube(kube::Error),
 }
 
 fn tcp() -> HttpConnector {
@@ -74,58 +160,16 @@ pub(super) fn name_and_password(login: &str) -> Option<[String; 2]> {
     Some([text(name)?, text(password)?])
 }
 
-/// A way through a proxy of SOCKS, which is left to find the server by its name.
-fn socks<C>(proxy: Uri, connector: C) -> SocksV5<C> {
-    let login = login(&proxy).and_then(name_and_password);
-    let socks = SocksV5::new(proxy, connector);
-    match login {
-        Some([name, password]) => socks.with_auth(name, password),
-        None => socks,
+/// The header's value for a login, `None` if no header may hold it.
+pub(super) fn basic(login: &str) -> Option<HeaderValue> {
+    let has_password = login.contains(':');
+    let mut login: Vec<u8> = percent_decode_str(login).collect();
+    if !has_password {
+        login.push(b':');
     }
-}
-
-/// A way through a proxy of HTTP.
-fn tunnel<C>(proxy: Uri, connector: C) -> Tunnel<C> {
-    let login = login(&proxy).and_then(|login| {
-        let has_password = login.contains(':');
-        let mut login: Vec<u8> = percent_decode_str(login).collect();
-        if !has_password {
-            login.push(b':');
-        }
-        let mut value = HeaderValue::try_from(format!("Basic {}", BASE64.encode(login))).ok()?;
-        value.set_sensitive(true);
-        Some(value)
-    });
-    let tunnel = Tunnel::new(proxy, connector);
-    match login {
-        Some(login) => tunnel.with_auth(login),
-        None => tunnel,
-    }
-}
-
-/// A client over these connections, with TLS on them where the server's address asks for it.
-fn over<C>(config: &Config, connector: C) -> Result<Client, kube::Error>
-where
-    C: Service<Uri> + Clone + Send + Sync + 'static,
-    C::Response: Connection + Read + Write + Send + Unpin + 'static,
-    C::Future: Send + 'static,
-    C::Error: StdError + Send + Sync + 'static,
-{
-    let tls = config.rustls_https_connector_with_connector(connector)?;
-    let mut connector = TimeoutConnector::new(tls);
-    connector.set_connect_timeout(config.connect_timeout);
-    connector.set_read_timeout(config.read_timeout);
-    connector.set_write_timeout(config.write_timeout);
-    connector.set_reset_reader_on_write(config.reset_reader_on_write);
-    let http: HttpClient<_, Body> = HttpClient::builder(TokioExecutor::new()).build(connector);
-    let service = ServiceBuilder::new()
-        .layer(config.base_uri_layer())
-        .layer(DecompressionLayer::new().gzip(!config.disable_compression))
-        .option_layer(config.auth_layer()?)
-        .layer(config.extra_headers_layer()?)
-        .map_err(BoxError::from)
-        .service(http);
-    Ok(ClientBuilder::new(service, &*config.default_namespace).build())
+    let mut value = HeaderValue::try_from(format!("Basic {}", BASE64.encode(login))).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 #[cfg(test)]

@@ -2,15 +2,23 @@
 
 use std::{error::Error as StdError, io};
 
-use kube::config::{KubeconfigError, LoadDataError};
+use http::Uri;
 
-use super::request::{Failure, Stage};
-use crate::error::{Error, Exit, io_words, without_os_code};
+use super::{
+    der,
+    request::{Failure, Stage},
+    trust::{Refusal, USABLE_SERVER_KEYS},
+    tunnel::ProxyFailure,
+};
+use crate::error::without_os_code;
 
 /// Find the cause in a chain of errors that mostly says "error sending request".
 pub(super) fn failure(error: &(dyn StdError + 'static)) -> Failure {
     let mut cause = error;
     loop {
+        if let Some(proxy) = cause.downcast_ref::<ProxyFailure>() {
+            return proxy_failure(proxy);
+        }
         if let Some(tls) = tls_error(cause) {
             return tls_failure(tls);
         }
@@ -22,6 +30,19 @@ pub(super) fn failure(error: &(dyn StdError + 'static)) -> Failure {
         match cause.source() {
             Some(source) => cause = source,
             None => return Failure::Connection(without_os_code(&cause.to_string())),
+        }
+    }
+}
+
+fn proxy_failure(proxy: &ProxyFailure) -> Failure {
+    let (message, hint) = (proxy.message.clone(), proxy.hint.clone());
+    if proxy.is_passing {
+        Failure::Proxy { message, hint }
+    } else {
+        Failure::Setup {
+            stage: Stage::Connecting,
+            message,
+            hint: hint.into(),
         }
     }
 }
@@ -56,9 +77,47 @@ fn tls_failure(error: &rustls::Error) -> Failure {
             "its certificate has expired or is not valid yet".to_owned(),
             "check the clock of this machine and the certificate of the server",
         ),
+        rustls::Error::InvalidCertificate(Cert::UnsupportedSignatureAlgorithmContext {
+            signature_algorithm_id,
+            ..
+        }) => (
+            match der::signature_name(signature_algorithm_id) {
+                Some(name) => format!(
+                    "its certificate, or one of those that vouch for it, is signed by {name}, which this tool does not know"
+                ),
+                None => "its certificate, or one of those that vouch for it, is signed in a way that this tool does not know".to_owned(),
+            },
+            USABLE_SERVER_KEYS,
+        ),
+        rustls::Error::InvalidCertificate(
+            Cert::UnsupportedSignatureAlgorithmForPublicKeyContext {
+                public_key_algorithm_id,
+                ..
+            },
+        ) => (
+            format!(
+                "its certificate is signed with {}, which this tool does not know",
+                der::key_kind_of_algorithm(public_key_algorithm_id).words()
+            ),
+            USABLE_SERVER_KEYS,
+        ),
+        rustls::Error::InvalidCertificate(
+            Cert::InvalidPurpose | Cert::InvalidPurposeContext { .. },
+        ) => (
+            "its certificate is not for servers".to_owned(),
+            "use one whose extendedKeyUsage, if it has one, holds serverAuth",
+        ),
+        rustls::Error::InvalidCertificate(Cert::Other(other)) => refusal(other),
         rustls::Error::InvalidCertificate(_) => (
             "its certificate cannot be trusted".to_owned(),
             "check --certificate-authority and the certificate of the server",
+        ),
+        // What a server says that finds nothing to go on with: the kind of its certificate's key is the most frequent
+        // reason.
+        rustls::Error::AlertReceived(rustls::AlertDescription::HandshakeFailure) => (
+            "it refused the TLS handshake: it has no certificate, cipher or version in common with this tool"
+                .to_owned(),
+            USABLE_SERVER_KEYS,
         ),
         rustls::Error::AlertReceived(_) => (
             "it refused the TLS handshake".to_owned(),
@@ -80,31 +139,35 @@ fn tls_failure(error: &rustls::Error) -> Failure {
     }
 }
 
-/// What is wrong with a kubeconfig or a file that it names.
-pub(super) fn config_error(error: &KubeconfigError) -> Error {
-    let (what, cause) = match error {
-        KubeconfigError::LoadCertificateAuthority(cause) => ("certificate authority", Some(cause)),
-        KubeconfigError::LoadClientCertificate(cause) => ("client certificate", Some(cause)),
-        KubeconfigError::LoadClientKey(cause) => ("client key", Some(cause)),
-        _ => ("kubeconfig", None),
-    };
-    let message = match (cause, error) {
-        (Some(LoadDataError::ReadFile(cause, path)), _) => {
-            format!(
-                "cannot read the {what} {}: {}",
-                path.display(),
-                io_words(cause)
-            )
-        }
-        (Some(LoadDataError::DecodeBase64(_)), _) => {
-            format!("the {what} in the kubeconfig is not valid base64")
-        }
-        (Some(LoadDataError::NoBase64DataOrFile), _) => {
-            format!("there is no {what} to go with the other half")
-        }
-        (_, other) => format!("cannot use the kubeconfig: {}", innermost(other)),
-    };
-    Error::new(Exit::Failure, message).hint("check the context with kubectl config view --minify")
+/// Why a certificate was refused for what rustls has no kind of its own for.
+fn refusal(error: &rustls::OtherError) -> (String, &'static str) {
+    if let Some(refusal) = error.0.downcast_ref::<Refusal>() {
+        return (refusal.message.clone(), refusal.hint);
+    }
+    // These are of a library below rustls.
+    match error.0.to_string().as_str() {
+        "CaUsedAsEndEntity" => (
+            "its certificate is that of an authority (CA:TRUE), and not itself named as one that is trusted"
+                .to_owned(),
+            "name this very certificate with --certificate-authority, or use one for the server without CA:TRUE",
+        ),
+        "UnsupportedCertVersion" => (
+            "its certificate, or one of those that vouch for it, is older than X.509 version 3".to_owned(),
+            "make it anew as version 3 with the server's names in subjectAltName",
+        ),
+        _ => (
+            "its certificate cannot be trusted".to_owned(),
+            "check --certificate-authority and the certificate of the server",
+        ),
+    }
+}
+
+/// Where a server or proxy is, without who might log in there.
+pub(super) fn address(url: &Uri) -> String {
+    let scheme = url.scheme_str().unwrap_or_default();
+    let authority = url.authority().map_or("", |authority| authority.as_str());
+    let place = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{place}")
 }
 
 /// The last cause in a chain of errors, which mostly says the most.

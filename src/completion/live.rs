@@ -9,7 +9,7 @@ use crate::{
     backup::DERIVED_LABELS,
     cluster::{
         Cluster,
-        flags::{ConnectionFlags, Console, Stdin, go_bool},
+        flags::{ConnectionFlags, Console, Stdin, Unchecked, go_bool},
         list::Scope,
         names::{self, Entry},
     },
@@ -104,7 +104,7 @@ pub async fn values(live: Live, at: Whereabouts) -> Option<Vec<Candidate>> {
             )
         }
         Live::Namespace => {
-            let cluster = Cluster::connect(&at.connection, Arc::new(Nobody))
+            let cluster = Cluster::connect(&at.connection, Arc::new(Nobody), Unchecked::Allowed)
                 .await
                 .ok()?;
             let names = cluster.namespaces().await?;
@@ -116,7 +116,7 @@ pub async fn values(live: Live, at: Whereabouts) -> Option<Vec<Candidate>> {
             )
         }
         Live::LabelKey => {
-            let cluster = Cluster::connect(&at.connection, Arc::new(Nobody))
+            let cluster = Cluster::connect(&at.connection, Arc::new(Nobody), Unchecked::Allowed)
                 .await
                 .ok()?;
             let scope = match (at.all_namespaces, at.namespace) {

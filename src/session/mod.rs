@@ -16,6 +16,7 @@ use crate::{
         Cluster,
         access::Access,
         delete::{DeleteOptions, Effect},
+        flags::Unchecked,
         list::{self, Query, Reading, Scope, Sink},
     },
     error::{Error, Exit},
@@ -73,7 +74,13 @@ impl<'a> Session<'a> {
         ui: &'a Ui,
         stop: watch::Receiver<Option<Stop>>,
     ) -> Result<(Session<'a>, Plan), Error> {
-        let cluster = Cluster::connect(&cli.connection, ui.console(stop.clone())).await?;
+        let unchecked = if cli.action.yes && cli.action.plan.is_none() {
+            Unchecked::Refused
+        } else {
+            Unchecked::Allowed
+        };
+        let console = ui.console(stop.clone());
+        let cluster = Cluster::connect(&cli.connection, console, unchecked).await?;
         if cluster.is_insecure {
             ui.warning("the server's certificate is not checked (insecure-skip-tls-verify)");
         }
