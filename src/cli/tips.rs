@@ -284,9 +284,7 @@ fn of_value(typed: &str, words: &[&str]) -> Option<String> {
         let joined = format!("{flag}={value}");
         is_safe && Cli::command().try_get_matches_from(["", &joined]).is_ok()
     })?;
-    Some(format!(
-        "a value of '{flag}' follows a '=': '{flag}={value}'"
-    ))
+    Some(format!("to give '{flag}' a value, use '{flag}={value}'"))
 }
 
 /// The flags that a word without a value holds.
