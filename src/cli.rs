@@ -1,24 +1,21 @@
 //! What a user can say. Values check themselves, so that a typo is a usage error before anything happens.
 
 mod subcommands;
-mod tips;
+pub mod tips;
 mod waiting;
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{
     ArgAction, Args, Parser, ValueEnum, ValueHint,
-    builder::{PathBufValueParser, PossibleValue, TypedValueParser},
+    builder::{PossibleValue, TypedValueParser},
 };
 
-pub use self::{
-    subcommands::{Command, Rbac, Shell},
-    tips::with_tip,
-};
+pub use self::subcommands::{Command, Rbac, Shell};
 use crate::{
     cluster::{
         delete::Cascade,
-        flags::{ConnectionFlags, go_bool, non_empty},
+        flags::{ConnectionFlags, go_bool, non_empty, non_empty_path},
         list::Scope,
     },
     duration::HumanDuration,
@@ -170,13 +167,14 @@ pub struct Action {
           conflicts_with_all = ["yes", "filename", "plan", "backup"])]
     pub save_plan: Option<PathBuf>,
     /// Carry out the plan in this file, on the cluster that it was made for, and nothing else
-    #[arg(long, value_name = "FILE", conflicts_with_all = [
+    #[arg(long, value_name = "FILE", value_parser = non_empty_path(), conflicts_with_all = [
         "namespace", "all_namespaces", "selector", "filename", "keep", "keep_succeeded", "keep_failed", "keep_within",
         "include_active", "include_owned", "mixed_groups",
     ])]
     pub plan: Option<PathBuf>,
     /// Write each Job's manifest into this folder before its delete; without a backup it is not deleted
-    #[arg(long, value_name = "DIR", conflicts_with = "filename", value_hint = ValueHint::DirPath)]
+    #[arg(long, value_name = "DIR", value_parser = non_empty_path(), conflicts_with = "filename",
+          value_hint = ValueHint::DirPath)]
     pub backup: Option<PathBuf>,
     /// Whether to wait for them to be gone.
     #[command(flatten)]
@@ -205,10 +203,10 @@ pub struct Output {
     #[arg(long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
           default_value = "false", default_missing_value = "true", hide_default_value = true, action = ArgAction::Set)]
     pub no_headers: bool,
-    /// Say more on stderr; repeat for still more. As in kubectl, --v=2 is the same as twice
+    /// Say more on stderr; repeat for still more. -v=LEVEL and --v=LEVEL as in kubectl: 1 to 5 is once, 6 and above twice
     #[arg(short, long, alias = "v", value_name = "LEVEL", num_args = 0..=1, require_equals = true,
-          default_missing_value = "1", action = ArgAction::Append)]
-    pub verbose: Vec<u8>,
+          default_missing_value = "3", action = ArgAction::Append)]
+    pub verbose: Vec<u32>,
     /// Say less on stderr: no progress, no warnings
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -242,6 +240,16 @@ pub enum Format {
     Tsv,
     /// job.batch/NAME of every Job to purge, in one namespace
     Name,
+}
+
+impl Output {
+    /// How much to say. Levels add up, and a bare `-v` is half of [`Output::EVERYTHING`].
+    pub fn level(&self) -> u32 {
+        self.verbose.iter().copied().fold(0, u32::saturating_add)
+    }
+
+    /// The least level at which every step is told.
+    pub const EVERYTHING: u32 = 6;
 }
 
 impl Format {
@@ -378,7 +386,7 @@ impl Cli {
 
 /// A plan is only carried out from a file: `-` would make one of this name.
 fn plan_file() -> impl TypedValueParser<Value = PathBuf> {
-    PathBufValueParser::new().try_map(|path| {
+    non_empty_path().try_map(|path| {
         if path.as_os_str() == "-" {
             Err("it is not a file; -o json prints the plan")
         } else {

@@ -1,13 +1,13 @@
 //! Parse, run, exit code.
 
-use std::{env, process::ExitCode};
+use std::{env, ffi::OsString, io, process::ExitCode};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
 use kubectl_jobclean::{
-    cli::{Cli, Command, with_tip},
+    cli::{Cli, Command, Output, tips::with_tip},
     completion,
     error::{Error, Exit},
-    run, signals,
+    run, show, signals,
     ui::{TerminalModes, Ui, Verbosity},
 };
 
@@ -17,16 +17,18 @@ fn main() -> ExitCode {
         let answered = completion::answer(words);
         return ExitCode::from(answered.unwrap_or(Exit::Failure).code());
     }
-    let matches = Cli::command()
+    let parsed = Cli::command()
         .try_get_matches()
-        .unwrap_or_else(|error| with_tip(error).exit());
-    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let verbose = cli.output.verbose.iter().copied();
-    let ui = Ui::new(match verbose.fold(0, u8::saturating_add) {
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (mut cli, matches) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return not_parsed(error),
+    };
+    let ui = Ui::new(match cli.output.level() {
         _ if cli.output.quiet => Verbosity::Quiet,
         0 => Verbosity::Normal,
-        1 => Verbosity::Verbose,
-        _ => Verbosity::Debug,
+        Output::EVERYTHING.. => Verbosity::Debug,
+        _ => Verbosity::Verbose,
     });
     let result = match cli.command.take() {
         Some(Command::Version) => run::print_version(),
@@ -49,6 +51,23 @@ fn main() -> ExitCode {
         ui.error(&error);
         error.exit
     });
+    ExitCode::from(exit.code())
+}
+
+/// What to leave with where there is no run: a mistake, or help that was asked for. Help that cannot be written is a
+/// failure, unless its reader has seen enough.
+fn not_parsed(error: clap::Error) -> ExitCode {
+    let words: Vec<OsString> = env::args_os().skip(1).collect();
+    let error = with_tip(error, &words);
+    let written = error.print();
+    let exit = match (error.use_stderr(), written) {
+        (true, _) => Exit::Usage,
+        (false, Err(why)) if why.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("error: {}", show::cannot_write(&why));
+            Exit::Failure
+        }
+        (false, _) => Exit::Success,
+    };
     ExitCode::from(exit.code())
 }
 

@@ -136,7 +136,7 @@ pub fn run_file(cli: &Cli, path: &str, ui: &Ui) -> Result<Exit, Error> {
     refuse_bare_names(cli, &plan)?;
     let listed = plan.summary().jobs;
     let held = check_limit(cli, &mut plan, listed);
-    show::print_only(cli, View::Plan(&plan))?;
+    show::print_only(cli, View::Plan(&plan), ui)?;
     held.map(|()| Exit::Success)
 }
 
@@ -203,16 +203,16 @@ pub async fn run_cluster(
         false => plan,
         true => match session.choose(plan).await {
             Ok(chosen) => chosen,
-            Err((exit, plan)) => return not_carried_out(cli, exit, &plan),
+            Err((exit, plan)) => return not_carried_out(cli, exit, &plan, ui),
         },
     };
     refuse_bare_names(cli, &plan)?;
     if let Err(held) = check_limit(cli, &mut plan, listed) {
-        show::print_only(cli, View::Plan(&plan))?;
+        show::print_only(cli, View::Plan(&plan), ui)?;
         return Err(held);
     }
     if let Some(path) = &cli.action.save_plan {
-        show::print_only(cli, View::Plan(&plan))?;
+        show::print_only(cli, View::Plan(&plan), ui)?;
         return match unless_stopped(&stop, session.save(plan, path)).await {
             Ok(saved) => saved.map(|()| Exit::Success),
             Err(reason) => Ok(exit_of(reason)),
@@ -228,19 +228,19 @@ pub async fn run_cluster(
     };
     let (approved, effect) = match cli.action.dry_run {
         DryRun::Client => {
-            show::print_only(cli, View::Plan(&candidate.shown))?;
+            show::print_only(cli, View::Plan(&candidate.shown), ui)?;
             return Ok(Exit::Success);
         }
         // Each Job is shown once, with what the server said to its delete.
         DryRun::Server => match session.without_asking(candidate).await? {
             Decision::CarryOut(approved) => (approved, Effect::DryRun),
-            Decision::Stop(exit, plan) => return not_carried_out(cli, exit, &plan),
+            Decision::Stop(exit, plan) => return not_carried_out(cli, exit, &plan, ui),
         },
         DryRun::None => {
             show::before_purge(cli, &candidate.shown, ui)?;
             match session.approve(candidate).await? {
                 Decision::CarryOut(approved) => (approved, Effect::Delete),
-                Decision::Stop(exit, plan) => return not_carried_out(cli, exit, &plan),
+                Decision::Stop(exit, plan) => return not_carried_out(cli, exit, &plan, ui),
             }
         }
     };
@@ -257,9 +257,9 @@ pub async fn run_cluster(
 }
 
 /// A program that reads a document gets one in any case.
-fn not_carried_out(cli: &Cli, exit: Exit, plan: &Plan) -> Result<Exit, Error> {
+fn not_carried_out(cli: &Cli, exit: Exit, plan: &Plan, ui: &Ui) -> Result<Exit, Error> {
     if cli.output.format.is_for_programs() {
-        show::print_only(cli, View::Plan(plan))?;
+        show::print_only(cli, View::Plan(plan), ui)?;
     }
     Ok(exit)
 }

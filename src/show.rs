@@ -116,11 +116,11 @@ pub fn saved_plan(approved: &Approved, now: &Plan, policy: &Policy, ui: &Ui) {
 pub fn before_purge(cli: &Cli, plan: &Plan, ui: &Ui) -> Result<(), Error> {
     let is_document = cli.output.format.is_for_programs();
     let asks = !cli.action.yes && plan.summary().purge > 0;
-    if asks && Ui::can_ask().is_err() {
-        // Nothing follows but words about that.
-        print_only(cli, View::Plan(plan))?;
+    if !is_document && plan.summary().purge == 0 || asks && Ui::can_ask().is_err() {
+        // Nothing will be deleted.
+        print_only(cli, View::Plan(plan), ui)?;
     } else if !is_document {
-        print(cli, View::Plan(plan))?;
+        print(cli, View::Plan(plan), ui)?;
     }
     if asks && Ui::can_ask().is_ok() && (is_document || cli.output.format == Format::Name) {
         let mut text = Vec::new();
@@ -260,6 +260,7 @@ pub fn report(cli: &Cli, report: &Report, effect: Effect, ui: &Ui) -> bool {
         waited(report, end, ui);
     }
     let counts = words::outcomes(report.counts(), report.outcomes.len());
+    let is_new = cli.output.format.is_for_programs() || effect == Effect::DryRun;
     let written = match (cli.output.format, effect) {
         // The plan has been shown already; what is new are the outcomes, if there are any.
         (Format::Table | Format::Wide | Format::Summary | Format::Name, Effect::Delete)
@@ -274,18 +275,18 @@ pub fn report(cli: &Cli, report: &Report, effect: Effect, ui: &Ui) -> bool {
             ui.note(Verbosity::Normal, &counts);
             Ok(())
         }
-        (Format::Tsv, _) => {
-            ui.note(Verbosity::Normal, &counts);
-            print(cli, View::Report(report))
-        }
-        _ => print(cli, View::Report(report)),
+        // There is nothing in it that would be lost.
+        _ if report.outcomes.is_empty() => print_only(cli, View::Report(report), ui),
+        _ => print(cli, View::Report(report), ui),
     };
     if let Err(error) = &written {
         ui.failure(&format!("{}; {counts}", error.message));
-        ui.note(
-            Verbosity::Normal,
-            "hint: which Jobs these are is lost; run the command again to see what is left",
-        );
+        if is_new {
+            ui.note(
+                Verbosity::Normal,
+                "hint: what became of each Job is lost; run the command with --dry-run=client to see what is left",
+            );
+        }
     }
     written.is_ok()
 }
@@ -294,16 +295,33 @@ pub fn report(cli: &Cli, report: &Report, effect: Effect, ui: &Ui) -> bool {
 ///
 /// # Errors
 /// If it cannot be written.
-fn print(cli: &Cli, view: View) -> Result<(), Error> {
-    write_out(|out| render(cli, view, out)).map_err(|error| write_error(&error))
+fn print(cli: &Cli, view: View, ui: &Ui) -> Result<(), Error> {
+    write_out(|out| render(cli, view, out)).map_err(|error| write_error(&error))?;
+    totals_of_rows(cli, view, ui);
+    Ok(())
 }
 
 /// The same where showing it is all that the run is for.
 ///
 /// # Errors
 /// If it cannot be written.
-pub fn print_only(cli: &Cli, view: View) -> Result<(), Error> {
-    write_only(|out| render(cli, view, out))
+pub fn print_only(cli: &Cli, view: View, ui: &Ui) -> Result<(), Error> {
+    write_only(|out| render(cli, view, out))?;
+    totals_of_rows(cli, view, ui);
+    Ok(())
+}
+
+/// Rows for programs have no totals among them; they are told to people.
+fn totals_of_rows(cli: &Cli, view: View, ui: &Ui) {
+    if cli.output.format != Format::Tsv {
+        return;
+    }
+    let summary = view.plan().summary();
+    ui.note(Verbosity::Normal, &words::totals(&summary));
+    if let View::Report(report) = view {
+        let counts = words::outcomes(report.counts(), summary.purge);
+        ui.note(Verbosity::Normal, &counts);
+    }
 }
 
 fn render(cli: &Cli, view: View, out: &mut dyn Write) -> io::Result<()> {
@@ -338,10 +356,12 @@ pub fn write_only(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Resul
 }
 
 fn write_error(error: &io::Error) -> Error {
-    Error::new(
-        Exit::Failure,
-        format!("cannot write to standard output: {}", io_words(error)),
-    )
+    Error::new(Exit::Failure, cannot_write(error))
+}
+
+/// That stdout cannot be written, and why: a fragment.
+pub fn cannot_write(error: &io::Error) -> String {
+    format!("cannot write to standard output: {}", io_words(error))
 }
 
 fn headers(cli: &Cli) -> Headers {

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{
+    Args,
+    builder::{PathBufValueParser, TypedValueParser},
+};
 
 use crate::duration::RequestTimeout;
 
@@ -43,7 +46,7 @@ pub enum Unchecked {
 #[command(next_help_heading = "Connection (as in kubectl)")]
 pub struct ConnectionFlags {
     /// Read the connection from this kubeconfig file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = non_empty_path())]
     pub kubeconfig: Option<PathBuf>,
     /// Use this context of the kubeconfig
     #[arg(long, value_name = "NAME", value_parser = non_empty)]
@@ -80,13 +83,13 @@ pub struct ConnectionFlags {
           default_value = "false", default_missing_value = "true", hide_default_value = true, action = clap::ArgAction::Set)]
     pub insecure_skip_tls_verify: bool,
     /// Trust the certificate authority in this file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = non_empty_path())]
     pub certificate_authority: Option<PathBuf>,
     /// Authenticate with the client certificate in this file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = non_empty_path())]
     pub client_certificate: Option<PathBuf>,
     /// Authenticate with the client key in this file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = non_empty_path())]
     pub client_key: Option<PathBuf>,
     /// Give up on a request after this time, such as 5s or 2m; 0 waits for ever [default: 60s]
     #[arg(long, value_name = "DURATION")]
@@ -97,14 +100,28 @@ pub struct ConnectionFlags {
     pub disable_compression: Option<bool>,
 }
 
-/// A value that is not empty: an unset shell variable must not fall back to something else.
+/// A value that is not empty: a shell variable that is not set must not fall back to something else. Blanks are no value
+/// either. The API server, for one, takes a user to impersonate who is called by blanks for no impersonation.
 pub fn non_empty(text: &str) -> Result<String, &'static str> {
-    if text.is_empty() {
-        Err("it is empty")
+    if text.trim().is_empty() {
+        Err(EMPTY)
     } else {
         Ok(text.to_owned())
     }
 }
+
+/// The same of a path, which need not be Unicode.
+pub fn non_empty_path() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| {
+        if path.to_str().is_some_and(|text| text.trim().is_empty()) {
+            Err(EMPTY)
+        } else {
+            Ok(path)
+        }
+    })
+}
+
+const EMPTY: &str = "it is empty";
 
 /// A boolean as Go's flags read it.
 pub fn go_bool(text: &str) -> Result<bool, &'static str> {
@@ -117,7 +134,7 @@ pub fn go_bool(text: &str) -> Result<bool, &'static str> {
 
 fn key_value(text: &str) -> Result<(String, String), &'static str> {
     match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("write it as KEY=VALUE"),
     }
 }

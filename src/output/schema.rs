@@ -60,6 +60,7 @@ pub(super) fn document(schema: &mut Schema) {
             "required": ["cluster"],
             "properties": {
                 "saved": false,
+                "held": false,
                 "summary": {"required": ["outcomes"]},
                 "groups": every_job(json!({
                     "if": {"properties": {"verdict": {"const": "PURGE"}}},

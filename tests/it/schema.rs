@@ -130,6 +130,8 @@ fn what_contradicts_itself_is_refused() {
         with("/summary", "outcomes", counts),
     );
     refused(&plan, "a cluster and a file", with("", "file", json!("-")));
+    let held = json!({"maxPurge": "1", "purge": 2, "listed": 3});
+    refused(&report, "a Report of what was held", with("", "held", held));
     refused(
         &plan,
         "kept and superseded",
@@ -175,6 +177,19 @@ fn what_contradicts_itself_is_refused() {
         "a word on a success",
         with(PURGED, "message", json!("fine")),
     );
+}
+
+#[test]
+fn a_held_plan_says_all_of_how_it_is_held() {
+    let space = Space::three();
+    let run = space
+        .run(&["--yes", "--max-purge=1", "-o", "json"])
+        .exits(5);
+    let held = run.json();
+    for field in ["maxPurge", "purge", "listed"] {
+        refused(&held, field, without("/held", field));
+    }
+    refused(&held, "nothing", with("", "held", Value::Null));
 }
 
 /// Readers are to ignore what they do not know; the tool does not write it.

@@ -13,6 +13,7 @@ use crate::support::{LABEL, Space, Upstream, plane, tool};
 
 const FOR_PEOPLE: [&str; 4] = ["table", "wide", "summary", "name"];
 const FOR_PROGRAMS: [&str; 3] = ["json", "yaml", "tsv"];
+const ALL: [&str; 7] = ["table", "wide", "summary", "name", "json", "yaml", "tsv"];
 
 /// Purges with this as stdout.
 fn purge(space: &Space, output: &str, stdout: Stdio) -> (Proxy, Ended) {
@@ -96,6 +97,30 @@ fn counts_that_cannot_be_written_are_told_on_stderr() {
     }
 }
 
+/// What the server says to a dry run is known from the report alone.
+#[test]
+fn a_report_of_a_dry_run_that_cannot_be_written_is_not_lost_silently() {
+    let space = Space::three();
+    for output in ALL {
+        for stdout in [closed(), full()] {
+            let mut command = space.tool(&["--dry-run", "-o", output]);
+            command.stdout(stdout);
+            let ended = Running::start_into(command).finish().exits(3);
+            for words in ["cannot write", "2 would-delete", "hint: "] {
+                assert!(ended.err.contains(words), "{output}: {}", ended.err);
+            }
+            // Once is enough.
+            assert_eq!(
+                ended.err.matches("2 would-delete").count(),
+                1,
+                "{}",
+                ended.err
+            );
+        }
+    }
+    space.holds(&["sync-1", "sync-2", "sync-3"]);
+}
+
 /// `head` has seen enough. That is no failure of a run that only shows something.
 #[test]
 fn a_reader_that_leaves_early_is_no_failure_of_what_only_shows() {
@@ -109,7 +134,7 @@ fn a_reader_that_leaves_early_is_no_failure_of_what_only_shows() {
         })
         .to_string(),
     );
-    for output in ["table", "wide", "summary", "name", "json", "yaml", "tsv"] {
+    for output in ALL {
         for args in [
             &["--dry-run=client", "-o", output][..],
             &["--save-plan", arg(&plan), "-o", output],
@@ -139,7 +164,41 @@ fn a_reader_that_leaves_early_is_no_failure_of_what_only_shows() {
         let ended = Running::start_into(command).finish().exits(0);
         assert_eq!(ended.err, "", "{args:?}");
     }
+    // So is a run that will delete nothing, also where it cannot ask.
+    let one = Space::with(&[("sync-1", 1)]);
+    for output in ALL {
+        for (space, args, code) in [
+            (&one, &["--yes"][..], 0),
+            (&one, &["--dry-run"], 0),
+            (&space, &["--yes", "--max-purge=1"], 5),
+            (&space, &[], 2),
+        ] {
+            let mut command = space.tool(&["-o", output]);
+            command.args(args).stdout(closed());
+            let ended = Running::start_into(command).finish().exits(code);
+            assert!(!ended.err.contains("cannot write"), "{}", ended.err);
+        }
+    }
+    space.holds(&["sync-1", "sync-2", "sync-3"]);
     // A full disk is one.
+    for args in [
+        &["version"][..],
+        &["--version"],
+        &["completion", "bash"],
+        &["rbac", "-n", "a"],
+        &["--help"],
+        &["-h"],
+        &["rbac", "--help"],
+    ] {
+        let mut command = tool();
+        command.args(args).stdout(full());
+        let ended = Running::start_into(command).finish().exits(1);
+        assert!(
+            ended.err.starts_with("error: cannot write"),
+            "{args:?}: {}",
+            ended.err
+        );
+    }
     for args in [
         &["--dry-run=client"][..],
         &["--dry-run=client", "-o", "yaml"],

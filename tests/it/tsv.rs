@@ -109,6 +109,48 @@ fn a_report_has_outcomes() {
     spaces.iter().for_each(|space| space.holds(&["sync-1"]));
 }
 
+/// People are told the totals on stderr; a row is a Job and nothing else.
+#[test]
+fn the_totals_stand_beside_the_rows() {
+    const TOTALS: &str = "1 group, 3 Jobs: 1 SKIP, 2 PURGE";
+    let space = Space::three();
+    let files = Files::new();
+    let saved = files.path("plan.json");
+    let list = json!({"apiVersion": "batch/v1", "kind": "JobList", "items": space.list()});
+    let file = files.write("jobs.json", &list.to_string());
+    let mut from_file = tool();
+    from_file.args(["-f", arg(&file), "-L", LABEL]);
+    for (mut command, code) in [
+        (space.tool(&["--dry-run=client"]), 0),
+        (space.tool(&["--dry-run"]), 0),
+        (space.tool(&["--save-plan", arg(&saved)]), 0),
+        (space.tool(&["--yes", "--max-purge=1"]), 5),
+        (space.tool(&[]), 2),
+        (from_file, 0),
+        (space.tool(&["--yes", "--cascade=background"]), 0),
+    ] {
+        command.args(["-o", "tsv", "--no-headers"]);
+        let run = run(command).exits(code);
+        assert_eq!(rows(&run).len(), 3, "{}", run.story());
+        assert_eq!(run.err.matches(TOTALS).count(), 1, "{}", run.story());
+    }
+    let quiet = space.run(&["--dry-run=client", "-o", "tsv", "-q"]).exits(0);
+    assert_eq!(quiet.err, "");
+}
+
+/// With nothing to show there is still a header, so that a program knows the columns.
+#[test]
+fn no_jobs_are_no_rows() {
+    let space = Space::new();
+    let run = |args: &[&str]| {
+        space
+            .run(&[&["-o", "tsv", "--yes"], args].concat())
+            .exits(0)
+    };
+    assert_eq!(run(&[]).out, format!("{}\tOUTCOME\n", HEADERS.join("\t")));
+    assert_eq!(run(&["--no-headers"]).out, "");
+}
+
 /// As with the other forms for programs, people see the plan on stderr before the question.
 #[test]
 fn the_question_stands_below_a_table() {

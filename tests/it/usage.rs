@@ -1,5 +1,10 @@
 //! A typo never turns into a deletion.
 
+use std::collections::BTreeSet;
+
+use clap::{Arg, CommandFactory, Parser};
+use kubectl_jobclean::cli::{Cli, tips};
+
 use crate::support::tool::{Run, run_fed};
 use crate::support::{LABEL, Space, audit, plane, run, tool};
 
@@ -68,30 +73,101 @@ fn mistakes_delete_nothing() {
     assert!(audit::all(&space.name, "delete").is_empty());
 }
 
-/// Every flag that takes a value, also one that is added tomorrow, refuses an empty one: it is a variable that is not set.
+/// Whether the words are refused as a mistake, before there is a run.
+fn is_mistake(words: &[&str]) -> bool {
+    let words = [&["kubectl-jobclean"], words].concat();
+    match Cli::try_parse_from(words) {
+        Ok(_) => false,
+        Err(error) => error.exit_code() == 2,
+    }
+}
+
+/// Every way to give an argument this value.
+fn ways(arg: &Arg, value: &str) -> Vec<Vec<String>> {
+    let longs = arg.get_long().into_iter();
+    let longs = longs.chain(arg.get_all_aliases().unwrap_or_default());
+    let longs = longs.map(|long| format!("--{long}"));
+    let flags: Vec<String> = longs
+        .chain(arg.get_short().map(|short| format!("-{short}")))
+        .collect();
+    let mut ways: Vec<Vec<String>> = flags
+        .iter()
+        .map(|flag| vec![format!("{flag}={value}")])
+        .collect();
+    if !arg.is_require_equals_set() {
+        ways.extend(flags.into_iter().map(|flag| vec![flag, value.to_owned()]));
+    }
+    if arg.is_positional() {
+        ways.push(vec![value.to_owned()]);
+    }
+    ways
+}
+
+/// A shell variable that is not set is no value of any flag, and neither is one of blanks: also not of a flag that is
+/// added tomorrow, in any subcommand and by any of its names.
 #[test]
 fn an_empty_value_is_a_mistake() {
-    use clap::CommandFactory as _;
-
-    let space = Space::with(&[("sync-1", 2), ("sync-2", 1)]);
-    let command = kubectl_jobclean::cli::Cli::command();
+    let mut command = Cli::command();
+    command.build();
+    let subcommands = command
+        .get_subcommands()
+        .filter(|sub| sub.get_name() != "help");
     let mut tried = 0;
-    for flag in command.get_arguments() {
-        let takes_value = flag.get_action().takes_values();
-        let Some(name) = flag.get_long().filter(|_| takes_value) else {
+    for (before, command) in [(None, &command)]
+        .into_iter()
+        .chain(subcommands.map(|sub| (Some(sub.get_name()), sub)))
+    {
+        let takes_value = |arg: &&Arg| arg.get_action().takes_values();
+        for arg in command.get_arguments().filter(takes_value) {
+            for value in ["", " ", "\t\n", "  "] {
+                for way in ways(arg, value) {
+                    let words: Vec<&str> = before
+                        .into_iter()
+                        .chain(way.iter().map(String::as_str))
+                        .collect();
+                    assert!(is_mistake(&words), "{words:?}");
+                    tried += 1;
+                }
+            }
+        }
+    }
+    assert!(tried > 500, "{tried}");
+}
+
+/// The variables that flags have are no other way around that, and the error names them.
+#[test]
+fn an_empty_variable_is_a_mistake() {
+    let mut variables = 0;
+    for arg in Cli::command().get_arguments() {
+        let Some(variable) = arg.get_env() else {
             continue;
         };
-        let given = format!("--{name}=");
-        let run = space.run(&["--dry-run=client", &given]);
-        assert_eq!(run.code, Some(2), "{given:?}\n{}", run.story());
-        assert_eq!(run.out, "", "{given:?}\n{}", run.story());
-        tried += 1;
+        variables += 1;
+        let flag = format!("--{}", arg.get_long().unwrap());
+        for value in ["", " ", ","] {
+            let mut command = tool();
+            command.env(variable, value);
+            let run = is_refused(run(command));
+            let run = run.complains(&[variable.to_str().unwrap(), &flag]);
+            assert!(run.err.contains("tip: "), "{}", run.story());
+        }
+        // It is not to blame for what the command line says.
+        let mut command = tool();
+        command.env(variable, "").arg(format!("{flag}="));
+        let run = is_refused(run(command));
+        assert!(!run.err.contains("variable"), "{}", run.story());
     }
-    assert!(tried > 35, "{tried}");
-    for short in ["-L", "-l", "-n", "-o", "-s", "-f"] {
-        let run = space.run(&["--dry-run=client", short, ""]);
-        assert_eq!(run.code, Some(2), "{short}\n{}", run.story());
+    assert!(variables > 0);
+}
+
+/// The API server would take a user called by blanks for no impersonation, and the deletes would be one's own.
+#[test]
+fn blanks_are_no_user_to_impersonate() {
+    let space = Space::with(&[("sync-1", 2), ("sync-2", 1)]);
+    for flag in ["--as", "--as-group", "--as-uid"] {
+        is_refused(space.run(&["--yes", flag, " "]));
     }
+    is_refused(space.run(&["--yes", "--as=jane", "--as-user-extra", " =x"]));
     space.holds(&["sync-1", "sync-2"]);
 }
 
@@ -112,6 +188,32 @@ fn an_empty_variable_never_widens_what_is_looked_at() {
     space.holds(&["sync-1", "sync-2"]);
 }
 
+/// Everything that an error says, below what it says of the words that were typed.
+fn advice(run: &Run) -> String {
+    let lines: Vec<&str> = run.err.lines().skip(1).collect();
+    lines.join("\n")
+}
+
+/// Whether a text names a flag, and not only one that begins alike.
+fn names(text: &str, flag: &str) -> bool {
+    text.match_indices(flag).any(|(at, _)| {
+        let next = text[at + flag.len()..].chars().next();
+        !next.is_some_and(|next| next.is_alphanumeric() || next == '-')
+    })
+}
+
+/// Fails if an error leads to a flag or value with which more is deleted.
+#[track_caller]
+fn leads_to_no_more_deletes(run: &Run) {
+    let advice = advice(run);
+    for flag in tips::DELETE_MORE {
+        assert!(!names(&advice, &format!("--{flag}")), "{}", run.story());
+    }
+    for value in ["'none'", "'merge'", "'split'"] {
+        assert!(!advice.contains(value), "{}", run.story());
+    }
+}
+
 /// What was mistyped is no sign that more is to be deleted.
 #[test]
 fn no_tip_leads_to_more_deletes() {
@@ -121,18 +223,35 @@ fn no_tip_leads_to_more_deletes() {
         (&["--exclude-namespace", "a"], "--namespace NS"),
         (&["--json"], "-o json"),
         (&["--status", "Failed"], "--keep-failed"),
-        (&["--max-age-hours", "24"], "--keep-within 24h"),
-        (&["--max-age=24"], "--keep-within 24h"),
+        (&["--max-age-hours", "24"], "'--keep-within 24h'"),
+        (&["--max-age-hours=72"], "'--keep-within 72h'"),
+        (&["--max-age-days", "7", "--keep=2"], "'--keep-within 7d'"),
+        (&["--keep=2", "--max-age", "1d12h"], "'--keep-within 1d12h'"),
+        (&["--max-age=24"], "'--keep-within DURATION'"),
+        (&["--max-age"], "'--keep-within DURATION'"),
         (&["--workers", "4"], "--concurrency"),
+        (&["--force"], "by force"),
+        (&["--confirm"], "it asks"),
+        (&["--assume-yes"], "it asks"),
+        (&["--all"], "every group"),
         (&["--include-activ"], ""),
         (&["--include-own"], ""),
         (&["--yess"], ""),
+        (&["--yess", "rbac"], ""),
+        (&["rbac", "--yess"], ""),
         (&["--all-namespace"], ""),
         (&["--mixed-group=split"], ""),
         (&["--insecure-skip-tls"], ""),
         (&["--dry-run=non"], ""),
         (&["--mixed-groups=merg"], ""),
-        (&["-v", "6"], "-v=6"),
+        (&["--mixed-groups=splt"], ""),
+        // The opposite of what was typed is as bad.
+        (&["--exclude-namespacs=a"], ""),
+        (&["--not-namespace=a"], ""),
+        (&["--no-keep-failed"], ""),
+        (&["--no-backup"], ""),
+        (&["--no-header"], "'--no-headers'"),
+        (&["--disable-compresion"], "'--disable-compression'"),
         // Others are what was meant.
         (&["--kep=2"], "--keep"),
         (&["--concurency=2"], "--concurrency"),
@@ -141,31 +260,174 @@ fn no_tip_leads_to_more_deletes() {
         let mut command = tool();
         command.args(typed);
         let run = is_refused(run(command));
-        let tips: Vec<&str> = run
-            .err
-            .lines()
-            .filter(|line| line.contains("tip: "))
-            .collect();
-        let tips = tips.join("\n");
-        assert_eq!(
-            tips.is_empty(),
-            tip.is_empty(),
-            "{typed:?}\n{}",
-            run.story()
-        );
-        assert!(tips.contains(tip), "{typed:?}\n{}", run.story());
-        for more in [
-            "--include",
-            "--yes",
-            "--all",
-            "--mixed",
-            "--insecure",
-            "'none'",
-            "'merge'",
+        let has_tip = run.err.contains("tip: ");
+        assert_eq!(has_tip, !tip.is_empty(), "{typed:?}\n{}", run.story());
+        assert!(advice(&run).contains(tip), "{typed:?}\n{}", run.story());
+        leads_to_no_more_deletes(&run);
+    }
+}
+
+/// Whatever is mistyped of any flag, also of one that is added tomorrow.
+#[test]
+fn no_misspelling_leads_to_more_deletes() {
+    let mut command = Cli::command();
+    command.build();
+    let longs: Vec<&str> = command
+        .get_arguments()
+        .flat_map(|arg| arg.get_long_and_visible_aliases().unwrap_or_default())
+        .collect();
+    let mut tried = 0;
+    for long in &longs {
+        let bare = long.split_once('-').map_or(*long, |(_, rest)| rest);
+        for typed in [
+            format!("{long}s"),
+            long[..long.len() - 1].to_owned(),
+            long.replacen('-', "", 1),
+            long.replacen('-', "_", 1),
+            format!("exclude-{bare}"),
+            format!("no-{long}"),
+            format!("skip-{bare}"),
         ] {
-            assert!(!tips.contains(more), "{typed:?}\n{}", run.story());
+            if longs.contains(&typed.as_str()) || typed.len() < 2 {
+                continue;
+            }
+            let mistake = Cli::try_parse_from(["kubectl-jobclean", &format!("--{typed}")]);
+            let mistake = tips::with_tip(mistake.unwrap_err(), &[]).to_string();
+            let advice = mistake.split_once('\n').unwrap().1;
+            for flag in tips::DELETE_MORE {
+                assert!(
+                    !names(advice, &format!("--{flag}")),
+                    "--{typed}:\n{mistake}"
+                );
+            }
+            tried += 1;
         }
     }
+    assert!(tried > 250, "{tried}");
+}
+
+/// Each flag has been looked at. One that is new fails here until it is put where it belongs.
+#[test]
+fn it_is_known_of_every_flag_whether_it_deletes_more() {
+    let harmless = [
+        "as",
+        "as-group",
+        "as-uid",
+        "as-user-extra",
+        "backup",
+        "cascade",
+        "certificate-authority",
+        "chunk-size",
+        "client-certificate",
+        "client-key",
+        "cluster",
+        "concurrency",
+        "context",
+        "disable-compression",
+        "dry-run",
+        "filename",
+        "help",
+        "interactive",
+        "keep",
+        "keep-failed",
+        "keep-succeeded",
+        "keep-within",
+        "kubeconfig",
+        "label",
+        "max-purge",
+        "namespace",
+        "no-headers",
+        "output",
+        "quiet",
+        "request-timeout",
+        "save-plan",
+        "selector",
+        "server",
+        "timeout",
+        "tls-server-name",
+        "token",
+        "user",
+        "verbose",
+        "version",
+        "wait",
+    ];
+    let mut command = Cli::command();
+    command.build();
+    let known: BTreeSet<&str> = harmless.into_iter().chain(tips::DELETE_MORE).collect();
+    let there: BTreeSet<&str> = command.get_arguments().filter_map(Arg::get_long).collect();
+    assert_eq!(known, there);
+}
+
+/// A habit is about a flag that does not exist, and its tip names flags that do.
+#[test]
+fn habits_lead_to_flags_that_exist() {
+    let mut command = Cli::command();
+    command.build();
+    let mut longs = BTreeSet::new();
+    for arg in command.get_arguments() {
+        longs.extend(arg.get_long());
+        longs.extend(arg.get_all_aliases().unwrap_or_default());
+    }
+    let habits = tips::HABITS.into_iter().chain(tips::AGES);
+    for (habit, tip) in habits.clone() {
+        assert!(!longs.contains(habit), "--{habit} is a flag");
+        assert!(is_mistake(&[&format!("--{habit}")]), "{habit}");
+        for named in tip.split("--").skip(1) {
+            let end = named.find(|c: char| !(c.is_alphanumeric() || c == '-'));
+            let named = &named[..end.unwrap_or(named.len())];
+            assert!(longs.contains(named), "{habit}: {tip}");
+            assert!(!tips::DELETE_MORE.contains(&named), "{habit}: {tip}");
+        }
+    }
+    for table in [&tips::HABITS[..], &tips::AGES] {
+        assert!(table.is_sorted_by(|a, b| a.0 < b.0), "{table:?}");
+    }
+}
+
+/// Flags like these take a value behind a `=` only. What stands behind a blank is neither taken nor passed over.
+#[test]
+fn a_value_that_stands_apart_is_a_mistake_with_a_tip() {
+    for (typed, tip) in [
+        (&["-v", "6"][..], "'-v=6'"),
+        (&["--v", "8"], "'--v=8'"),
+        (&["-Av", "6"], "'-Av=6'"),
+        (&["-A", "--verbose", "6"], "'--verbose=6'"),
+        (&["-v6"], "'-v=6'"),
+        (&["rbac", "-v", "6"], "'-v=6'"),
+        (&["--dry-run", "client"], "'--dry-run=client'"),
+        (&["--yes", "false"], "'--yes=false'"),
+        (&["-y", "false"], "'-y=false'"),
+        // More would be deleted, or it is no value.
+        (&["--yes", "true"], ""),
+        (&["-y", "true"], ""),
+        (&["-vy", "true"], ""),
+        (&["--include-active", "1"], ""),
+        (&["--dry-run", "none"], ""),
+        (&["-v", "sync-1"], ""),
+        (&["--dry-run", "sync-1"], ""),
+        (&["-A", "sync-1"], ""),
+        (&["-q", "false"], ""),
+    ] {
+        let mut command = tool();
+        command.args(typed);
+        let run = is_refused(run(command)).complains(&["unexpected argument"]);
+        assert_eq!(
+            run.err.contains("tip: "),
+            !tip.is_empty(),
+            "{}",
+            run.story()
+        );
+        assert!(advice(&run).contains(tip), "{}", run.story());
+        assert!(!run.err.contains("subcommand '"), "{}", run.story());
+        // To say no is not to delete more.
+        if !tip.ends_with("=false'") {
+            leads_to_no_more_deletes(&run);
+        }
+    }
+    // A subcommand is one also there.
+    let mut command = tool();
+    command.args(["-A", "rbac"]);
+    is_refused(run(command)).complains(&["the subcommand 'rbac' cannot be used with"]);
 }
 
 /// kubectl's users write a number.
@@ -187,12 +449,17 @@ fn verbosity_may_be_a_number() {
         (&["--v=0"], (false, false)),
         (&["-v"], (true, false)),
         (&["-v=1"], (true, false)),
+        (&["-v=5"], (true, false)),
+        (&["--v=5"], (true, false)),
+        (&["-v", "-v=2"], (true, false)),
         (&["--verbose"], (true, false)),
         (&["-vv"], (true, true)),
         (&["-v", "-v"], (true, true)),
         (&["-v=6"], (true, true)),
         (&["--v=8"], (true, true)),
+        (&["-v=3", "-v=3"], (true, true)),
         (&["--verbose=99"], (true, true)),
+        (&["-v=4294967295", "-v"], (true, true)),
     ] {
         assert_eq!(said(flags), expected, "{flags:?}");
     }
