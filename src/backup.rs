@@ -144,13 +144,15 @@ impl BackupDir {
     /// Make sure of the folder of a namespace. A link that somebody has put there would lead manifests elsewhere.
     fn own_folder(&self, dir: &Path) -> io::Result<()> {
         match fs::symlink_metadata(dir) {
-            Ok(found) if found.is_dir() => Ok(()),
-            Ok(_) => Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "the folder of its namespace is a link or a file",
-            )),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => private_dir(dir),
-            Err(error) => Err(error),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => private_dir(dir)?,
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+        if fs::symlink_metadata(dir)?.is_dir() {
+            Ok(())
+        } else {
+            let why = "the folder of its namespace is a link or a file";
+            Err(io::Error::new(io::ErrorKind::InvalidInput, why))
         }
     }
 }

@@ -172,6 +172,8 @@ impl Plan {
             .map(|group| PlannedGroup::judged(group, policy, now))
             .collect();
         groups.reverse();
+        // How many there would be was not known when the room for them was made.
+        groups.shrink_to_fit();
         warnings.extend(group_warnings(&groups, policy.mixed_groups));
         Plan {
             source: snapshot.source,

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{
     Cluster,
     list::{Query, Scope, decode, get},
+    request::LIST_MAX,
 };
 use crate::selector::Selector;
 
@@ -35,7 +36,7 @@ impl Cluster {
     /// The names of the namespaces, if they may be listed.
     pub async fn namespaces(&self) -> Option<Vec<String>> {
         let request = get("/api/v1/namespaces".to_owned(), NAMES_ONLY).ok()?;
-        let answer = self.call(request).await.ok()?;
+        let answer = self.call_up_to(request, LIST_MAX).await.ok()?;
         let list: Namespaces = serde_json::from_slice(&answer.body).ok()?;
         Some(list.items.into_iter().map(|n| n.metadata.name).collect())
     }
@@ -48,7 +49,8 @@ impl Cluster {
             scope,
             chunk_size: SAMPLE,
         };
-        let answer = self.call(query.request(None).ok()?).await.ok()?;
+        let request = query.request(None).ok()?;
+        let answer = self.call_up_to(request, LIST_MAX).await.ok()?;
         if answer.status != StatusCode::OK {
             return None;
         }

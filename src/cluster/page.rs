@@ -19,7 +19,7 @@ use tokio::{
 use super::{
     Cluster,
     list::{Query, Trouble},
-    request::{Answer, Failure, Piece},
+    request::{Answer, Failure, LIST_MAX, Piece},
 };
 use crate::{
     error::{Error, Exit},
@@ -135,10 +135,9 @@ impl Pages {
                 Piece::Taken
             };
             let answer = match self.query.request(token) {
-                // Of a list, only the length of one Job is bounded: with --chunk-size=0 all are in one answer.
                 Ok(request) => {
                     cluster
-                        .call_in_pieces(request, usize::MAX, &mut on_piece)
+                        .call_in_pieces(request, LIST_MAX, &mut on_piece)
                         .await
                 }
                 Err(failure) => Err(failure),

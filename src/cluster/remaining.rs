@@ -8,7 +8,7 @@ use http::StatusCode;
 use super::{
     Cluster,
     list::{escape, get, jobs_path},
-    request::Failure,
+    request::{Failure, LIST_MAX},
 };
 use crate::{
     compact::Uid,
@@ -148,7 +148,7 @@ impl Cluster {
         let mut backoff = Backoff::new(Tries::for_delete());
         loop {
             let answer = match get(uri.clone(), ACCEPT) {
-                Ok(request) => self.call_up_to(request, usize::MAX).await,
+                Ok(request) => self.call_up_to(request, LIST_MAX).await,
                 Err(failure) => Err(failure),
             };
             let (why, retry_after) = match answer {

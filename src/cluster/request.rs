@@ -36,6 +36,8 @@ pub struct Answer {
 /// The most bytes of an answer that is not a list. Some hundreds of them may be held at a time, and a few kilobytes can
 /// unpack to gigabytes.
 pub const BODY_MAX: usize = 2 << 20;
+/// The most bytes of a list that is held whole: one in JSON, or of metadata. What comes in protobuf is read as it comes.
+pub(super) const LIST_MAX: usize = 1 << 30;
 
 /// What has become of a piece of an answer's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -97,15 +97,16 @@ fn a_question_needs_the_terminal_for_itself() {
         ("echo y | \"$@\"", "standard input"),
     ] {
         let script = script.replace("PLAN", arg(&plan));
-        let script = format!("{script}; echo \"code $?\"; cat 'PLAN' 2>/dev/null; echo end")
-            .replace("PLAN", arg(&plan));
+        let script =
+            format!("{script}; echo \"code $?\"; cat 'PLAN' 2>/dev/null; echo the end; read -r _")
+                .replace("PLAN", arg(&plan));
         for more in [&[][..], &["-o", "json"], &["-i"]] {
             let _ = fs::remove_file(&plan);
             let mut command = shell(&script, &space.tool(more));
             command.env("PATH", std::env::var_os("PATH").unwrap());
             let mut terminal = Terminal::start(&command, 200);
-            terminal.wait_for("\nend");
-            // Nothing waits for it.
+            terminal.wait_for("the end");
+            // Nothing else waits for it.
             terminal.enter("y");
             let left = terminal.finish();
             let text = &left.raw;

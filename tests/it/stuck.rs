@@ -11,7 +11,7 @@ use crate::support::{LABEL, Space, Upstream, jobs_of, outcomes, plane, run, tool
 const HOLD: &str = "test.example/hold";
 const OTHER: &str = "test.example/other";
 
-/// `sync-1` was deleted 200 hours ago, and `sync-2` five; a finalizer holds each.
+/// `sync-1` was deleted 200 hours ago, and `sync-2` 50; a finalizer holds each.
 fn stuck() -> Space {
     let space = Space::new();
     let deleted = |name: &str, age, hours, finalizer: &str| -> SeedJob {
@@ -20,7 +20,7 @@ fn stuck() -> Space {
     };
     space.seed(&[
         deleted("sync-1", 300, 200, HOLD),
-        deleted("sync-2", 200, 5, OTHER),
+        deleted("sync-2", 200, 50, OTHER),
         space.job("g", "sync-3", 1),
     ]);
     space
@@ -33,7 +33,7 @@ fn how_long_and_what_holds_them_is_told() {
         let run = space.run(args).exits(0);
         let run = run.shows(&[
             "terminating (8d, test.example/hold)",
-            "terminating (5h, test.example/other)",
+            "terminating (2d2h, test.example/other)",
             "2 Jobs are terminating already",
         ]);
         run.complains(&[
@@ -51,7 +51,7 @@ fn how_long_and_what_holds_them_is_told() {
     for job in jobs_of(&plan) {
         let (finalizers, deleted) = match job["name"].as_str().unwrap() {
             "sync-1" => (json!([HOLD]), json!(hours_ago(200).to_string())),
-            "sync-2" => (json!([OTHER]), json!(hours_ago(5).to_string())),
+            "sync-2" => (json!([OTHER]), json!(hours_ago(50).to_string())),
             _ => (json!(null), json!(null)),
         };
         assert_eq!(
