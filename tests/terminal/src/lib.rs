@@ -111,7 +111,10 @@ impl Terminal {
         loop {
             // Asked first: what it has written before its end may still have to be read.
             let ended = self.child.try_wait().unwrap();
-            let is_read = self.reader.as_ref().is_none_or(JoinHandle::is_finished);
+            let is_read = self
+                .reader
+                .as_ref()
+                .is_none_or(thread::JoinHandle::is_finished);
             if self.text().contains(words) {
                 return;
             }
