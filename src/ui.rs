@@ -342,7 +342,6 @@ impl Ui {
         };
         // Enter has ended the line already.
         line_break.is_due = !line.ends_with('\n');
-        forget_typed();
         consent.answer(&line)
     }
 
