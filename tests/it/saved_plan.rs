@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -298,12 +299,15 @@ fn only_a_file_is_replaced() {
     let pipe = files.path("pipe");
     let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
     assert!(made.success());
-    let link = files.path("link-to-null");
-    symlink("/dev/null", &link).unwrap();
+    let link = files.path("link");
+    symlink(&pipe, &link).unwrap();
+    let socket = files.path("socket");
+    let _listening = UnixListener::bind(&socket).unwrap();
     let round = files.path("round");
     symlink(&round, &round).unwrap();
     let proxy = Proxy::new(Upstream::admin(plane()), |request, up| up.pass(request));
-    for path in [Path::new("/dev/null"), &folder, &pipe, &link, &round] {
+    // Not a device: to root, a tool that gets this wrong would replace it.
+    for path in [&folder, &pipe, &link, &round, &socket] {
         let before = fs::symlink_metadata(path).unwrap().file_type();
         let args = ["--save-plan", arg(path)];
         let run = run(proxy.tool(&space.name, &args)).exits(1);
