@@ -220,7 +220,7 @@ pub async fn run_cluster(
     }
     let candidate = match session.prepare(plan).await? {
         Ok(candidate) => candidate,
-        Err(reason) => return Ok(exit_of(reason)),
+        Err((exit, plan)) => return not_carried_out(cli, exit, &plan, ui),
     };
     let backup = match (&cli.action.backup, cli.action.dry_run) {
         (Some(path), DryRun::None) => Some(backup_dir(path)?),

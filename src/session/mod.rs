@@ -173,11 +173,13 @@ impl<'a> Session<'a> {
         Ok(reading)
     }
 
-    /// Hold a saved plan against what is there now, before anybody is asked about it. Any other plan is of this moment.
+    /// Hold a saved plan against what is there now, before it is asked about. Any other plan is of this moment.
+    ///
+    /// Where the run is asked to stop meanwhile, that is how the process ends, and the plan.
     ///
     /// # Errors
     /// If the new list fails.
-    pub async fn prepare(&self, plan: Plan) -> Result<Result<Candidate, Stop>, Error> {
+    pub async fn prepare(&self, plan: Plan) -> Result<Result<Candidate, (Exit, Box<Plan>)>, Error> {
         if self.cli.action.plan.is_none() {
             return Ok(Ok(Candidate {
                 shown: plan,
@@ -186,12 +188,7 @@ impl<'a> Session<'a> {
         }
         let approved = match self.recheck(plan, false).await? {
             Decision::CarryOut(approved) => approved,
-            Decision::Stop(exit, _) => {
-                return Ok(Err(match exit {
-                    Exit::Terminated => Stop::Terminate,
-                    _ => Stop::Interrupt,
-                }));
-            }
+            Decision::Stop(exit, plan) => return Ok(Err((exit, plan))),
         };
         let shown = approved.as_of_now();
         show::saved_plan(&approved, &shown, &self.policy, self.ui);
