@@ -72,6 +72,11 @@ impl Error {
         }
     }
 
+    /// An error before any delete.
+    pub fn failure(message: impl Into<String>) -> Error {
+        Error::new(Exit::Failure, message)
+    }
+
     /// With what to do next.
     pub fn hint(self, hint: impl Into<String>) -> Error {
         Error {

@@ -88,7 +88,7 @@ fn clean(cli: &Cli, ui: &Ui) -> Result<Exit, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Error::new(Exit::Failure, format!("cannot start: {error}")))?;
+        .map_err(|error| Error::failure(format!("cannot start: {error}")))?;
     let modes = TerminalModes::save();
     let result = runtime.block_on(async {
         let stop = signals::listen(modes.clone());

@@ -63,7 +63,7 @@ pub fn print_role(run: &Cli, account: Option<&ServiceAccount>) -> Result<Exit, E
         (Some(path), _) => {
             let plan = SavedPlan::load(path, run.action.chunk_size).map_err(|error| {
                 let message = format!("cannot read the plan {}: {error}", path.display());
-                Error::new(Exit::Failure, message).hint("save the plan anew with --save-plan")
+                Error::failure(message).hint("save the plan anew with --save-plan")
             })?;
             plan.query.scope
         }
@@ -71,7 +71,7 @@ pub fn print_role(run: &Cli, account: Option<&ServiceAccount>) -> Result<Exit, E
         (None, None) => {
             let namespace = default_namespace(&run.connection).map_err(|error| {
                 let message = format!("cannot tell the namespace: {error}");
-                Error::new(Exit::Failure, message).hint("name it with -n, or give -A for all")
+                Error::failure(message).hint("name it with -n, or give -A for all")
             })?;
             Scope::Namespace(namespace)
         }
@@ -101,7 +101,7 @@ pub fn run_file(cli: &Cli, path: &str, ui: &Ui) -> Result<Exit, Error> {
             file::FileError::Read(cause) => io_words(cause),
             other => other.to_string(),
         };
-        Error::new(Exit::Failure, format!("cannot plan from {shown}: {cause}"))
+        Error::failure(format!("cannot plan from {shown}: {cause}"))
             .hint("give what `kubectl get jobs -o json` prints, as JSON or YAML")
     })?;
     let mut plan = Plan::new(
@@ -266,14 +266,11 @@ fn not_carried_out(cli: &Cli, exit: Exit, plan: &Plan, ui: &Ui) -> Result<Exit, 
 
 fn backup_dir(path: &Path) -> Result<BackupDir, Error> {
     BackupDir::create(path).map_err(|error| {
-        Error::new(
-            Exit::Failure,
-            format!(
-                "cannot back up into {}: {}",
-                path.display(),
-                io_words(&error)
-            ),
-        )
+        Error::failure(format!(
+            "cannot back up into {}: {}",
+            path.display(),
+            io_words(&error)
+        ))
         .hint("name a folder that you may write to")
     })
 }

@@ -9,7 +9,7 @@ use crate::{
         delete::{Cascade, Effect},
         list,
     },
-    error::{Error, Exit, io_words},
+    error::{Error, io_words},
     job::Job,
     outcome::Outcome,
     output::{Colour, Headers, Style, View, age, json, name, summary, table, tsv, words, yaml},
@@ -356,7 +356,7 @@ pub fn write_only(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Resul
 }
 
 fn write_error(error: &io::Error) -> Error {
-    Error::new(Exit::Failure, cannot_write(error))
+    Error::failure(cannot_write(error))
 }
 
 /// That stdout cannot be written, and why: a fragment.

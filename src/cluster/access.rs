@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{Cluster, list::get, request::Failure};
 use crate::{
-    error::{Error, Exit},
+    error::Error,
     retry::{Backoff, Tries},
 };
 
@@ -85,7 +85,7 @@ impl Cluster {
     ) -> Result<Option<String>, Error> {
         let error = |why: &str| {
             let message = format!("cannot find out which cluster {} is: {why}", self.server);
-            Error::new(Exit::Failure, message).hint("try again when the server answers")
+            Error::failure(message).hint("try again when the server answers")
         };
         let mut backoff = Backoff::new(Tries::for_list());
         loop {

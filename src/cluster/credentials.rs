@@ -6,7 +6,7 @@ use std::fs;
 use kube::config::{AuthInfo, Cluster as ClusterInfo};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::error::{Error, Exit, io_words};
+use crate::error::{Error, io_words};
 
 /// Find what kube would not survive, or would pass over.
 ///
@@ -14,7 +14,7 @@ use crate::error::{Error, Exit, io_words};
 /// If a file cannot be read or holds nothing of the kind, or the token cannot be sent.
 pub(super) fn check(cluster: &ClusterInfo, user: &AuthInfo, has_plugin: bool) -> Result<(), Error> {
     if let Some(conflict) = conflict(cluster, user, has_plugin) {
-        return Err(Error::new(Exit::Failure, conflict)
+        return Err(Error::failure(conflict)
             .hint("check the flags and the context (kubectl config view --minify)"));
     }
     if cluster.certificate_authority_data.is_none() {
@@ -97,11 +97,10 @@ fn conflict(cluster: &ClusterInfo, user: &AuthInfo, has_plugin: bool) -> Option<
 fn check_token(token: &SecretString) -> Result<(), Error> {
     match http::HeaderValue::from_str(token.expose_secret()) {
         Ok(_) => Ok(()),
-        Err(_) => Err(Error::new(
-            Exit::Failure,
-            "the token holds characters that no header may hold",
-        )
-        .hint("check --token or the user of the context; a line break at its end is one")),
+        Err(_) => Err(
+            Error::failure("the token holds characters that no header may hold")
+                .hint("check --token or the user of the context; a line break at its end is one"),
+        ),
     }
 }
 
@@ -113,5 +112,5 @@ fn check_pem(what: &str, path: Option<&str>, mark: &str) -> Result<(), Error> {
         Ok(_) => format!("the {what} {path} holds nothing of the kind in PEM form"),
         Err(error) => format!("cannot read the {what} {path}: {}", io_words(&error)),
     };
-    Err(Error::new(Exit::Failure, wrong).hint("check the flag or the kubeconfig that names it"))
+    Err(Error::failure(wrong).hint("check the flag or the kubeconfig that names it"))
 }

@@ -22,7 +22,7 @@ use rustls::{
 use secrecy::ExposeSecret as _;
 
 use super::der::{self, Certificate, KeyForm, KeyKind};
-use crate::error::{Error, Exit, io_words};
+use crate::error::{Error, io_words};
 
 /// What Go's decoder takes, which does not ask for the unused bits at the end to be zero.
 const GO: GeneralPurpose = GeneralPurpose::new(
@@ -159,7 +159,7 @@ impl Identity {
 }
 
 fn wrong(what: &str, hint: &str) -> Error {
-    Error::new(Exit::Failure, what).hint(hint)
+    Error::failure(what).hint(hint)
 }
 
 /// The bytes of a certificate or key, from the kubeconfig or from a file.

@@ -15,7 +15,7 @@ use super::{
     target::Target,
 };
 use crate::{
-    error::{Error, Exit, io_words},
+    error::{Error, io_words},
     text::quoted,
 };
 
@@ -38,7 +38,7 @@ pub(super) fn find(flags: &ConnectionFlags) -> Result<Target, Error> {
         None if flags.server.is_some() || flags.cluster.is_some() => Context::default(),
         None => {
             return Err(
-                Error::new(Exit::Failure, format!("no context is selected in {origin}"))
+                Error::failure(format!("no context is selected in {origin}"))
                     .hint("name one with --context, or select one with kubectl config use-context"),
             );
         }
@@ -56,7 +56,7 @@ pub(super) fn find(flags: &ConnectionFlags) -> Result<Target, Error> {
                 "the context {} in {origin} names no cluster",
                 quoted(context)
             );
-            return Err(Error::new(Exit::Failure, message).hint("name one with --cluster"));
+            return Err(Error::failure(message).hint("name one with --cluster"));
         }
         (None, _) => {
             let names = names(&kubeconfig.clusters);
@@ -117,10 +117,9 @@ pub(super) fn read_kubeconfig(named: Option<&Path>) -> Result<Option<(Entries, S
         let origin = env::var("KUBECONFIG").unwrap_or_default();
         return match merged {
             Some(merged) => Ok(Some((merged, origin))),
-            None => Err(Error::new(
-                Exit::Failure,
-                format!("none of the files in KUBECONFIG exists: {origin}"),
-            )
+            None => Err(Error::failure(format!(
+                "none of the files in KUBECONFIG exists: {origin}"
+            ))
             .hint("unset KUBECONFIG, or name a file with --kubeconfig")),
         };
     }
@@ -139,7 +138,7 @@ pub(super) fn home() -> Option<PathBuf> {
 fn read_file(path: &Path) -> Result<Entries, Error> {
     let wrong = |what: &str, why: &str, hint: &str| {
         let message = format!("cannot {what} kubeconfig {}: {why}", path.display());
-        Error::new(Exit::Failure, message).hint(hint)
+        Error::failure(message).hint(hint)
     };
     let view = "check it with kubectl config view";
     let text = fs::read(path)
@@ -308,9 +307,5 @@ fn not_found(what: &str, name: &str, origin: &str, others: &[&str]) -> Error {
         }
         others => format!("it has {}", others.join(", ")),
     };
-    Error::new(
-        Exit::Failure,
-        format!("there is no {what} {} in {origin}", quoted(name)),
-    )
-    .hint(hint)
+    Error::failure(format!("there is no {what} {} in {origin}", quoted(name))).hint(hint)
 }

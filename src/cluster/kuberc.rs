@@ -13,7 +13,7 @@ use super::{
     flags::Console,
     kubeconfig::{decode, home},
 };
-use crate::error::{Error, Exit, io_words};
+use crate::error::{Error, io_words};
 
 /// With what the fields begin that the policy is in.
 const POLICY: &str = "credentialPlugin";
@@ -63,11 +63,8 @@ impl PluginPolicy {
             return Ok(PluginPolicy::AllowAll);
         };
         let wrong = |why: &str| {
-            Error::new(
-                Exit::Failure,
-                format!("cannot use kuberc {}: {why}", path.display()),
-            )
-            .hint("check it, or set KUBERC=off to do without")
+            Error::failure(format!("cannot use kuberc {}: {why}", path.display()))
+                .hint("check it, or set KUBERC=off to do without")
         };
         let (preference, has_policy) = match fs::read(&path) {
             Ok(bytes) => {

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     approval::Recheck,
     clock,
-    error::{Error, Exit},
+    error::Error,
     job::Job,
     selector::{LabelKey, Selector},
     wire::{self, metadata::Kind},
@@ -244,33 +244,28 @@ impl Cluster {
     pub(super) fn refusal(&self, answer: &Answer, query: &Query) -> Error {
         let words = answer.words();
         match answer.status {
-            StatusCode::UNAUTHORIZED => Error::new(
-                Exit::Failure,
-                format!("{} does not accept your credentials: {words}", self.server),
-            )
+            StatusCode::UNAUTHORIZED => Error::failure(format!(
+                "{} does not accept your credentials: {words}",
+                self.server
+            ))
             .hint("log in again, or check the user of the context (kubectl config view --minify)"),
             StatusCode::FORBIDDEN => {
-                Error::new(Exit::Failure, format!("cannot list Jobs: {words}")).hint(
-                    match query.scope {
-                        Scope::AllNamespaces => {
-                            "you need the verbs list and delete on jobs.batch in every namespace; \
+                Error::failure(format!("cannot list Jobs: {words}")).hint(match query.scope {
+                    Scope::AllNamespaces => {
+                        "you need the verbs list and delete on jobs.batch in every namespace; \
                          with rights in one namespace only, name it with -n"
-                        }
-                        Scope::Namespace(_) => {
-                            "you need the verbs list and delete on jobs.batch in that namespace"
-                        }
-                    },
-                )
+                    }
+                    Scope::Namespace(_) => {
+                        "you need the verbs list and delete on jobs.batch in that namespace"
+                    }
+                })
             }
-            StatusCode::NOT_FOUND => Error::new(
-                Exit::Failure,
-                format!(
-                    "cannot list Jobs: {} has no batch/v1 Jobs: {words}",
-                    self.server
-                ),
-            )
+            StatusCode::NOT_FOUND => Error::failure(format!(
+                "cannot list Jobs: {} has no batch/v1 Jobs: {words}",
+                self.server
+            ))
             .hint("check that the address is that of a Kubernetes API server"),
-            _ => Error::new(Exit::Failure, format!("cannot list Jobs: {words}")).hint(
+            _ => Error::failure(format!("cannot list Jobs: {words}")).hint(
                 "check that the address is that of a Kubernetes API server, or look at its log",
             ),
         }
@@ -289,13 +284,13 @@ impl Cluster {
             "{} is not a Kubernetes API server: it answered {} {what}",
             self.server, answer.status
         );
-        Error::new(Exit::Failure, message).hint(IS_IT_AN_API_SERVER)
+        Error::failure(message).hint(IS_IT_AN_API_SERVER)
     }
 }
 
 fn inconsistent(why: &str) -> Error {
     let message = format!("cannot list Jobs: no consistent list in {MAX_STARTS} tries: {why}");
-    Error::new(Exit::Failure, message)
+    Error::failure(message)
 }
 
 impl Query {

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     clock,
-    error::{Error, Exit, io_words},
+    error::{Error, io_words},
 };
 
 /// As in kubectl: a mounted token is replaced long before it expires, so this is often enough.
@@ -102,13 +102,13 @@ impl TokenFile {
             (_, Some(token)) => token.expose_secret().to_owned(),
             (Ok(_), None) => {
                 let message = format!("the token file {path} is empty");
-                return Err(Error::new(Exit::Failure, message).hint(check));
+                return Err(Error::failure(message).hint(check));
             }
             (Err(error), None) => return Err(unreadable(&self.path, &error).hint(check)),
         };
         let authorization = bearer(&token).ok_or_else(|| {
             let message = format!("the token in {path} holds characters that no header may hold");
-            Error::new(Exit::Failure, message).hint(check)
+            Error::failure(message).hint(check)
         })?;
         Ok(Credentials {
             authorization: Some(authorization),
@@ -124,7 +124,7 @@ fn unreadable(path: &std::path::Path, error: &io::Error) -> Error {
         path.display(),
         io_words(error)
     );
-    Error::new(Exit::Failure, message)
+    Error::failure(message)
 }
 
 /// Credentials in use, with a client whose connections carry their certificate.
@@ -251,7 +251,7 @@ impl Login {
         let renewed = tokio::spawn(async move { login.renew_here(&used, since).await }).await;
         renewed.unwrap_or_else(|_| {
             let message = format!("{} was not asked to its end", self.source.name());
-            Err(Error::new(Exit::Failure, message).hint("try again"))
+            Err(Error::failure(message).hint("try again"))
         })
     }
 

@@ -22,7 +22,7 @@ use super::{
     request::{Answer, Failure, LIST_MAX, Piece},
 };
 use crate::{
-    error::{Error, Exit},
+    error::Error,
     intake::{Identity, Intake, IntakeError},
     job::Job,
     retry::{Backoff, Tries},
@@ -152,14 +152,14 @@ impl Pages {
                     Err(Unusable::Stray(why)) => return Err(Trouble::Wrong(why)),
                     Err(Unusable::Job(error)) => {
                         let message = format!("cannot list Jobs: the server sent {error}");
-                        return Err(Error::new(Exit::Failure, message).into());
+                        return Err(Error::failure(message).into());
                     }
                     Err(Unusable::Body(why)) => {
                         let server = &cluster.server;
                         let message = format!(
                             "cannot list Jobs: the answer of {server} cannot be read: {why}"
                         );
-                        (why.to_string(), None, Error::new(Exit::Failure, message))
+                        (why.to_string(), None, Error::failure(message))
                     }
                 },
                 Ok(answer) if answer.status == StatusCode::GONE && token.is_some() => {
@@ -190,8 +190,7 @@ impl Incoming {
     /// The page, once it is whole.
     pub(super) async fn arrive(mut self) -> Result<Page, Trouble> {
         (&mut self.task).await.unwrap_or_else(|_| {
-            Err(Trouble::Fatal(Error::new(
-                Exit::Failure,
+            Err(Trouble::Fatal(Error::failure(
                 "cannot list Jobs: a page was lost on the way",
             )))
         })

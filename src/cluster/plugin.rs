@@ -31,7 +31,7 @@ use super::{
     login::{Credentials, Validity, bearer},
 };
 use crate::{
-    error::{Error, Exit, io_words},
+    error::{Error, io_words},
     text::quoted,
 };
 
@@ -260,7 +260,7 @@ impl Plugin {
     }
 
     fn failure(&self, what: &str) -> Error {
-        Error::new(Exit::Failure, format!("{} {what}", self.name()))
+        Error::failure(format!("{} {what}", self.name()))
     }
 
     /// What it is, to people.
@@ -335,7 +335,7 @@ pub(super) const LOG_IN: &str = "check the user of the kubeconfig context, or lo
 
 fn wrong(what: &str) -> Error {
     let message = format!("the credential plugin of the user {what}");
-    Error::new(Exit::Failure, message).hint("check exec of the user in the kubeconfig")
+    Error::failure(message).hint("check exec of the user in the kubeconfig")
 }
 
 /// The cluster in the plugins' terms.

@@ -5,10 +5,7 @@ use std::{env, fs, path::Path};
 use kube::config::{AuthInfo, Cluster as ClusterInfo, Context};
 
 use super::{flags::ConnectionFlags, target::Target};
-use crate::{
-    error::{Error, Exit},
-    text::quoted,
-};
+use crate::{error::Error, text::quoted};
 
 /// Where a Pod finds its service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -26,13 +23,10 @@ pub(super) fn find(flags: &ConnectionFlags) -> Result<Target, Error> {
     .into_iter()
     .find_map(|(what, name)| name.as_ref().map(|name| (what, name)));
     if let Some((what, name)) = absent {
-        return Err(Error::new(
-            Exit::Failure,
-            format!(
-                "{what} {} cannot be used: there is no kubeconfig",
-                quoted(name)
-            ),
-        )
+        return Err(Error::failure(format!(
+            "{what} {} cannot be used: there is no kubeconfig",
+            quoted(name)
+        ))
         .hint("name a file with --kubeconfig or KUBECONFIG"));
     }
     let mut target = Target {
@@ -48,9 +42,7 @@ pub(super) fn find(flags: &ConnectionFlags) -> Result<Target, Error> {
         return Ok(target);
     }
     let Some(server) = server() else {
-        return Err(Error::new(
-            Exit::Failure,
-            "there is no cluster to talk to: no kubeconfig was named or found, and this is not a Pod",
+        return Err(Error::failure("there is no cluster to talk to: no kubeconfig was named or found, and this is not a Pod",
         )
         .hint("name a file with --kubeconfig or KUBECONFIG, or a server with --server"));
     };

@@ -5,11 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::config::AuthProviderConfig;
 use serde::Deserialize;
 
-use crate::{
-    clock,
-    error::{Error, Exit},
-    text::quoted,
-};
+use crate::{clock, error::Error, text::quoted};
 
 /// A token counts as expired this much before it is, as in kubectl: clocks differ.
 const MARGIN: SignedDuration = SignedDuration::from_secs(10);
@@ -28,7 +24,7 @@ struct Claims {
 /// # Errors
 /// If there is no such token, or kubectl does not know the provider either.
 pub(super) fn id_token(provider: &AuthProviderConfig) -> Result<String, Error> {
-    let failure = |message: &str, hint: &str| Error::new(Exit::Failure, message).hint(hint);
+    let failure = |message: &str, hint: &str| Error::failure(message).hint(hint);
     if provider.name != "oidc" {
         let message = format!(
             "the auth provider {} is not supported",

@@ -9,7 +9,7 @@ use std::{env, fmt, net::IpAddr};
 use http::Uri;
 
 use super::transport;
-use crate::error::{Error, Exit};
+use crate::error::Error;
 
 /// The most bytes of a name, a password and the server's name together: hyper-util writes the messages that they are in
 /// into one buffer of 262 bytes, one after the other.
@@ -103,9 +103,7 @@ impl Proxies {
             return Ok(None);
         }
         if !is_https && self.is_cgi {
-            return Err(Error::new(
-                Exit::Failure,
-                "HTTP_PROXY is not used where REQUEST_METHOD is set: it may come from a web request",
+            return Err(Error::failure("HTTP_PROXY is not used where REQUEST_METHOD is set: it may come from a web request",
             )
             .hint("unset one of them"));
         }
@@ -240,10 +238,8 @@ fn usable(proxy: Option<Uri>, origin: Origin, server: &Uri) -> Result<Proxy, Err
         Origin::Variable(name) => format!("proxy in {name}"),
     };
     let Some(uri) = proxy else {
-        return Err(
-            Error::new(Exit::Failure, format!("the {what} cannot be used"))
-                .hint("write it as http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT"),
-        );
+        return Err(Error::failure(format!("the {what} cannot be used"))
+            .hint("write it as http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT"));
     };
     let fits = |login: [String; 2]| {
         let host = server.host().map_or(0, str::len).max(IPV6_AS_NAME);
@@ -251,9 +247,7 @@ fn usable(proxy: Option<Uri>, origin: Origin, server: &Uri) -> Result<Proxy, Err
     };
     let is_usable = |login| transport::name_and_password(login).is_some_and(fits);
     if uri.scheme_str() == Some("socks5") && !transport::login(&uri).is_none_or(is_usable) {
-        return Err(Error::new(
-            Exit::Failure,
-            format!("the login in the {what} cannot be used for SOCKS"),
+        return Err(Error::failure(format!("the login in the {what} cannot be used for SOCKS"),
         )
         .hint(format!(
             "use a name and a password in UTF-8 that have at most {SOCKS_LOGIN_MAX} bytes together with the server's name"

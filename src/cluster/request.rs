@@ -14,11 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::client::Body;
 
 use super::{Cluster, login::Pass, trouble::failure};
-use crate::{
-    clock,
-    error::{Error, Exit},
-    wire,
-};
+use crate::{clock, error::Error, wire};
 
 /// A whole answer of the API server.
 #[derive(Debug)]
@@ -255,7 +251,7 @@ impl Failure {
                 stage: Stage::Unsent,
                 message,
                 hint,
-            } => return Error::new(Exit::Failure, message).hint(hint),
+            } => return Error::failure(message).hint(hint),
             Failure::Setup { hint, .. } => hint,
             Failure::Proxy { hint, .. } => hint.into(),
             Failure::Timeout(_) => {
@@ -266,7 +262,7 @@ impl Failure {
                 "check that the cluster is up and that the context names the right server (kubectl config get-contexts)".into()
             }
         };
-        Error::new(Exit::Failure, format!("cannot talk to {server}: {words}")).hint(hint)
+        Error::failure(format!("cannot talk to {server}: {words}")).hint(hint)
     }
 }
 

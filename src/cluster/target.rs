@@ -178,23 +178,23 @@ impl Target {
     fn uri(&self) -> Result<Uri, Error> {
         let Some(server) = &self.cluster.server else {
             let message = "the cluster of the context has no server address";
-            return Err(Error::new(Exit::Failure, message)
-                .hint("check the context with kubectl config view --minify"));
+            return Err(
+                Error::failure(message).hint("check the context with kubectl config view --minify")
+            );
         };
         let uri = server.parse::<Uri>().ok();
         let is_whole =
             |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
         uri.filter(is_whole).ok_or_else(|| {
             let message = format!("the server address {} is not a URL", quoted(&self.server()));
-            Error::new(Exit::Failure, message).hint("write it as https://HOST:PORT")
+            Error::failure(message).hint("write it as https://HOST:PORT")
         })
     }
 
     /// The PEM text of the authorities that sign the server's certificate; none for the system's own.
     fn certificate_authority(&self) -> Result<Option<Vec<u8>>, Error> {
-        let wrong = |what: String| {
-            Error::new(Exit::Failure, what).hint("check the cluster of the kubeconfig context")
-        };
+        let wrong =
+            |what: String| Error::failure(what).hint("check the cluster of the kubeconfig context");
         if let Some(data) = &self.cluster.certificate_authority_data {
             let decoded = decode(data).ok_or_else(|| {
                 wrong("the certificate authority in the kubeconfig is not valid base64".to_owned())

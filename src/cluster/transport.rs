@@ -40,7 +40,7 @@ use super::{
     tunnel::Through,
 };
 use crate::{
-    error::{Error, Exit},
+    error::Error,
     text::quoted,
 };
 
@@ -73,13 +73,10 @@ impl Line {
         };
         client.map_err(|error| match error {
             Unmade::Known(error) => error,
-            Unmade::Kube(error) => Error::new(
-                Exit::Failure,
-                format!(
-                    "cannot set up the connection to {server}: {}",
-                    innermost(&error)
-                ),
-            )
+            Unmade::Kube(error) => Error::failure(format!(
+                "cannot set up the connection to {server}: {}",
+                innermost(&error)
+            ))
             .hint("check the cluster and the user of the kubeconfig context"),
         })
     }
@@ -95,7 +92,7 @@ impl Line {
                 let known = ServerName::try_from(name.clone()).map_err(|_| {
                     let message =
                         format!("the server cannot have the name {} in TLS", quoted(name));
-                    Error::new(Exit::Failure, message)
+                    Error::failure(message)
                         .hint("check --tls-server-name, or tls-server-name of the cluster")
                 })?;
                 builder.with_server_name_resolver(FixedServerNameResolver::new(known))

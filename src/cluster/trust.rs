@@ -27,7 +27,7 @@ use super::{
     der::{Certificate, KeyKind, Validity},
     identity::Identity,
 };
-use crate::error::{Error, Exit};
+use crate::error::Error;
 
 /// By whom.
 #[derive(Clone)]
@@ -53,7 +53,7 @@ pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, E
         .collect();
     if found.is_empty() {
         let message = "the certificate authority is not in PEM form";
-        return Err(Error::new(Exit::Failure, message).hint(hint));
+        return Err(Error::failure(message).hint(hint));
     }
     let is_readable = |der: &CertificateDer<'_>| {
         Certificate::parse(der).is_some() && RootCertStore::empty().add(der.clone()).is_ok()
@@ -61,7 +61,7 @@ pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, E
     let readable: Vec<_> = found.into_iter().filter(is_readable).collect();
     if readable.is_empty() {
         let message = "the certificate authority cannot be read";
-        return Err(Error::new(Exit::Failure, message).hint(hint));
+        return Err(Error::failure(message).hint(hint));
     }
     Ok(readable)
 }
@@ -84,8 +84,7 @@ impl Trust {
             let message = format!(
                 "cannot check who {server} is: this machine has no certificate authorities"
             );
-            Error::new(Exit::Failure, message)
-                .hint("name the cluster's with --certificate-authority")
+            Error::failure(message).hint("name the cluster's with --certificate-authority")
         })?;
         let provider = Arc::clone(tls.crypto_provider());
         if let Trust::Named(certificates) = self {

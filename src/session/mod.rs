@@ -306,13 +306,10 @@ impl<'a> Session<'a> {
                     "" => String::new(),
                     reason => format!(": {reason}"),
                 };
-                Err(Error::new(
-                    Exit::Failure,
-                    format!(
-                        "nothing was deleted: you may not delete Jobs {}{why}",
-                        self.place()
-                    ),
-                )
+                Err(Error::failure(format!(
+                    "nothing was deleted: you may not delete Jobs {}{why}",
+                    self.place()
+                ))
                 .hint("you need the verb delete on jobs.batch; --dry-run=client only plans"))
             }
         }

@@ -6,7 +6,7 @@ use super::Session;
 use crate::{
     cli::Cli,
     cluster::Cluster,
-    error::{Error, Exit, io_words},
+    error::{Error, io_words},
     output::extras::Identity,
     plan::{Plan, Source},
     saved::SavedPlan,
@@ -54,7 +54,7 @@ fn cannot_save(path: &Path, error: &io::Error) -> Error {
         path.display(),
         io_words(error)
     );
-    Error::new(Exit::Failure, message).hint("name a file in a folder that you may write to")
+    Error::failure(message).hint("name a file in a folder that you may write to")
 }
 
 /// Read a saved plan, and make sure that this is the cluster that it was made for.
@@ -65,17 +65,11 @@ pub(super) async fn load(
     ui: &Ui,
 ) -> Result<SavedPlan, Error> {
     let saved = SavedPlan::load(path, cli.action.chunk_size).map_err(|error| {
-        Error::new(
-            Exit::Failure,
-            format!("cannot carry out {}: {error}", path.display()),
-        )
-        .hint("save the plan anew with --save-plan")
+        Error::failure(format!("cannot carry out {}: {error}", path.display()))
+            .hint("save the plan anew with --save-plan")
     })?;
     let Source::Cluster { context, server } = &saved.plan.source else {
-        return Err(Error::new(
-            Exit::Failure,
-            "a plan from a file cannot be carried out",
-        ));
+        return Err(Error::failure("a plan from a file cannot be carried out"));
     };
     let here = identity(cluster, ui).await?;
     let other = if *server != cluster.server {
@@ -92,15 +86,12 @@ pub(super) async fn load(
             "" => server.to_owned(),
             context => format!("{context} ({server})"),
         };
-        return Err(Error::new(
-            Exit::Failure,
-            format!(
-                "cannot carry out {}: it was made for {}, and this is {}: {why}",
-                path.display(),
-                name(context, server),
-                name(&cluster.context, &cluster.server),
-            ),
-        )
+        return Err(Error::failure(format!(
+            "cannot carry out {}: it was made for {}, and this is {}: {why}",
+            path.display(),
+            name(context, server),
+            name(&cluster.context, &cluster.server),
+        ))
         .hint("name the context that it was made for with --context"));
     }
     cluster.has_shown(&saved.plan.resource_version);
