@@ -11,7 +11,7 @@ use crate::{
     group::Group,
     job::Job,
     outcome::{Change, Outcome},
-    plan::{Plan, PlannedGroup, PlannedJob},
+    plan::{Plan, PlannedGroup, PlannedJob, warnings},
     retention::{KeepReason, Policy, Verdict},
 };
 
@@ -40,6 +40,13 @@ pub enum Target {
     Reread,
     /// Nothing: it is settled already.
     Settled(Box<Outcome>),
+}
+
+impl Target {
+    /// Whether the Job is to be deleted.
+    pub fn is_delete(&self) -> bool {
+        matches!(self, Target::AsPlanned | Target::Newer(_))
+    }
 }
 
 /// What is to be done about a Job that has been read again.
@@ -181,6 +188,28 @@ impl Approved {
         &self.targets
     }
 
+    /// The plan that was shown, and what was to be done about each of its purges, for [`Approved::narrowed`].
+    pub fn into_parts(self) -> (Plan, Vec<Target>) {
+        (self.plan, self.targets)
+    }
+
+    /// What is left of it after an earlier look at the same plan: what had fallen out by then was not asked about, so it
+    /// stays out, even if the rules would let it go again.
+    pub fn narrowed(mut self, earlier: Vec<Target>) -> Approved {
+        for (target, earlier) in self.targets.iter_mut().zip(earlier) {
+            if !target.is_delete() {
+                continue;
+            }
+            match earlier {
+                Target::AsPlanned | Target::Newer(_) => {}
+                // It was not in its group then.
+                Target::Reread => *target = changed(Change::Relabelled),
+                Target::Settled(_) => *target = earlier,
+            }
+        }
+        self
+    }
+
     /// The plan as it is now, with ages up to now: what still is to be purged, and what stays and why. What has gone, or may
     /// not be purged any more though no rule keeps it, is not in it; see [`Approved::fallen`].
     pub fn as_of_now(&self) -> Plan {
@@ -221,9 +250,35 @@ impl Approved {
             labels: self.plan.labels.clone(),
             resource_version: self.plan.resource_version.clone(),
             taken_at: self.read_at,
-            warnings: self.plan.warnings.clone(),
+            warnings: warnings(&groups, self.policy.mixed_groups, self.read_at),
             exceeded: self.plan.exceeded,
             groups,
+        }
+    }
+
+    /// What is left of it where only these groups of [`Approved::as_of_now`] were chosen.
+    pub fn only(mut self, chosen: &Plan) -> Approved {
+        let mut targets = self.targets.into_iter();
+        let (mut places, mut left, mut since) = (Vec::new(), Vec::new(), HashMap::new());
+        for (place, group) in self.plan.groups.iter().enumerate() {
+            let of_group: Vec<Target> = targets.by_ref().take(group.purge_count()).collect();
+            let order = |other: &PlannedGroup| {
+                (&other.key, &other.family).cmp(&(&group.key, &group.family))
+            };
+            if chosen.groups.binary_search_by(order).is_err() {
+                continue;
+            }
+            if let Some(now) = self.since.remove(&place) {
+                since.insert(places.len(), now);
+            }
+            left.extend(of_group);
+            places.push(place);
+        }
+        Approved {
+            plan: self.plan.only(&places),
+            targets: left,
+            since,
+            ..self
         }
     }
 

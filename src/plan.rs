@@ -162,25 +162,20 @@ impl Plan {
     /// Judge a snapshot. Ages count from the time that it was taken.
     pub fn new(snapshot: Snapshot, policy: &Policy) -> Plan {
         let now = snapshot.taken_at;
-        let mut warnings = Vec::new();
-        if snapshot.jobs.is_empty() {
-            warnings.push(Warning::NothingFound);
-        }
-        warnings.extend(created_in_future(&snapshot.jobs, now));
-        warnings.extend(terminating(&snapshot.jobs, now));
+        let nothing = snapshot.jobs.is_empty().then_some(Warning::NothingFound);
         let mut groups: Vec<PlannedGroup> = group::group(snapshot.jobs, policy.mixed_groups)
             .map(|group| PlannedGroup::judged(group, policy, now))
             .collect();
         groups.reverse();
         // How many there would be was not known when the room for them was made.
         groups.shrink_to_fit();
-        warnings.extend(group_warnings(&groups, policy.mixed_groups));
+        let others = warnings(&groups, policy.mixed_groups, now);
         Plan {
             source: snapshot.source,
             labels: snapshot.labels,
             resource_version: snapshot.resource_version,
             taken_at: now,
-            warnings,
+            warnings: nothing.into_iter().chain(others).collect(),
             exceeded: None,
             groups,
         }
@@ -361,14 +356,27 @@ pub fn group_warnings(groups: &[PlannedGroup], treatment: MixedGroups) -> Vec<Wa
         .collect()
 }
 
-fn terminating(jobs: &[Job], now: Timestamp) -> Option<Warning> {
+/// The same, and what there is to know of their Jobs at this time.
+pub fn warnings(groups: &[PlannedGroup], treatment: MixedGroups, now: Timestamp) -> Vec<Warning> {
+    let jobs = || {
+        let planned = groups.iter().flat_map(|group| &group.jobs);
+        planned.map(|planned| &planned.job)
+    };
+    created_in_future(jobs(), now)
+        .into_iter()
+        .chain(terminating(jobs(), now))
+        .chain(group_warnings(groups, treatment))
+        .collect()
+}
+
+fn terminating<'a>(jobs: impl Iterator<Item = &'a Job>, now: Timestamp) -> Option<Warning> {
     let stuck = |job: &&Job| {
         let age = job.terminating_for(now);
         age.is_some_and(|age| age > TERMINATING_MAY_TAKE)
     };
     let mut finalizers = BTreeSet::new();
     let (mut count, mut first) = (0, None);
-    for job in jobs.iter().filter(stuck) {
+    for job in jobs.filter(stuck) {
         count += 1;
         finalizers.extend(
             job.deletion
@@ -393,8 +401,8 @@ fn terminating(jobs: &[Job], now: Timestamp) -> Option<Warning> {
     })
 }
 
-fn created_in_future(jobs: &[Job], now: Timestamp) -> Option<Warning> {
-    let mut ahead = jobs.iter().filter(|job| job.created.timestamp() > now);
+fn created_in_future<'a>(jobs: impl Iterator<Item = &'a Job>, now: Timestamp) -> Option<Warning> {
+    let mut ahead = jobs.filter(|job| job.created.timestamp() > now);
     // The smallest name, so that the order of the list does not show.
     let first = ahead.next()?;
     let (count, example) = ahead.fold((1, first), |(count, example), job| {

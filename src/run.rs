@@ -198,30 +198,31 @@ pub async fn run_cluster(
             return Ok(exit_of(reason));
         }
     };
-    let listed = plan.summary().jobs;
-    let mut plan = match cli.action.interactive {
-        false => plan,
-        true => match session.choose(plan).await {
-            Ok(chosen) => chosen,
-            Err((exit, plan)) => return not_carried_out(cli, exit, &plan, ui),
-        },
-    };
-    refuse_bare_names(cli, &plan)?;
-    if let Err(held) = check_limit(cli, &mut plan, listed) {
-        show::print_only(cli, View::Plan(&plan), ui)?;
-        return Err(held);
-    }
-    if let Some(path) = &cli.action.save_plan {
-        show::print_only(cli, View::Plan(&plan), ui)?;
-        return match unless_stopped(&stop, session.save(plan, path)).await {
-            Ok(saved) => saved.map(|()| Exit::Success),
-            Err(reason) => Ok(exit_of(reason)),
-        };
-    }
     let candidate = match session.prepare(plan).await? {
         Ok(candidate) => candidate,
         Err((exit, plan)) => return not_carried_out(cli, exit, &plan, ui),
     };
+    let listed = candidate.shown.summary().jobs;
+    let mut candidate = if cli.action.interactive {
+        match session.choose(candidate).await {
+            Ok(chosen) => chosen,
+            Err((exit, plan)) => return not_carried_out(cli, exit, &plan, ui),
+        }
+    } else {
+        candidate
+    };
+    refuse_bare_names(cli, &candidate.shown)?;
+    if let Err(held) = check_limit(cli, &mut candidate.shown, listed) {
+        show::print_only(cli, View::Plan(&candidate.shown), ui)?;
+        return Err(held);
+    }
+    if let Some(path) = &cli.action.save_plan {
+        show::print_only(cli, View::Plan(&candidate.shown), ui)?;
+        return match unless_stopped(&stop, session.save(candidate.shown, path)).await {
+            Ok(saved) => saved.map(|()| Exit::Success),
+            Err(reason) => Ok(exit_of(reason)),
+        };
+    }
     let backup = match (&cli.action.backup, cli.action.dry_run) {
         (Some(path), DryRun::None) => Some(backup_dir(path)?),
         _ => None,

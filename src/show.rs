@@ -81,24 +81,36 @@ pub fn where_else_to_look(plan: &Plan, in_one_namespace: bool, ui: &Ui) {
     }
 }
 
-/// What a person should know of a saved plan beside the plan: how old it is, what it keeps, and what of it has fallen out.
-pub fn saved_plan(approved: &Approved, now: &Plan, policy: &Policy, ui: &Ui) {
+/// What a person should know of a saved plan beside the plan: how old it is, what it keeps, how it deletes, and what of it
+/// has fallen out.
+pub fn saved_plan(approved: &Approved, now: &Plan, policy: &Policy, cascade: Cascade, ui: &Ui) {
     let saved = approved.plan();
     let age = now.taken_at.duration_since(saved.taken_at);
     let note = |text: &str| ui.note(Verbosity::Normal, text);
     note(&format!(
-        "the plan is {} old, of {}; {}",
+        "the plan is {} old, of {}; {}; {}",
         age::human(age),
         saved.taken_at,
-        words::policy(policy)
+        words::policy(policy),
+        match cascade {
+            Cascade::Background =>
+                "the Jobs go at once, and their Pods later (--cascade=background)",
+            Cascade::Foreground => "the Pods go first, and then their Jobs (--cascade=foreground)",
+            Cascade::Orphan => "the Pods stay when their Jobs go (--cascade=orphan)",
+        },
     ));
     let fallen = approved.fallen().count();
     if fallen == 0 {
         return;
     }
     note(&format!(
-        "of the {} that it purges, {fallen} stay or are gone by now:",
+        "of the {} that it purges, {fallen} {} by now:",
         words::count(saved.summary().purge, "Job"),
+        if fallen == 1 {
+            "stays or is gone"
+        } else {
+            "stay or are gone"
+        },
     ));
     for (job, why) in approved.fallen().take(FALLEN_SHOWN) {
         note(&format!("Job {}/{}: {why}", job.namespace, job.name));

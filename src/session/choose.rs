@@ -1,6 +1,6 @@
 //! Somebody chooses which groups of a plan to purge.
 
-use super::{Session, exit_of, unless_stopped};
+use super::{Candidate, Session, exit_of, unless_stopped};
 use crate::{
     choice::Choice,
     error::Exit,
@@ -9,17 +9,17 @@ use crate::{
 };
 
 impl Session<'_> {
-    /// The plan of the chosen groups alone, or how the process ends and the plan that was chosen from.
+    /// What is left with the chosen groups alone, or how the process ends and the plan that was chosen from.
     ///
     /// # Errors
     /// If nothing was chosen.
-    pub async fn choose(&self, plan: Plan) -> Result<Plan, (Exit, Box<Plan>)> {
-        if plan.summary().purge == 0 {
-            return Ok(plan);
+    pub async fn choose(&self, candidate: Candidate) -> Result<Candidate, (Exit, Box<Plan>)> {
+        if candidate.shown.summary().purge == 0 {
+            return Ok(candidate);
         }
-        let picked = self.ui.choose(Choice::new(&plan));
+        let picked = self.ui.choose(Choice::new(&candidate.shown));
         let exit = match unless_stopped(&self.stop, picked).await {
-            Ok(Picked::Groups(groups)) if !groups.is_empty() => return Ok(plan.only(&groups)),
+            Ok(Picked::Groups(groups)) if !groups.is_empty() => return Ok(candidate.only(&groups)),
             Ok(Picked::Groups(_) | Picked::Nothing) => {
                 let text = "Nothing was chosen, and nothing was deleted.";
                 self.ui.note(Verbosity::Normal, text);
@@ -32,6 +32,6 @@ impl Session<'_> {
                 exit_of(reason)
             }
         };
-        Err((exit, Box::new(plan)))
+        Err((exit, Box::new(candidate.shown)))
     }
 }

@@ -6,6 +6,7 @@ mod wait;
 
 use std::time::{Duration, Instant};
 
+use jiff::SignedDuration;
 use tokio::sync::watch;
 
 use crate::{
@@ -41,8 +42,27 @@ pub enum Decision {
 pub struct Candidate {
     /// What is shown and asked about.
     pub shown: Plan,
-    /// The whole of a saved plan, of which some may have fallen out by now.
-    saved: Option<Box<Approved>>,
+    /// Where it was saved, all of it, and what of it has fallen out by now.
+    saved: Option<Saved>,
+}
+
+impl Candidate {
+    /// These groups of what is shown alone, named by their places, in order.
+    fn only(self, groups: &[usize]) -> Candidate {
+        let shown = self.shown.only(groups);
+        let saved = self.saved.map(|saved| Saved {
+            approved: Box::new(saved.approved.only(&shown)),
+            read: saved.read,
+        });
+        Candidate { shown, saved }
+    }
+}
+
+/// A saved plan that was held against a list.
+struct Saved {
+    approved: Box<Approved>,
+    /// When reading that list began.
+    read: Instant,
 }
 
 /// A plan older than this is held against a new list before it is carried out: time for a list and a glance, or for the
@@ -104,12 +124,16 @@ impl<'a> Session<'a> {
             begun: Instant::now(),
         };
         let plan = match saved {
+            // It is shown when it was held against what is there now.
             Some(saved) => saved.plan,
-            None => session.plan().await?,
+            None => {
+                let plan = session.plan().await?;
+                show::warnings(&plan, &session.place(), ui);
+                let in_one = matches!(session.query.scope, Scope::Namespace(_));
+                show::where_else_to_look(&plan, in_one, ui);
+                plan
+            }
         };
-        show::warnings(&plan, &session.place(), ui);
-        let in_one = matches!(session.query.scope, Scope::Namespace(_));
-        show::where_else_to_look(&plan, in_one, ui);
         Ok((session, plan))
     }
 
@@ -140,10 +164,7 @@ impl<'a> Session<'a> {
             jobs,
         };
         let mut plan = Plan::new(snapshot, &self.policy);
-        let ahead = reading.clock_ahead;
-        if ahead.abs() > CLOCKS_MAY_DIFFER {
-            plan.warnings.insert(0, Warning::ClocksDiffer { ahead });
-        }
+        warn_of_clocks(&mut plan, reading.clock_ahead);
         Ok(plan)
     }
 
@@ -186,15 +207,23 @@ impl<'a> Session<'a> {
                 saved: None,
             }));
         }
-        let approved = match self.recheck(plan, false).await? {
-            Decision::CarryOut(approved) => approved,
-            Decision::Stop(exit, plan) => return Ok(Err((exit, plan))),
+        let read = Instant::now();
+        let (approved, reading) = match self.list_again(plan).await? {
+            Ok(listed) => listed,
+            Err(stopped) => return Ok(Err(stopped)),
         };
-        let shown = approved.as_of_now();
-        show::saved_plan(&approved, &shown, &self.policy, self.ui);
+        let mut shown = approved.as_of_now();
+        shown.resource_version = reading.resource_version;
+        warn_of_clocks(&mut shown, reading.clock_ahead);
+        show::warnings(&shown, &self.place(), self.ui);
+        let cascade = self.cli.action.cascade;
+        show::saved_plan(&approved, &shown, &self.policy, cascade, self.ui);
         Ok(Ok(Candidate {
             shown,
-            saved: Some(approved),
+            saved: Some(Saved {
+                approved: Box::new(approved),
+                read,
+            }),
         }))
     }
 
@@ -229,10 +258,9 @@ impl<'a> Session<'a> {
                 Err(reason) => return Ok(Decision::Stop(exit_of(reason), Box::new(plan))),
             }
         }
+        // The question may have stood for an hour.
         match saved {
-            // The question may have stood for an hour.
-            Some(approved) if ask => self.recheck(approved.into_plan(), true).await,
-            Some(approved) => Ok(Decision::CarryOut(approved)),
+            Some(saved) => self.recheck_saved(saved, ask).await,
             None => self.recheck(plan, ask).await,
         }
     }
@@ -243,7 +271,7 @@ impl<'a> Session<'a> {
     /// If the new list fails.
     pub async fn without_asking(&self, candidate: Candidate) -> Result<Decision, Error> {
         match candidate.saved {
-            Some(approved) => Ok(Decision::CarryOut(approved)),
+            Some(saved) => self.recheck_saved(saved, false).await,
             None => self.recheck(candidate.shown, false).await,
         }
     }
@@ -253,28 +281,48 @@ impl<'a> Session<'a> {
     /// # Errors
     /// If the new list fails.
     async fn recheck(&self, plan: Plan, was_asked: bool) -> Result<Decision, Error> {
-        let policy = self.policy.clone();
-        if plan.summary().purge == 0
-            || !(was_asked || self.begun.elapsed() > MAX_AGE || self.cli.action.plan.is_some())
-        {
-            return Ok(Decision::CarryOut(Box::new(Approved::as_planned(
-                plan, policy,
-            ))));
+        let is_old = was_asked || self.begun.elapsed() > MAX_AGE;
+        if plan.summary().purge == 0 || !is_old {
+            let approved = Approved::as_planned(plan, self.policy.clone());
+            return Ok(Decision::CarryOut(Box::new(approved)));
         }
+        Ok(match self.list_again(plan).await? {
+            Ok((approved, _)) => Decision::CarryOut(Box::new(approved)),
+            Err((exit, plan)) => Decision::Stop(exit, plan),
+        })
+    }
+
+    /// The same for a saved plan. What had fallen out of it before it was shown stays out.
+    async fn recheck_saved(&self, saved: Saved, was_asked: bool) -> Result<Decision, Error> {
+        let is_old = was_asked || saved.read.elapsed() > MAX_AGE;
+        if !is_old {
+            return Ok(Decision::CarryOut(saved.approved));
+        }
+        let (plan, earlier) = saved.approved.into_parts();
+        Ok(match self.list_again(plan).await? {
+            Ok((approved, _)) => Decision::CarryOut(Box::new(approved.narrowed(earlier))),
+            Err((exit, plan)) => Decision::Stop(exit, plan),
+        })
+    }
+
+    /// Hold a plan against what is there now.
+    ///
+    /// Where the run is asked to stop meanwhile, that is how the process ends, and the plan.
+    async fn list_again(
+        &self,
+        plan: Plan,
+    ) -> Result<Result<(Approved, Reading), (Exit, Box<Plan>)>, Error> {
         let mut recheck = Recheck::new(plan);
-        let reading = unless_stopped(&self.stop, self.read(&mut recheck)).await;
-        match reading {
+        match unless_stopped(&self.stop, self.read(&mut recheck)).await {
             Ok(reading) => {
-                let approved = recheck.approve(reading?.taken_at, policy);
-                Ok(Decision::CarryOut(Box::new(approved)))
+                let reading = reading?;
+                let approved = recheck.approve(reading.taken_at, self.policy.clone());
+                Ok(Ok((approved, reading)))
             }
             Err(reason) => {
                 // What is printed next is not to be mixed with the spinner.
                 self.ui.finish();
-                Ok(Decision::Stop(
-                    exit_of(reason),
-                    Box::new(recheck.into_plan()),
-                ))
+                Ok(Err((exit_of(reason), Box::new(recheck.into_plan()))))
             }
         }
     }
@@ -397,6 +445,13 @@ impl<'a> Session<'a> {
         for warning in self.cluster.warnings.take() {
             self.ui.warning(&warning);
         }
+    }
+}
+
+/// Say first if this machine's clock and the server's differ.
+fn warn_of_clocks(plan: &mut Plan, ahead: SignedDuration) {
+    if ahead.abs() > CLOCKS_MAY_DIFFER {
+        plan.warnings.insert(0, Warning::ClocksDiffer { ahead });
     }
 }
 

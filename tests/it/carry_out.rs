@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use crate::saved_plan::Saved;
 use crate::support::account::message;
+use crate::support::document;
 use crate::support::kubeconfig::arg;
-use crate::support::plane::job_in;
+use crate::support::plane::{hours_ago, job_in};
 use crate::support::{
-    LABEL, Space, Terminal, Upstream, audit, everywhere, jobs_of, outcomes, plane,
+    LABEL, Space, Terminal, Upstream, audit, everywhere, jobs_of, outcomes, plane, verdicts,
 };
 
 const ALL: [&str; 5] = ["other-1", "other-2", "sync-1", "sync-2", "sync-3"];
@@ -415,7 +416,7 @@ fn the_question_is_about_the_plan_as_it_is_now() {
         for words in [
             "the plan is 3d1h old",
             "the newest 1 of every group, the newest 2 Failed, what was created within 60m",
-            "ignores families",
+            "ignores families; the Jobs go at once, and their Pods later (--cascade=background)",
             "of the 3 Jobs that it purges, 2 stay or are gone by now:",
             "sync-1: it would be kept now: protected",
             "other-1: it is gone, or relabelled",
@@ -436,4 +437,92 @@ fn the_question_is_about_the_plan_as_it_is_now() {
     let mut told = outcomes(&report);
     told.sort();
     assert_eq!(told, ["other-1 gone", "sync-1 changed", "sync-2 deleted"]);
+}
+
+/// What fell out was not asked about: it stays, even if the rules let it go again while the question stands.
+#[test]
+fn what_had_fallen_out_before_the_question_does_not_go_after_it() {
+    let annotate = |keep: Value| json!({"metadata": {"annotations": {"jobclean/keep": keep}}});
+    let label = |group: Value| json!({"metadata": {"labels": {LABEL: group}}});
+    for (out, back, why) in [
+        (annotate("true".into()), annotate(Value::Null), "protected"),
+        (label("elsewhere".into()), label("g".into()), "label"),
+    ] {
+        let space = Space::two_groups();
+        let saved = Saved::of(&space, &[]);
+        let admin = Upstream::admin(plane());
+        admin.patch_job(&space.name, "sync-1", &out);
+        let mut terminal = Terminal::start(&saved.tool(&["-o", "json"]), 200);
+        terminal.wait_for("Purge 2 Jobs in 2 groups of namespace ");
+        admin.patch_job(&space.name, "sync-1", &back);
+        terminal.enter("y");
+        let report = document::from_terminal(&terminal.finish().exits(0));
+        let mut told = outcomes(&report);
+        told.sort_unstable();
+        assert_eq!(
+            told,
+            ["other-1 deleted", "sync-1 changed", "sync-2 deleted"]
+        );
+        let message = message(&report, "sync-1");
+        assert!(message.contains(why), "{why:?} is not in {message:?}");
+        space.holds(&["other-2", "sync-1", "sync-3"]);
+    }
+}
+
+/// A plan that purges nothing is as old as it is, and its Jobs are shown as they are.
+#[test]
+fn a_plan_without_purges_is_shown_as_it_is_now() {
+    let space = Space::with(&[("sync-1", 2)]);
+    let saved = Saved::of(&space, &["--keep=2"]);
+    saved.edit(|plan| {
+        let taken: jiff::Timestamp = plan["takenAt"].as_str().unwrap().parse().unwrap();
+        let earlier = taken - jiff::SignedDuration::from_hours(73);
+        plan["takenAt"] = earlier.to_string().into();
+    });
+    let stuck = space.job("g", "sync-1", 2).finalizer("test.example/hold");
+    let uid = Upstream::admin(plane()).jobs(&space.name)["sync-1"].clone();
+    space.seed(&[stuck.uid(uid).deleted(hours_ago(50))]);
+    for args in [&["--dry-run=client"][..], &["--yes"]] {
+        saved.run(args).exits(0).complains(&[
+            "the plan is 3d1h old",
+            "1 Job has been terminating for up to 2d2h, held by the finalizer test.example/hold",
+        ]);
+    }
+    let shown = saved.run(&["--dry-run=client", "-o", "json"]).exits(0);
+    let shown = shown.json();
+    assert_eq!(verdicts(&shown), ["sync-1 SKIP terminating"], "{shown:#}");
+    assert!(shown["warnings"].to_string().contains("terminating for"));
+    // The list that it rests on now is another than that of the file.
+    let version = |plan: &Value| -> u64 {
+        let version = plan["resourceVersion"].as_str().unwrap();
+        version.parse().unwrap()
+    };
+    assert!(version(&shown) > version(&saved.document()));
+}
+
+/// Groups are chosen from what is left of a plan, and the limit is held against that.
+#[test]
+fn what_has_fallen_out_is_neither_chosen_nor_counted() {
+    let space = Space::two_groups();
+    let saved = Saved::of(&space, &[]);
+    let admin = Upstream::admin(plane());
+    assert!(admin.delete_job(&space.name, "other-1"));
+    let held = saved
+        .run(&["--yes", "--max-purge=1", "-o", "json"])
+        .exits(5);
+    held.complains(&["the plan would purge 2 of 4 Jobs"]);
+    let mut terminal = Terminal::start(&saved.tool(&["-i", "--max-purge=2"]), 160);
+    terminal.wait_for("1 of 1 group shown");
+    terminal.send(" ");
+    terminal.wait_for("1 group, 2 Jobs");
+    terminal.send("\r");
+    terminal.wait_for("Purge 2 Jobs in 1 group of namespace ");
+    terminal.enter("y");
+    let left = terminal.finish().exits(0);
+    assert!(
+        left.text.contains("2 Jobs to purge: 2 deleted"),
+        "{}",
+        left.text
+    );
+    space.holds(&["other-2", "sync-3"]);
 }

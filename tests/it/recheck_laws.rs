@@ -179,6 +179,62 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(Config { cases: 512, failure_persistence: None, ..Config::default() })]
+
+    /// What a question was not about does not go after it, though the rules would let it go again by then.
+    #[test]
+    fn what_had_fallen_out_stays_out((before, between, policy) in any_course(), fates in vec(any_fate(), 24)) {
+        // From what was there first, so that what had changed may be as it was.
+        let fated = before.jobs.iter().zip(fates);
+        let later = Snapshot {
+            jobs: fated.filter_map(|(job, fate)| after(fate, job)).collect(),
+            ..between.clone()
+        };
+        let earlier = recheck(&before, &between, &policy).targets().to_vec();
+        let without = recheck(&before, &later, &policy);
+        let narrowed = recheck(&before, &later, &policy).narrowed(earlier.clone());
+        let both = earlier.iter().zip(without.targets()).zip(narrowed.targets());
+        for ((earlier, alone), narrowed) in both {
+            match (earlier, alone) {
+                (_, alone) if !alone.is_delete() => prop_assert_eq!(narrowed, alone),
+                (earlier, alone) if earlier.is_delete() => prop_assert_eq!(narrowed, alone),
+                (Target::Settled(_), _) => prop_assert_eq!(narrowed, earlier),
+                _ => prop_assert_eq!(
+                    narrowed,
+                    &Target::Settled(Box::new(Outcome::Changed(Change::Relabelled)))
+                ),
+            }
+        }
+    }
+
+    #[test]
+    fn chosen_groups_are_as_they_were_among_the_others(
+        (before, later, policy) in any_course(),
+        picks in vec(any::<bool>(), 24),
+    ) {
+        let approved = recheck(&before, &later, &policy);
+        let shown = approved.as_of_now();
+        let places: Vec<usize> = (0..shown.groups.len()).filter(|place| picks[*place]).collect();
+        let shown = shown.only(&places);
+        let of_groups: Vec<(Job, Target)> = approved
+            .plan()
+            .purges()
+            .cloned()
+            .zip(approved.targets().iter().cloned())
+            .filter(|(job, _)| {
+                let group = &approved.plan().groups[approved.plan().group_of(job).expect("its group")];
+                counterpart(&shown, group).is_some()
+            })
+            .collect();
+        let chosen = approved.only(&shown);
+        let left: Vec<(Job, Target)> =
+            chosen.plan().purges().cloned().zip(chosen.targets().iter().cloned()).collect();
+        prop_assert_eq!(left, of_groups);
+        prop_assert_eq!(chosen.as_of_now().groups, shown.groups);
+    }
+}
+
 fn expected_again(
     job: &Job,
     last: Option<&Job>,
