@@ -64,7 +64,12 @@ pub enum Reread {
     /// There is none of that name.
     Absent,
     /// There is one, but not with the labels that were asked for.
-    NotSelected,
+    NotSelected {
+        /// Whether it is another than the one that was read before.
+        is_other: bool,
+        /// Whether it is being deleted.
+        is_terminating: bool,
+    },
     /// There is one.
     Found(Job),
 }
@@ -299,7 +304,12 @@ impl Approved {
     pub fn rejudge(&self, job: &Job, reread: Reread) -> Rejudged {
         let found = match reread {
             Reread::Absent => return Rejudged::Settled(Outcome::Gone),
-            Reread::NotSelected => return left_alone(Change::Relabelled),
+            Reread::NotSelected { is_other: true, .. } => return left_alone(Change::Replaced),
+            Reread::NotSelected {
+                is_terminating: true,
+                ..
+            } => return Rejudged::Settled(Outcome::Gone),
+            Reread::NotSelected { .. } => return left_alone(Change::Relabelled),
             Reread::Found(found) => found,
         };
         if found.uid != job.uid {

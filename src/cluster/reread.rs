@@ -97,9 +97,14 @@ fn reread(job: &Job, items: Vec<wire::Job<'_>>, query: &Query) -> Result<Reread,
     let selected = query
         .selector
         .matches(|key| labels.and_then(|labels| labels.get(key)));
+    let uid = meta.and_then(|meta| meta.uid.as_deref());
+    let not_selected = Reread::NotSelected {
+        is_other: uid != Some(&*job.uid.to_string()),
+        is_terminating: meta.is_some_and(|meta| meta.deletion_timestamp.is_some()),
+    };
     match Intake::new(&query.labels, Identity::Required).take(found) {
         Ok(Some(job)) if selected => Ok(Reread::Found(job)),
-        Ok(_) => Ok(Reread::NotSelected),
+        Ok(_) => Ok(not_selected),
         Err(error) => Err(unreadable(error)),
     }
 }

@@ -39,10 +39,7 @@ use super::{
     trust::Trust,
     tunnel::Through,
 };
-use crate::{
-    error::Error,
-    text::quoted,
-};
+use crate::{error::Error, text::quoted};
 
 /// What every connection to the server is made with.
 #[derive(Clone)]

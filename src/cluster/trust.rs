@@ -102,20 +102,19 @@ impl Trust {
 #[derive(Debug)]
 struct Named {
     certificates: Vec<CertificateDer<'static>>,
-    /// Those of them that may sign others, if there are any.
+    /// Those of them that may sign the certificates of servers now, if there are any. (webpki takes any at its word.)
     authorities: Option<Arc<WebPkiServerVerifier>>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Named {
     fn new(certificates: Vec<CertificateDer<'static>>, provider: &Arc<CryptoProvider>) -> Named {
+        let vouches = |found: Certificate<'_>| found.may_sign() && unfit(&found).is_none();
+        let authorities = certificates
+            .iter()
+            .filter(|der| Certificate::parse(der).is_some_and(vouches));
         let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(
-            certificates
-                .iter()
-                .filter(|der| Certificate::parse(der).is_some_and(|found| found.may_sign()))
-                .cloned(),
-        );
+        roots.add_parsable_certificates(authorities.cloned());
         let authorities =
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
         Named {
@@ -172,6 +171,9 @@ impl Named {
                 "its certificate is signed by one that is named as its authority and is none (CA:FALSE)"
                     .to_owned()
             }
+            Cert::UnknownIssuer if let Some(why) = issuers().find_map(unfit) => {
+                format!("the authority that signed its certificate {why}")
+            }
             Cert::BadSignature => match issuers().find_map(|issuer| weak(issuer.key_kind())) {
                 Some(key) => format!("the authority that signed its certificate has {key}"),
                 None => return error,
@@ -199,6 +201,16 @@ impl Named {
             }
             _ => error,
         }
+    }
+}
+
+/// Why a certificate is good for no server now, if it is not, in words.
+fn unfit(certificate: &Certificate<'_>) -> Option<&'static str> {
+    match certificate.validity(UnixTime::now().as_secs().cast_signed()) {
+        Validity::NotYet => Some("is not good yet"),
+        Validity::Over => Some("has expired"),
+        Validity::Good if !certificate.is_for_servers() => Some("is not for servers"),
+        Validity::Good => None,
     }
 }
 

@@ -127,7 +127,13 @@ impl Pending {
             }
             Attempt::Reread(reread) => {
                 let own = match &*reread {
-                    Reread::Found(job) if job.is_terminating() => Outcome::Terminating,
+                    Reread::Found(job) if job.uid == self.job.uid && job.is_terminating() => {
+                        Outcome::Terminating
+                    }
+                    Reread::NotSelected {
+                        is_other: false,
+                        is_terminating: true,
+                    } => Outcome::Terminating,
                     _ => Outcome::Deleted,
                 };
                 let refused = self.refused.take();

@@ -41,8 +41,8 @@ pub struct MetadataList {
     /// How to go on.
     #[serde(default, deserialize_with = "null_is_default")]
     pub metadata: ListMeta,
-    /// The objects.
-    #[serde(default, deserialize_with = "null_is_default")]
+    /// The objects. The server always says them: a list without is not one of none.
+    #[serde(deserialize_with = "null_is_default")]
     pub items: Vec<Item>,
 }
 

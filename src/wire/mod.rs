@@ -39,8 +39,8 @@ pub struct JobList<'a> {
     /// Where in the cluster's history it was read, and how to go on.
     #[serde(default, deserialize_with = "null_is_default")]
     pub metadata: ListMeta,
-    /// The Jobs.
-    #[serde(borrow, default, deserialize_with = "null_is_default")]
+    /// The Jobs. The server always says them: a list without is not one of none.
+    #[serde(borrow, deserialize_with = "null_is_default")]
     pub items: Vec<Job<'a>>,
 }
 

@@ -229,7 +229,10 @@ fn a_second_reading_that_breaks_is_made_again() {
 #[test]
 fn a_second_reading_that_is_not_what_was_asked_for_is_made_again() {
     type Change = fn(&mut Value);
-    let changes: [(&str, Change); 5] = [
+    let changes: [(&str, Change); 6] = [
+        ("no items", |list| {
+            list.as_object_mut().unwrap().remove("items");
+        }),
         ("another kind", |list| list["kind"] = "PodList".into()),
         ("no version", |list| {
             list["metadata"]["resourceVersion"] = "".into()

@@ -11,7 +11,7 @@ use crate::support::kubeconfig::{Files, arg};
 use crate::support::proxy::{Kind, Proxy, Reply, Request};
 use crate::support::running::Running;
 use crate::support::tool::shell;
-use crate::support::{Space, Upstream, outcomes, plane, run};
+use crate::support::{LABEL, Space, Upstream, outcomes, plane, run};
 
 const ARGS: [&str; 5] = ["--yes", "--request-timeout=2s", "-o", "json", "-v"];
 
@@ -417,6 +417,66 @@ fn a_lost_answer_about_a_job_whose_name_is_taken_again() {
     space.holds(&["sync-3", "sync-7"]);
     assert_eq!(count(&report, "deleted") + count(&report, "changed"), 6);
     assert!(proxy.count(Kind::Delete) >= 7);
+}
+
+/// The same, but the new Job is not of those that are cleaned up. Ours is deleted all the same.
+#[test]
+fn a_lost_answer_about_a_job_whose_name_another_kind_of_job_takes() {
+    for label in [None, Some("elsewhere")] {
+        let space = Space::seven();
+        let namespace = space.name.clone();
+        let (_, report) = purge(&space, &["--cascade=background"], 0, move |request, up| {
+            let real = up.pass(request);
+            if request.name() == "sync-3" && request.again == 1 {
+                up.create_job(&namespace, "sync-3", "g");
+                let label = json!({"metadata": {"labels": {LABEL: label}}});
+                up.patch_job(&namespace, "sync-3", &label);
+                return Reply::reset();
+            }
+            real
+        });
+        assert_eq!(count(&report, "deleted"), 6, "{report:#}");
+        space.holds(&["sync-3", "sync-7"]);
+    }
+}
+
+/// What is being deleted is the new Job: ours is gone, and does not wait for anything.
+#[test]
+fn a_lost_answer_about_a_job_whose_name_is_taken_by_one_that_goes() {
+    let space = Space::seven();
+    let namespace = space.name.clone();
+    let (_, report) = purge(&space, &["--cascade=background"], 0, move |request, up| {
+        let real = up.pass(request);
+        if request.name() == "sync-3" && request.again == 1 {
+            up.create_job(&namespace, "sync-3", "g");
+            let hold = json!({"metadata": {"finalizers": ["test.example/hold"]}});
+            up.patch_job(&namespace, "sync-3", &hold);
+            up.delete_job(&namespace, "sync-3");
+            return Reply::reset();
+        }
+        real
+    });
+    assert_eq!(count(&report, "deleted"), 6, "{report:#}");
+    space.holds(&["sync-3", "sync-7"]);
+}
+
+/// A Job that waits for its finalizer is deleted, however it is labelled by then.
+#[test]
+fn a_lost_answer_about_a_job_that_is_relabelled_and_waits() {
+    let space = Space::new();
+    let held = space.job("g", "sync-1", 2).finalizer("test.example/hold");
+    space.seed(&[held, space.job("g", "sync-2", 1)]);
+    let namespace = space.name.clone();
+    let (_, report) = purge(&space, &["--cascade=background"], 0, move |request, up| {
+        let real = up.pass(request);
+        if request.again == 1 {
+            let label = json!({"metadata": {"labels": {LABEL: null}}});
+            up.patch_job(&namespace, "sync-1", &label);
+            return Reply::reset();
+        }
+        real
+    });
+    assert_eq!(outcomes(&report), ["sync-1 terminating"]);
 }
 
 /// Only the API server knows that a Job is not there; a proxy that knows no such path does not.

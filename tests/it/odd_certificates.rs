@@ -149,6 +149,19 @@ fn what_is_itself_named_is_checked_all_the_same() {
             "authority that is not trusted",
         ),
         ("below-leaf.pem", "rsa2048.key", "leaf.pem", "CA:FALSE"),
+        // An authority has to be good itself.
+        (
+            "leaf.pem",
+            "p256.key",
+            "authority-expired.pem",
+            "the authority that signed its certificate has expired",
+        ),
+        (
+            "leaf.pem",
+            "p256.key",
+            "authority-for-clients.pem",
+            "the authority that signed its certificate is not for servers",
+        ),
     ] {
         println!("{shown} by {named}");
         let [flag, file] = authority(named);

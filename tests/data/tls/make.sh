@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the certificates and keys of the tests of odd ones: throw-away, each good for a hundred years but for the one that
-# has expired. It takes OpenSSL 3.0 or 3.1: later ones make no certificates of version 1.
+# Makes the certificates and keys of the tests of odd ones: throw-away, each good for a hundred years but for those that
+# have expired. It takes OpenSSL 3.0 or 3.1: later ones make no certificates of version 1.
 set -eu
 cd "$(dirname "$0")"
 rm -f ./*.pem ./*.key
@@ -42,6 +42,12 @@ self self-for-clients p256.key "$here" extendedKeyUsage=clientAuth
 openssl req -new -key p256.key -subj /CN=local -addext "$here" -out "$work/old"
 openssl x509 -req -in "$work/old" -signkey p256.key -days -1 -copy_extensions copy -out self-expired.pem
 self authority rsa2048.key "$here"
+# Its name and key once more, so that what it signed is signed by them as well.
+openssl req -new -key rsa2048.key -subj /CN=local -out "$work/again"
+printf 'basicConstraints=critical,CA:TRUE\n' >"$work/ca"
+openssl x509 -req -in "$work/again" -signkey rsa2048.key -days -1 -extfile "$work/ca" -out authority-expired.pem
+printf 'extendedKeyUsage=clientAuth\n' >>"$work/ca"
+openssl x509 -req -in "$work/again" -signkey rsa2048.key -days $days -extfile "$work/ca" -out authority-for-clients.pem
 signed leaf p256.key authority.pem rsa2048.key -sha256 "$here" basicConstraints=CA:FALSE
 signed below-leaf rsa2048.key leaf.pem p256.key -sha256 "$here"
 { cat authority.pem; printf -- '-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n'; } >authority-and-junk.pem
