@@ -50,6 +50,7 @@ pub struct Intake {
     strings: HashSet<Arc<str>>,
     value_lists: HashSet<Arc<[Arc<str>]>>,
     controllers: HashSet<Arc<Controller>>,
+    deletions: HashSet<Arc<Deletion>>,
 }
 
 impl Intake {
@@ -61,6 +62,7 @@ impl Intake {
             strings: HashSet::new(),
             value_lists: HashSet::new(),
             controllers: HashSet::new(),
+            deletions: HashSet::new(),
         }
     }
 
@@ -108,13 +110,8 @@ impl Intake {
                 None => time(condition_time)?,
             },
             state,
-            deletion: time(meta.deletion_timestamp)?.map(|since| {
-                let finalizers = meta.finalizers.iter();
-                Arc::new(Deletion {
-                    since,
-                    finalizers: finalizers.map(|name| (**name).into()).collect(),
-                })
-            }),
+            deletion: time(meta.deletion_timestamp)?
+                .map(|since| self.deletion(since, &meta.finalizers)),
             protection,
             controller,
             label_values,
@@ -156,6 +153,20 @@ impl Intake {
         }
         self.controllers.insert(Arc::clone(&controller));
         Some(controller)
+    }
+
+    /// What a large purge deletes goes by the thousands in one second, held by the same finalizer.
+    fn deletion(&mut self, since: Stamp, finalizers: &[wire::Text<'_>]) -> Arc<Deletion> {
+        let deletion = Deletion {
+            since,
+            finalizers: finalizers.iter().map(|name| (**name).into()).collect(),
+        };
+        if let Some(shared) = self.deletions.get(&deletion) {
+            return Arc::clone(shared);
+        }
+        let shared = Arc::new(deletion);
+        self.deletions.insert(Arc::clone(&shared));
+        shared
     }
 
     fn share(&mut self, text: &str) -> Arc<str> {
@@ -220,4 +231,29 @@ fn protection(meta: &wire::ObjectMeta<'_>) -> Option<Protection> {
         .get(ARGO_SYNC_OPTIONS)
         .is_some_and(|options| options.split(',').any(holds_back))
         .then_some(Protection::ArgoSyncOptions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_deleted_at_once_by_one_finalizer_is_held_once() {
+        let job = |name: &str, second: u32, finalizer: &str| {
+            format!(
+                r#"{{"metadata":{{"name":"{name}","labels":{{"app":"x"}},"creationTimestamp":"2026-01-01T00:00:00Z",
+                    "deletionTimestamp":"2026-01-02T00:00:0{second}Z","finalizers":["{finalizer}"]}}}}"#
+            )
+        };
+        let mut intake = Intake::new(&["app".parse().unwrap()], Identity::Optional);
+        let mut deletion = |text: &str| {
+            let job = intake.take(serde_json::from_str(text).unwrap());
+            job.unwrap().unwrap().deletion.unwrap()
+        };
+        let first = deletion(&job("a", 0, "hold"));
+        assert!(Arc::ptr_eq(&first, &deletion(&job("b", 0, "hold"))));
+        for other in [job("c", 1, "hold"), job("d", 0, "other")] {
+            assert_ne!(first, deletion(&other));
+        }
+    }
 }

@@ -260,12 +260,20 @@ impl JobDocument {
         };
         let terminating = self.status == "Terminating"
             || matches!(verdict, Verdict::Skip(why) if why.contains(KeepReason::Terminating));
+        if !terminating && (self.deletion_timestamp.is_some() || !self.finalizers.is_empty()) {
+            return Err(wrong("it is not being deleted, and says since when it is"));
+        }
+        let generated_after = match &self.generate_name {
+            None => None,
+            Some(generate_name) => Some(
+                generated_after(&self.name, generate_name)
+                    .ok_or_else(|| wrong("its name is not what its generateName becomes"))?,
+            ),
+        };
         Ok(PlannedJob {
             job: Job {
                 namespace: Arc::clone(&key.namespace),
-                generated_after: self
-                    .generate_name
-                    .and_then(|generate_name| generated_after(&self.name, &generate_name)),
+                generated_after,
                 name: self.name.into(),
                 uid: self.uid.into(),
                 resource_version: self.resource_version.into(),

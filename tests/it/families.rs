@@ -2,11 +2,14 @@
 
 use controlplane::{Owner, State};
 
-use serde_json::json;
+use kubectl_jobclean::job::{Job, generated_after};
+use serde_json::{Value, json};
 
+use crate::jobs::{job, minute};
+use crate::saved_plan::Saved;
 use crate::support::kubeconfig::{Files, arg};
 use crate::support::plane::tool_as;
-use crate::support::{LABEL, Space, Upstream, plane, run as run_tool, until};
+use crate::support::{LABEL, Space, Upstream, plane, run as run_tool, tool, until, verdicts};
 
 #[test]
 fn a_mixed_group_is_held_split_or_merged() {
@@ -224,4 +227,102 @@ fn a_generate_name_that_was_not_completed_says_nothing() {
         plan.iter().all(|line| line.contains("mixed-group")),
         "{plan:?}"
     );
+}
+
+/// The server keeps 58 characters of it, and what it cut off may be all that tells two Jobs apart.
+#[test]
+fn a_generate_name_that_was_cut_off_makes_no_family() {
+    let space = Space::new();
+    let admin = Upstream::admin(plane());
+    let containers = json!([{"name": "run", "image": "example.com/none:1"}]);
+    for step in ["export", "import"] {
+        let generate_name = format!("{}-{step}-", "a".repeat(58));
+        let job = json!({
+            "apiVersion": "batch/v1", "kind": "Job",
+            "metadata": {"generateName": generate_name, "labels": {LABEL: "g"}},
+            "spec": {"suspend": true, "template": {"spec": {"restartPolicy": "Never", "containers": containers}}},
+        });
+        let (status, answer) = admin.ask("POST", &space.path(), Some(&job));
+        assert_eq!(status, 201, "{answer}");
+    }
+    let plan = space.plan(&["--include-active"]);
+    assert!(
+        plan.iter().all(|line| line.contains("mixed-group")),
+        "{plan:?}"
+    );
+}
+
+/// Only the last separator goes: more of them are part of the family.
+#[test]
+fn one_separator_is_taken_off_a_generate_name() {
+    let job = |name: &str, base: &str| Job {
+        generated_after: generated_after(name, base),
+        ..job("a", &["x"], name, minute(0))
+    };
+    for (name, base, family) in [
+        ("sync-mssql", "sync-", "sync"),
+        ("sync.mssql", "sync.", "sync"),
+        ("syncmssql", "sync", "sync"),
+        ("sync--mssql", "sync--", "sync-"),
+        ("sync-1a2b3c-mssql", "sync-1a2b3c-", "sync-1a2b3c"),
+        // That would leave nothing.
+        ("-mssql", "-", "-mssql"),
+    ] {
+        assert_eq!(job(name, base).family(), family, "{name}");
+    }
+}
+
+/// A file says of generateName what the server would.
+#[test]
+fn a_file_tells_what_the_server_completed() {
+    let files = Files::new();
+    let job = |name: &str, generate_name: Value, hour: u32| {
+        json!({
+            "apiVersion": "batch/v1", "kind": "Job",
+            "metadata": {"name": name, "generateName": generate_name, "namespace": "team",
+                         "creationTimestamp": format!("2026-01-01T0{hour}:00:00Z"), "labels": {LABEL: "g"}},
+            "status": {"conditions": [{"type": "Complete", "status": "True"}]},
+        })
+    };
+    let plan = |base: Value| {
+        let jobs = [
+            job("nightly-mssql", base.clone(), 2),
+            job("nightly-pgsql", base, 1),
+        ];
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": jobs});
+        let yaml = serde_saphyr::to_string(&list).unwrap();
+        let plans = [list.to_string(), yaml].map(|text| {
+            let mut command = tool();
+            let file = files.write("jobs", &text);
+            command.args(["-f", arg(&file), "-L", LABEL, "-o", "json"]);
+            verdicts(&run_tool(command).exits(0).json())
+        });
+        assert_eq!(plans[0], plans[1]);
+        plans[0].join(", ")
+    };
+    assert_eq!(
+        plan("nightly-".into()),
+        "nightly-mssql SKIP newest, nightly-pgsql PURGE superseded"
+    );
+    for none in [Value::Null, "".into(), "night".into()] {
+        assert_eq!(
+            plan(none),
+            "nightly-mssql SKIP mixed-group,newest, nightly-pgsql SKIP mixed-group"
+        );
+    }
+}
+
+/// The saved plan's word for it has to fit the name.
+#[test]
+fn a_saved_plan_is_not_believed_where_its_generate_name_does_not_fit() {
+    let space = Space::with(&[("sync-x7k2p", 1), ("sync-b4n9q", 2)]);
+    for base in ["sync", "sync-x7", "other-", ""] {
+        let saved = Saved::of(&space, &[]);
+        saved.edit(|plan| plan["groups"][0]["jobs"][1]["generateName"] = base.into());
+        saved.run(&["--yes"]).exits(1).complains(&["generateName"]);
+    }
+    let saved = Saved::of(&space, &[]);
+    saved.edit(|plan| plan["groups"][0]["jobs"][1]["generateName"] = "sync-".into());
+    saved.run(&["--yes"]).exits(0);
+    space.holds(&["sync-x7k2p"]);
 }

@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use kubectl_jobclean::{
     group::MixedGroups,
-    job::{Controller, Deletion, Job, Protection, State},
+    job::{Controller, Deletion, Job, Protection, State, generated_after},
     outcome::{Change, Outcome},
     plan::{Plan, Snapshot, Source},
     retention::{KeepReason, KeepReasons, Policy, Treatment},
@@ -90,7 +90,13 @@ pub fn everything_included() -> Policy {
 }
 
 const FAMILIES: [&str; 3] = ["app", "db-migrate", "2024-01-31"];
-const ENDINGS: [&str; 6] = ["", "-1a2b3c", "-x7k2p", "-v2", "-12345", "-tests"];
+const ENDINGS: [&str; 7] = ["", "-1a2b3c", "-x7k2p", "-v2", "-12345", "-tests", "-mssql"];
+
+/// Says that the server completed the name after its last `-`, if it may have.
+fn completed(job: &mut Job) {
+    let base = job.name.rfind('-').map(|at| &job.name[..=at]);
+    job.generated_after = base.and_then(|base| generated_after(&job.name, base));
+}
 
 fn any_job() -> impl Strategy<Value = Job> {
     let place = (
@@ -116,9 +122,13 @@ fn any_job() -> impl Strategy<Value = Job> {
     ];
     let controller = prop_oneof![6 => Just(None), 1 => Just(cron_job("nightly"))];
     // Few minutes, so that ties are common; the last two are in the future of every snapshot.
-    (place, 0_i64..9, state, deletion, protection, controller).prop_map(
-        |((namespace, one, two, family, ending), at, state, deletion, protection, controller)| {
-            Job {
+    let parts = (place, 0_i64..9, state, deletion, protection, controller);
+    (parts, any::<bool>()).prop_map(
+        |(
+            ((namespace, one, two, family, ending), at, state, deletion, protection, controller),
+            is_completed,
+        )| {
+            let mut job = Job {
                 state,
                 deletion,
                 protection,
@@ -129,7 +139,11 @@ fn any_job() -> impl Strategy<Value = Job> {
                     &format!("{family}{ending}"),
                     minute(at),
                 )
+            };
+            if is_completed {
+                completed(&mut job);
             }
+            job
         },
     )
 }
@@ -167,6 +181,9 @@ pub fn any_snapshot() -> impl Strategy<Value = Snapshot> {
                         .name
                         .replacen(family.expect("a family"), "app", 1)
                         .into();
+                    if job.generated_after.is_some() {
+                        completed(job);
+                    }
                 }
             }
             snapshot(&labels, taken_at(), jobs)

@@ -46,13 +46,21 @@ fn purged(plan: &Plan) -> BTreeSet<Uid> {
     plan.purges().map(|job| job.uid.clone()).collect()
 }
 
+/// By the contract: the generateName without its last separator, where there is one, else what the name says.
+fn family_of(job: &Job) -> &str {
+    match job.generate_name() {
+        Some(base) => base.strip_suffix('-').expect("a separator"),
+        None => family(&job.name),
+    }
+}
+
 /// All Jobs that are judged together with this one, found without the library's grouping.
 fn mates<'a>(jobs: &'a [Job], job: &Job, mixed: MixedGroups) -> Vec<&'a Job> {
     jobs.iter()
         .filter(|other| {
             other.namespace == job.namespace
                 && other.label_values == job.label_values
-                && (mixed != MixedGroups::Split || family(&other.name) == family(&job.name))
+                && (mixed != MixedGroups::Split || family_of(other) == family_of(job))
         })
         .collect()
 }
@@ -74,7 +82,7 @@ fn reasons_by_the_contract(snapshot: &Snapshot, job: &Job, policy: &Policy) -> V
             .and_then(|within| snapshot.taken_at.checked_sub(within).ok());
         since.is_none_or(|since| job.created >= since.into())
     });
-    let families: BTreeSet<&str> = mates.iter().map(|other| family(&other.name)).collect();
+    let families: BTreeSet<&str> = mates.iter().map(|other| family_of(other)).collect();
     [
         ("newest", among_the_newest(policy.keep.get(), &|_| true)),
         (
@@ -291,7 +299,7 @@ proptest! {
         let policy = Policy { mixed_groups: MixedGroups::Hold, ..policy };
         for job in Plan::new(snapshot, &policy).purges() {
             let mates = mates(&jobs, job, MixedGroups::Hold);
-            prop_assert!(mates.iter().all(|mate| family(&mate.name) == family(&job.name)));
+            prop_assert!(mates.iter().all(|mate| family_of(mate) == family_of(job)));
         }
     }
 
@@ -345,7 +353,7 @@ proptest! {
             for job in jobs {
                 prop_assert_eq!(&job.namespace, &group.key.namespace);
                 prop_assert_eq!(&job.label_values, &group.key.values);
-                prop_assert!(group.family.as_deref().is_none_or(|of| of == family(&job.name)));
+                prop_assert!(group.family.as_deref().is_none_or(|of| of == family_of(job)));
             }
         }
     }

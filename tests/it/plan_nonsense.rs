@@ -114,6 +114,12 @@ const VERDICTS: &[Edit] = &[
         job(plan, 0)["reasons"] = json!(["protected"]);
     }),
     ("a rank", |plan| job(plan, 2)["rank"] = 2.into()),
+    ("the time of a delete that never was", |plan| {
+        job(plan, 2)["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    }),
+    ("finalizers of a Job that is not being deleted", |plan| {
+        job(plan, 2)["finalizers"] = json!(["foregroundDeletion"]);
+    }),
 ];
 
 /// Counts, order and names.
