@@ -9,6 +9,7 @@ use crate::support::kubeconfig::{Files, arg};
 use crate::support::plane::tool_as;
 use crate::support::plugin::{Plugin, V1, credential};
 use crate::support::proxy::{Kind, Proxy};
+use crate::support::tool::home;
 use crate::support::{LABEL, Run, Space, Upstream, plane, run};
 
 fn space() -> Space {
@@ -33,14 +34,19 @@ fn plan(space: &Space, kubeconfig: &std::path::Path) -> Run {
 /// Whether kubectl gets through with it.
 fn kubectl(space: &Space, kubeconfig: &std::path::Path) -> bool {
     let mut command = std::process::Command::new(plane().kubectl());
-    command.env_clear().env("KUBERC", "off").args([
-        "--kubeconfig",
-        arg(kubeconfig),
-        "-n",
-        &space.name,
-        "get",
-        "jobs",
-    ]);
+    // Where it keeps what it found out about the server.
+    command
+        .env_clear()
+        .env("HOME", home())
+        .env("KUBERC", "off")
+        .args([
+            "--kubeconfig",
+            arg(kubeconfig),
+            "-n",
+            &space.name,
+            "get",
+            "jobs",
+        ]);
     command.output().unwrap().status.success()
 }
 
