@@ -35,7 +35,8 @@ bcdfghjklmnpqrstvwxz2456789 with at least one digit; or a version such as v2, r1
 stripped, the name itself is the family. If the server completed a generateName to the name, that is the family.
 
 Always kept: Jobs that are terminating, and Jobs that are protected (the annotation or label jobclean/keep is \"true\", \
-or argocd.argoproj.io/sync-options holds Delete=false or Prune=false).
+argocd.argoproj.io/sync-options holds Delete= or Prune= with false or confirm, helm.sh/resource-policy is keep, or \
+kustomize.toolkit.fluxcd.io/prune is disabled).
 
 Exit codes: 0 done, nothing to do, or dry run without failures; 1 an error before any delete; 2 usage; 3 some deletes \
 failed or were not tried, or Jobs were still there when --wait ended; 4 declined at the question or nothing chosen; 5 held by --max-purge; 130 interrupted (SIGINT), 143 (SIGTERM)";

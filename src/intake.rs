@@ -15,6 +15,10 @@ use crate::{
 const KEEP_MARK: &str = "jobclean/keep";
 /// Where Argo CD keeps an object's sync options.
 const ARGO_SYNC_OPTIONS: &str = "argocd.argoproj.io/sync-options";
+/// Where Helm is told what to do with an object that it would remove.
+const HELM_RESOURCE_POLICY: &str = "helm.sh/resource-policy";
+/// The annotation or label with which Flux is told not to remove an object.
+const FLUX_PRUNE: &str = "kustomize.toolkit.fluxcd.io/prune";
 
 /// Why a Job cannot be judged. One such Job fails the whole plan: a lost newest would make its predecessor look newest.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -214,23 +218,32 @@ fn state(status: &wire::JobStatus<'_>) -> (State, Option<wire::Time>) {
 
 /// Read generously: whoever wrote something like it meant the Job to stay.
 fn protection(meta: &wire::ObjectMeta<'_>) -> Option<Protection> {
-    let marked = [&meta.annotations, &meta.labels]
-        .into_iter()
-        .filter_map(|map| map.get(KEEP_MARK))
-        .any(|value| value.trim().eq_ignore_ascii_case("true"));
-    if marked {
-        return Some(Protection::KeepMark);
-    }
-    let holds_back = |option: &str| {
-        let option: String = option.chars().filter(|c| !c.is_whitespace()).collect();
-        ["Delete=false", "Prune=false"]
-            .iter()
-            .any(|kept| kept.eq_ignore_ascii_case(&option))
+    let is = |found: &str, word: &str| found.trim().eq_ignore_ascii_case(word);
+    let holds = |key: &str, word: &str| {
+        let maps = [&meta.annotations, &meta.labels];
+        let mut found = maps.into_iter().filter_map(|map| map.get(key));
+        found.any(|found| is(found, word))
     };
-    meta.annotations
-        .get(ARGO_SYNC_OPTIONS)
+    let holds_back = |option: &str| {
+        option.split_once('=').is_some_and(|(option, value)| {
+            ["Delete", "Prune"].iter().any(|known| is(option, known))
+                && ["false", "confirm"].iter().any(|known| is(value, known))
+        })
+    };
+    let annotation = |key: &str| meta.annotations.get(key);
+    if holds(KEEP_MARK, "true") {
+        Some(Protection::KeepMark)
+    } else if annotation(ARGO_SYNC_OPTIONS)
         .is_some_and(|options| options.split(',').any(holds_back))
-        .then_some(Protection::ArgoSyncOptions)
+    {
+        Some(Protection::ArgoSyncOptions)
+    } else if annotation(HELM_RESOURCE_POLICY).is_some_and(|policy| is(policy, "keep")) {
+        Some(Protection::HelmResourcePolicy)
+    } else if holds(FLUX_PRUNE, "disabled") {
+        Some(Protection::FluxPrune)
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -81,8 +81,12 @@ pub struct Deletion {
 pub enum Protection {
     /// The annotation or label `jobclean/keep` is `true`.
     KeepMark,
-    /// Argo CD's sync options hold `Delete=false` or `Prune=false`.
+    /// Argo CD's sync options hold `Delete` or `Prune` with `false` or `confirm`.
     ArgoSyncOptions,
+    /// Helm's annotation `helm.sh/resource-policy` is `keep`.
+    HelmResourcePolicy,
+    /// Flux's annotation or label `kustomize.toolkit.fluxcd.io/prune` is `disabled`.
+    FluxPrune,
 }
 
 /// The ownerReference whose `controller` is true.

@@ -171,12 +171,22 @@ fn a_group_of_terminating_jobs_purges_nothing() {
 }
 
 #[test]
-fn protection_comes_by_annotation_label_or_argo_cd() {
+fn protection_comes_by_annotation_label_or_what_manages_the_job() {
     let space = Space::new();
     let options = "argocd.argoproj.io/sync-options";
-    let job = |number: i64| space.job("g", &format!("sync-{number}"), 20 - number);
+    let helm = "helm.sh/resource-policy";
+    let flux = "kustomize.toolkit.fluxcd.io/prune";
+    let job = |number: i64| space.job("g", &format!("sync-{number}"), 30 - number);
     space.seed(&[
-        job(9),
+        job(19),
+        job(18).annotation(options, "Delete=confirm"),
+        job(17).annotation(options, "ServerSideApply=true, Prune = Confirm"),
+        job(16).annotation(helm, "keep"),
+        job(15).annotation(flux, "disabled"),
+        job(14).label(flux, "disabled"),
+        job(13).annotation(helm, "delete"),
+        job(12).annotation(flux, "enabled"),
+        job(11).annotation(options, "Delete,Prune=,confirm=Delete"),
         job(8).annotation("jobclean/keep", "true"),
         job(7).label("jobclean/keep", "true"),
         job(6).annotation(options, "Delete=false"),
@@ -192,7 +202,15 @@ fn protection_comes_by_annotation_label_or_argo_cd() {
             "--mixed-groups=merge"
         ]),
         [
-            "sync-9 SKIP newest",
+            "sync-19 SKIP newest",
+            "sync-18 SKIP protected",
+            "sync-17 SKIP protected",
+            "sync-16 SKIP protected",
+            "sync-15 SKIP protected",
+            "sync-14 SKIP protected",
+            "sync-13 PURGE superseded",
+            "sync-12 PURGE superseded",
+            "sync-11 PURGE superseded",
             "sync-8 SKIP protected",
             "sync-7 SKIP protected",
             "sync-6 SKIP protected",
