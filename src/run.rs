@@ -17,7 +17,7 @@ use crate::{
     purge::Stop,
     rbac::{Grant, ServiceAccount},
     saved::SavedPlan,
-    session::{Decision, Session, exit_of, saved_plan, unless_stopped},
+    session::{Decision, Session, saved_plan, unless_stopped},
     show,
     text::harmless,
     ui::Ui,
@@ -195,7 +195,7 @@ pub async fn run_cluster(
         Ok(begun) => begun?,
         Err(reason) => {
             ui.finish();
-            return Ok(exit_of(reason));
+            return Ok(reason.into());
         }
     };
     let candidate = match session.prepare(plan).await? {
@@ -220,7 +220,7 @@ pub async fn run_cluster(
         show::print_only(cli, View::Plan(&candidate.shown), ui)?;
         return match unless_stopped(&stop, session.save(candidate.shown, path)).await {
             Ok(saved) => saved.map(|()| Exit::Success),
-            Err(reason) => Ok(exit_of(reason)),
+            Err(reason) => Ok(reason.into()),
         };
     }
     let backup = match (&cli.action.backup, cli.action.dry_run) {

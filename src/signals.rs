@@ -21,10 +21,7 @@ pub fn listen(modes: TerminalModes) -> watch::Receiver<Option<Stop>> {
             drop(ready);
             let first = signals.next().await;
             send.send_replace(Some(first));
-            let exit = match signals.next().await {
-                Stop::Interrupt => Exit::Interrupted,
-                Stop::Terminate => Exit::Terminated,
-            };
+            let exit = Exit::from(signals.next().await);
             modes.restore();
             std::process::exit(exit.code().into());
         });

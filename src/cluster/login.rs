@@ -289,10 +289,11 @@ impl Login {
             (Err(_), CredentialSource::TokenFile(_)) => current.credentials.clone(),
             (Err(error), _) => return Err(error),
         };
-        let client = match credentials.identity == current.credentials.identity {
-            true => current.client.clone(),
+        let client = if credentials.identity == current.credentials.identity {
+            current.client.clone()
+        } else {
             // Open connections would still be those of the certificate that was.
-            false => client_for(&self.line, &credentials)?,
+            client_for(&self.line, &credentials)?
         };
         Ok(Pass::new(client, credentials))
     }

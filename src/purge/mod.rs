@@ -59,8 +59,7 @@ impl Report {
     /// What the process exits with for it.
     pub fn exit(&self) -> Exit {
         match self.ended_early {
-            Some(EndedEarly::Stopped(Stop::Interrupt)) => Exit::Interrupted,
-            Some(EndedEarly::Stopped(Stop::Terminate)) => Exit::Terminated,
+            Some(EndedEarly::Stopped(stop)) => stop.into(),
             _ if self.outcomes.iter().any(Outcome::is_failure) => Exit::Incomplete,
             // Who waits for all to be gone goes on when they are, and must not go on when they are not.
             _ if matches!(&self.waited, Some(waited) if waited.end != End::AllGone) => {
@@ -87,6 +86,16 @@ pub enum Stop {
     Interrupt,
     /// SIGTERM, or the terminal went away.
     Terminate,
+}
+
+impl From<Stop> for Exit {
+    /// What the process exits with when it was asked to stop.
+    fn from(stop: Stop) -> Exit {
+        match stop {
+            Stop::Interrupt => Exit::Interrupted,
+            Stop::Terminate => Exit::Terminated,
+        }
+    }
 }
 
 /// What happens during a purge, for whoever shows it.

@@ -1,6 +1,6 @@
 //! Somebody chooses which groups of a plan to purge.
 
-use super::{Candidate, Session, exit_of, unless_stopped};
+use super::{Candidate, Session, unless_stopped};
 use crate::{
     choice::Choice,
     error::Exit,
@@ -29,7 +29,7 @@ impl Session<'_> {
             Err(reason) => {
                 // The list stands where it was; what comes next begins a line of its own.
                 self.ui.text("");
-                exit_of(reason)
+                reason.into()
             }
         };
         Err((exit, Box::new(candidate.shown)))

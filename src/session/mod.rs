@@ -247,7 +247,7 @@ impl<'a> Session<'a> {
         if ask {
             match unless_stopped(&self.stop, self.check_access(&plan)).await {
                 Ok(allowed) => allowed?,
-                Err(reason) => return Ok(Decision::Stop(exit_of(reason), Box::new(plan))),
+                Err(reason) => return Ok(Decision::Stop(reason.into(), Box::new(plan))),
             }
             match self.ask(&plan).await {
                 Ok(true) => {}
@@ -255,7 +255,7 @@ impl<'a> Session<'a> {
                     self.ui.note(Verbosity::Normal, "Nothing was deleted.");
                     return Ok(Decision::Stop(Exit::Declined, Box::new(plan)));
                 }
-                Err(reason) => return Ok(Decision::Stop(exit_of(reason), Box::new(plan))),
+                Err(reason) => return Ok(Decision::Stop(reason.into(), Box::new(plan))),
             }
         }
         // The question may have stood for an hour.
@@ -322,7 +322,7 @@ impl<'a> Session<'a> {
             Err(reason) => {
                 // What is printed next is not to be mixed with the spinner.
                 self.ui.finish();
-                Ok(Err((exit_of(reason), Box::new(recheck.into_plan()))))
+                Ok(Err((reason.into(), Box::new(recheck.into_plan()))))
             }
         }
     }
@@ -486,13 +486,5 @@ async fn stopped(stop: &mut watch::Receiver<Option<Stop>>) -> Stop {
         Ok(Some(reason)) => reason,
         // Nobody is left who could ask.
         _ => std::future::pending().await,
-    }
-}
-
-/// What the process exits with when it was asked to stop before the first delete.
-pub fn exit_of(stop: Stop) -> Exit {
-    match stop {
-        Stop::Interrupt => Exit::Interrupted,
-        Stop::Terminate => Exit::Terminated,
     }
 }
