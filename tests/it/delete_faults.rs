@@ -401,18 +401,30 @@ fn a_lost_answer_about_a_job_that_waits_for_a_finalizer() {
     }
 }
 
-/// Between the two tries somebody makes a Job of that name anew: the second must not hit it.
-#[test]
-fn a_lost_answer_about_a_job_whose_name_is_taken_again() {
-    let space = Space::seven();
+/// Purges while the answer to the first delete of this Job is lost, and this is done to the namespace before the second.
+#[track_caller]
+fn meanwhile(
+    space: &Space,
+    name: &'static str,
+    change: impl Fn(&Upstream, &str) + Send + Sync + 'static,
+) -> (Proxy, Value) {
     let namespace = space.name.clone();
-    let (proxy, report) = purge(&space, &["--cascade=background"], 0, move |request, up| {
+    purge(space, &["--cascade=background"], 0, move |request, up| {
         let real = up.pass(request);
-        if request.name() == "sync-3" && request.again == 1 {
-            up.create_job(&namespace, "sync-3", "g");
+        if request.name() == name && request.again == 1 {
+            change(up, &namespace);
             return Reply::reset();
         }
         real
+    })
+}
+
+/// Between the two tries a Job of that name is made anew: the second must not hit it.
+#[test]
+fn a_lost_answer_about_a_job_whose_name_is_taken_again() {
+    let space = Space::seven();
+    let (proxy, report) = meanwhile(&space, "sync-3", |up, namespace| {
+        up.create_job(namespace, "sync-3", "g");
     });
     space.holds(&["sync-3", "sync-7"]);
     assert_eq!(count(&report, "deleted") + count(&report, "changed"), 6);
@@ -424,16 +436,10 @@ fn a_lost_answer_about_a_job_whose_name_is_taken_again() {
 fn a_lost_answer_about_a_job_whose_name_another_kind_of_job_takes() {
     for label in [None, Some("elsewhere")] {
         let space = Space::seven();
-        let namespace = space.name.clone();
-        let (_, report) = purge(&space, &["--cascade=background"], 0, move |request, up| {
-            let real = up.pass(request);
-            if request.name() == "sync-3" && request.again == 1 {
-                up.create_job(&namespace, "sync-3", "g");
-                let label = json!({"metadata": {"labels": {LABEL: label}}});
-                up.patch_job(&namespace, "sync-3", &label);
-                return Reply::reset();
-            }
-            real
+        let (_, report) = meanwhile(&space, "sync-3", move |up, namespace| {
+            up.create_job(namespace, "sync-3", "g");
+            let label = json!({"metadata": {"labels": {LABEL: label}}});
+            up.patch_job(namespace, "sync-3", &label);
         });
         assert_eq!(count(&report, "deleted"), 6, "{report:#}");
         space.holds(&["sync-3", "sync-7"]);
@@ -444,17 +450,11 @@ fn a_lost_answer_about_a_job_whose_name_another_kind_of_job_takes() {
 #[test]
 fn a_lost_answer_about_a_job_whose_name_is_taken_by_one_that_goes() {
     let space = Space::seven();
-    let namespace = space.name.clone();
-    let (_, report) = purge(&space, &["--cascade=background"], 0, move |request, up| {
-        let real = up.pass(request);
-        if request.name() == "sync-3" && request.again == 1 {
-            up.create_job(&namespace, "sync-3", "g");
-            let hold = json!({"metadata": {"finalizers": ["test.example/hold"]}});
-            up.patch_job(&namespace, "sync-3", &hold);
-            up.delete_job(&namespace, "sync-3");
-            return Reply::reset();
-        }
-        real
+    let (_, report) = meanwhile(&space, "sync-3", |up, namespace| {
+        up.create_job(namespace, "sync-3", "g");
+        let hold = json!({"metadata": {"finalizers": ["test.example/hold"]}});
+        up.patch_job(namespace, "sync-3", &hold);
+        up.delete_job(namespace, "sync-3");
     });
     assert_eq!(count(&report, "deleted"), 6, "{report:#}");
     space.holds(&["sync-3", "sync-7"]);
@@ -466,15 +466,9 @@ fn a_lost_answer_about_a_job_that_is_relabelled_and_waits() {
     let space = Space::new();
     let held = space.job("g", "sync-1", 2).finalizer("test.example/hold");
     space.seed(&[held, space.job("g", "sync-2", 1)]);
-    let namespace = space.name.clone();
-    let (_, report) = purge(&space, &["--cascade=background"], 0, move |request, up| {
-        let real = up.pass(request);
-        if request.again == 1 {
-            let label = json!({"metadata": {"labels": {LABEL: null}}});
-            up.patch_job(&namespace, "sync-1", &label);
-            return Reply::reset();
-        }
-        real
+    let (_, report) = meanwhile(&space, "sync-1", |up, namespace| {
+        let label = json!({"metadata": {"labels": {LABEL: null}}});
+        up.patch_job(namespace, "sync-1", &label);
     });
     assert_eq!(outcomes(&report), ["sync-1 terminating"]);
 }
