@@ -15,7 +15,7 @@ pub use self::subcommands::{Command, Rbac, Shell};
 use crate::{
     cluster::{
         delete::Cascade,
-        flags::{ConnectionFlags, go_bool, non_empty, non_empty_path},
+        flags::{ConnectionFlags, NOT_UNSEEN, go_bool, non_empty, non_empty_path},
         list::Scope,
     },
     duration::HumanDuration,
@@ -375,11 +375,7 @@ impl Cli {
         }
         if self.connection.insecure_skip_tls_verify && self.action.yes && self.action.plan.is_none()
         {
-            return Some(
-                "--insecure-skip-tls-verify and --yes cannot be used together without --plan: whoever answers there would \
-                 decide unseen what is deleted"
-                    .to_owned(),
-            );
+            return Some(format!("--insecure-skip-tls-verify and {NOT_UNSEEN}"));
         }
         None
     }

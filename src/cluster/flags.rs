@@ -32,6 +32,9 @@ pub enum Stdin {
     Other,
 }
 
+/// What follows, in an error, the name of what switches the check off, where a run deletes without asking.
+pub const NOT_UNSEEN: &str = "--yes cannot be used together without --plan: a server that is not checked would decide unseen what is deleted";
+
 /// Whether a server may be talked to whose certificate is not checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unchecked {

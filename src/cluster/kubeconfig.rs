@@ -160,7 +160,7 @@ fn read_file(path: &Path) -> Result<Entries, Error> {
                 Some(limit) => wrong(
                     "read",
                     &format!("{limit}{place}"),
-                    "write it without so many aliases, and less nested",
+                    "write it with fewer aliases, and less nested",
                 ),
                 None => wrong(
                     "read",

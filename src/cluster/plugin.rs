@@ -236,7 +236,7 @@ impl Plugin {
                 // A plugin in Go that sets no time prints this one.
                 Ok(at) if at == go_zero() => Validity::Always,
                 Ok(at) => Validity::Until(at),
-                Err(_) => return Err("printed an expirationTimestamp that is none"),
+                Err(_) => return Err("printed an expirationTimestamp that is not a time"),
             },
         };
         Ok(Credentials {

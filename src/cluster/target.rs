@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::{
     credentials,
     entries::Exec,
-    flags::{ConnectionFlags, Console},
+    flags::{ConnectionFlags, Console, NOT_UNSEEN},
     identity::{Identity, decode},
     kubeconfig,
     login::{CredentialSource, TokenFile},
@@ -84,8 +84,7 @@ impl Target {
         Err(Error::new(
             Exit::Usage,
             format!(
-                "insecure-skip-tls-verify of the cluster {} in {} and --yes cannot be used together without --plan: \
-                 whoever answers there would decide unseen what is deleted",
+                "insecure-skip-tls-verify of the cluster {} in {} and {NOT_UNSEEN}",
                 quoted(&self.cluster_name),
                 self.origin
             ),

@@ -168,7 +168,7 @@ impl Named {
         };
         let message = match cause {
             Cert::UnknownIssuer if issuers().any(|issuer| !issuer.may_sign()) => {
-                "its certificate is signed by one that is named as its authority and is none (CA:FALSE)"
+                "its certificate is signed by one that may not sign others (CA:FALSE), though it is named as the authority"
                     .to_owned()
             }
             Cert::UnknownIssuer if let Some(why) = issuers().find_map(unfit) => {
