@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{EndedEarly, pending::Step};
-use crate::{cluster::delete::Trouble, job::Job, outcome::Outcome};
+use crate::{cluster::delete::Trouble, outcome::Outcome};
 
 /// After this many consecutive Jobs of the plan that were refused with the same words, the next one will be, too.
 const SAME_REFUSAL_LIMIT: usize = 20;
@@ -25,9 +25,9 @@ pub(super) struct Breaker {
     /// of the answers would show rows where there are none.
     refusals: HashMap<usize, u64>,
     hasher: RandomState,
-    /// How many answers in a row were this same refusal.
-    row: usize,
-    row_of: u64,
+    /// For each namespace, how many answers in a row were the same refusal, and its hash. Each by itself, since at the
+    /// border of two namespaces the answers of both come in turns.
+    rows: HashMap<Arc<str>, (u64, usize)>,
     /// The namespaces in which the same refusal came again and again, with its words.
     stopped: BTreeMap<Arc<str>, String>,
     /// For each step, how long it has had no answer. Each by itself: that Jobs can be read does not show that they can be
@@ -50,30 +50,40 @@ impl Breaker {
     }
 
     /// The server has refused to delete a Job, or has not; `place` is that of the Job in the plan.
-    pub(super) fn settled(&mut self, place: usize, job: &Job, outcome: &Outcome) {
+    pub(super) fn settled(
+        &mut self,
+        place: usize,
+        namespace: &Arc<str>,
+        name: &str,
+        outcome: &Outcome,
+    ) {
         let Outcome::Failed(words) = outcome else {
-            self.row = 0;
+            self.rows.remove(namespace);
             return;
         };
         // Refusals name the Job, so that no two are the same to the letter. What is refused in one namespace may be
         // allowed in the next.
-        let words = words.replace(&*job.name, "…");
-        let hash = self.hasher.hash_one((&job.namespace, &words));
-        self.row = if self.row_of == hash { self.row + 1 } else { 1 };
-        self.row_of = hash;
+        let words = words.replace(name, "…");
+        let hash = self.hasher.hash_one((namespace, &words));
+        let row = self.rows.entry(Arc::clone(namespace)).or_default();
+        let length = if row.0 == hash { row.1 + 1 } else { 1 };
+        *row = (hash, length);
         self.refusals.insert(place, hash);
         let same = |place: &usize| self.refusals.get(place) == Some(&hash);
         let before = (0..place).rev().take_while(same).count();
         let after = (place + 1..).take_while(same).count();
         if before + 1 + after >= SAME_REFUSAL_LIMIT {
-            self.stopped.insert(Arc::clone(&job.namespace), words);
-            self.row = 0;
+            self.rows.remove(namespace);
+            self.stopped.insert(Arc::clone(namespace), words);
         }
     }
 
     /// Whether refusals have come one after the other so often that those in flight should be heard before more is tried.
     pub(super) fn is_suspicious(&self) -> bool {
-        self.row >= SAME_REFUSAL_LIMIT
+        let mut rows = self.rows.iter();
+        rows.any(|(namespace, (_, length))| {
+            *length >= SAME_REFUSAL_LIMIT && !self.has_stopped(namespace)
+        })
     }
 
     /// A try had no answer that settles anything.
@@ -146,5 +156,25 @@ mod tests {
             Trouble::PushedBack,
             300
         ));
+    }
+
+    #[test]
+    fn refusals_of_two_namespaces_in_turns_are_heard_before_more_is_tried() {
+        let namespaces: [Arc<str>; 2] = ["a".into(), "b".into()];
+        let refused = Outcome::Failed("job is forbidden".to_owned());
+        let mut breaker = Breaker::default();
+        // Every third place has no answer yet, so that no row in the plan is long enough to stop.
+        for number in 0..SAME_REFUSAL_LIMIT {
+            assert!(!breaker.is_suspicious());
+            for (namespace, first) in namespaces.iter().zip([0, 1_000]) {
+                breaker.settled(first + number * 3 / 2, namespace, "job", &refused);
+            }
+        }
+        assert!(breaker.is_suspicious());
+        assert!(!namespaces.iter().any(|name| breaker.has_stopped(name)));
+        for namespace in &namespaces {
+            breaker.settled(0, namespace, "job", &Outcome::Deleted);
+        }
+        assert!(!breaker.is_suspicious());
     }
 }

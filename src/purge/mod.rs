@@ -233,7 +233,7 @@ pub async fn purge(
                 match next.after(attempt, &approved, orders) {
                     After::Settled(outcome) => {
                         if answered {
-                            breaker.settled(index, &next.job, &outcome);
+                            breaker.settled(index, &next.job.namespace, &next.job.name, &outcome);
                         }
                         on_event(Event::Settled { job: &next.job, outcome: &outcome });
                         outcomes[index] = Some(outcome);
