@@ -10,9 +10,11 @@ use criterion::{
     criterion_main, measurement::WallTime,
 };
 use kubectl_jobclean::{
-    group::{self, MixedGroups},
-    retention::Policy,
-    wire,
+    decode,
+    plan::{
+        group::{self, MixedGroups},
+        retention::Policy,
+    },
 };
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
@@ -55,7 +57,7 @@ fn decode(criterion: &mut Criterion) {
         group.bench_function(id, |bencher| {
             bencher.iter(|| {
                 for page in &pages {
-                    black_box(wire::decode_protobuf(page).expect("a page"));
+                    black_box(decode::decode_protobuf(page).expect("a page"));
                 }
             });
         });
@@ -77,7 +79,7 @@ fn decode(criterion: &mut Criterion) {
         group.bench_function(id, |bencher| {
             bencher.iter(|| {
                 for page in &pages {
-                    black_box(wire::decode_json(page).expect("a page"));
+                    black_box(decode::decode_json(page).expect("a page"));
                 }
             });
         });

@@ -112,3 +112,22 @@ fn lowercase_first(text: &str) -> String {
         .map(|first| first.to_lowercase().chain(chars).collect())
         .unwrap_or_default()
 }
+
+/// Who asks the run to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// SIGINT.
+    Interrupt,
+    /// SIGTERM, or the terminal went away.
+    Terminate,
+}
+
+impl From<Stop> for Exit {
+    /// What the process exits with when it was asked to stop.
+    fn from(stop: Stop) -> Exit {
+        match stop {
+            Stop::Interrupt => Exit::Interrupted,
+            Stop::Terminate => Exit::Terminated,
+        }
+    }
+}

@@ -4,18 +4,18 @@ use std::{env, ffi::OsString, io, process::ExitCode};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
 use kubectl_jobclean::{
-    cli::{Cli, Command, Output, tips::with_tip},
-    completion,
+    cli::{Cli, Command, Output, completion, tips::with_tip},
     error::{Error, Exit},
-    run, show, signals,
-    ui::{TerminalModes, Ui, Verbosity},
+    run::{self, show},
+    ui::{TerminalModes, Ui, Verbosity, signals},
 };
 
 fn main() -> ExitCode {
     if let Some(words) = completion::asked(env::args_os()) {
         // Whoever completes a command line has no use for an error.
-        let answered = completion::answer(words);
-        return ExitCode::from(answered.unwrap_or(Exit::Failure).code());
+        let answered = show::write_only(|out| completion::answer(words, out));
+        let exit = answered.map_or(Exit::Failure, |()| Exit::Success);
+        return ExitCode::from(exit.code());
     }
     let parsed = Cli::command()
         .try_get_matches()

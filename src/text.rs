@@ -33,6 +33,14 @@ pub fn quoted(text: &str) -> String {
     format!("\"{}\"", harmless(text))
 }
 
+/// `1 Job`, `2 Jobs`.
+pub fn count(number: usize, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

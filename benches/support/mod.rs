@@ -9,17 +9,17 @@ use bytes::Bytes;
 use controlplane::{ARGOCD_INSTANCE, Fleet, SeedJob};
 use jiff::Timestamp;
 use kubectl_jobclean::{
-    intake::{Identity, Intake},
-    job::Job,
+    decode::{
+        self, DecodeError, ListReader,
+        job::{Identity, Intake},
+    },
+    job::{Job, label::LabelKey},
     output::{
         Colour, Headers, Style, View, json, name, summary,
         table::{self, Columns},
         yaml,
     },
-    plan::{Plan, Snapshot, Source},
-    retention::Policy,
-    selector::LabelKey,
-    wire::{self, DecodeError, ListReader},
+    plan::{Plan, Snapshot, Source, retention::Policy},
 };
 use serde_json::{Value, json};
 
@@ -85,7 +85,7 @@ pub fn read(pages: &[Bytes]) -> Vec<Job> {
     let mut jobs = Vec::new();
     for page in pages {
         let mut list = ListReader::default();
-        let mut on_job = |job: wire::Job<'_>| -> Result<(), DecodeError> {
+        let mut on_job = |job: decode::Job<'_>| -> Result<(), DecodeError> {
             jobs.extend(intake.take(job).expect("a Job that can be judged"));
             Ok(())
         };

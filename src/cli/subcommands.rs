@@ -1,9 +1,14 @@
 //! What a user can say instead of cleaning.
 
+use std::str::FromStr;
+
 use clap::{Args, Subcommand, ValueEnum, builder::PossibleValue};
 
 use super::{Action, Cli, Kept, Output, Which};
-use crate::{cluster::flags::ConnectionFlags, rbac::ServiceAccount};
+use crate::{
+    connection::flags::ConnectionFlags,
+    job::label::{is_dns_label, is_dns_subdomain},
+};
 
 const COMPLETION_HELP: &str = "\
 Load it into the shell that you use, for the program called by its own name:
@@ -107,5 +112,31 @@ impl Rbac {
             connection: self.connection,
         };
         (run, self.serviceaccount)
+    }
+}
+
+/// A service account by namespace and name, as kubectl's `--serviceaccount` takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceAccount {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl FromStr for ServiceAccount {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<ServiceAccount, Self::Err> {
+        let (namespace, name) = text.split_once(':').ok_or("write it as NS:NAME")?;
+        if !is_dns_label(namespace) || !is_dns_subdomain(name) {
+            return Err(
+                "write it as NS:NAME, each of lower-case letters, digits and '-'; NAME may have '.' in it",
+            );
+        }
+        Ok(ServiceAccount {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        })
     }
 }

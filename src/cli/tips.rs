@@ -11,7 +11,7 @@ use clap::{
 };
 
 use super::Cli;
-use crate::{cluster::flags::go_bool, duration::HumanDuration};
+use crate::{connection::flags::go_bool, time::HumanDuration};
 
 /// Flags with which more is deleted than without, or with less care.
 pub const DELETE_MORE: [&str; 7] = [

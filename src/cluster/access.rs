@@ -8,11 +8,12 @@ use kube::client::Body;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Cluster, list::get, request::Failure};
-use crate::{
-    error::Error,
+use super::{
+    Cluster,
     retry::{Backoff, Tries},
+    uri::get,
 };
+use crate::{connection::failure::Failure, error::Error};
 
 /// What the server thinks of a delete before it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +64,7 @@ impl Cluster {
             .header(header::ACCEPT, "application/json")
             .body(Body::from(review.to_string().into_bytes()))
             .expect("a fixed path makes a valid URI");
-        let Ok(answer) = self.call(request).await else {
+        let Ok(answer) = self.connection.call(request).await else {
             return Access::Unknown;
         };
         match serde_json::from_slice::<Review>(&answer.body) {
@@ -84,14 +85,17 @@ impl Cluster {
         on_wait: &mut dyn FnMut(Duration, &str),
     ) -> Result<Option<String>, Error> {
         let error = |why: &str| {
-            let message = format!("cannot find out which cluster {} is: {why}", self.server);
+            let message = format!(
+                "cannot find out which cluster {} is: {why}",
+                self.connection.server
+            );
             Error::failure(message).hint("try again when the server answers")
         };
         let mut backoff = Backoff::new(Tries::for_list());
         loop {
             let path = "/api/v1/namespaces/kube-system".to_owned();
             let answer = match get(path, "application/json") {
-                Ok(request) => self.call(request).await,
+                Ok(request) => self.connection.call(request).await,
                 Err(failure) => Err(failure),
             };
             let (why, retry_after, give_up) = match answer {
@@ -113,9 +117,13 @@ impl Cluster {
                     _ => return Err(error(&answer.words())),
                 },
                 Err(failure @ Failure::Setup { .. }) => {
-                    return Err(failure.into_error(&self.server));
+                    return Err(failure.into_error(&self.connection.server));
                 }
-                Err(failure) => (failure.words(), None, failure.into_error(&self.server)),
+                Err(failure) => (
+                    failure.words(),
+                    None,
+                    failure.into_error(&self.connection.server),
+                ),
             };
             let Some(delay) = backoff.next_delay(retry_after) else {
                 return Err(give_up);

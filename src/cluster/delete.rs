@@ -1,7 +1,5 @@
 //! One DELETE: exactly the Job that was planned, or nothing.
 
-use std::time::Duration;
-
 use http::{Request, StatusCode, header};
 use kube::{
     api::{DeleteParams, Preconditions, PropagationPolicy},
@@ -10,14 +8,13 @@ use kube::{
 
 use super::{
     Cluster,
-    list::{build, escape, jobs_path},
-    request::{Answer, Failure},
+    retry::{CallError, Trouble, Unanswered},
+    uri::{build, escape, jobs_path},
 };
 use crate::{
-    approval::Reread,
+    connection::{exchange::Answer, failure::Failure},
+    decode::{self, Reply},
     job::Job,
-    outcome::Outcome,
-    wire::{self, Reply},
 };
 
 /// How deletes are sent.
@@ -49,67 +46,20 @@ pub enum Effect {
     DryRun,
 }
 
-/// What one try came to.
-#[derive(Debug)]
-pub enum Attempt {
-    /// This is what became of the Job.
-    Settled(Outcome),
-    /// The server says that it did not delete the Job, but that may have a reason that settles nothing: the Job has
-    /// changed, or the answer is about something else. What the Job is now tells.
+/// What the server did about one DELETE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deleted {
+    /// The Job is gone.
+    Gone,
+    /// The delete was accepted; finalizers still run.
+    Terminating,
+    /// A dry run: it would have deleted the Job.
+    WouldDelete,
+    /// There was no such Job.
+    NotFound,
+    /// It did not delete the Job, but that may have a reason that settles nothing: the Job has changed, or the answer is
+    /// about something else. What the Job is now tells. Its words.
     Refused(String),
-    /// This is what it is now.
-    Reread(Box<Reread>),
-    /// Its manifest is safe on disk, in this version of it.
-    BackedUp(Box<Job>),
-    /// Nobody knows yet; the same request may be sent again.
-    Again {
-        /// What kind of trouble it was.
-        trouble: Trouble,
-        /// How long it asks to wait.
-        retry_after: Option<Duration>,
-        /// What happened, as a fragment.
-        why: String,
-    },
-}
-
-impl Attempt {
-    /// From an answer after which the same request may be sent again.
-    pub(super) fn again(answer: &Answer) -> Attempt {
-        Attempt::Again {
-            trouble: match answer.is_pushback() {
-                true => Trouble::PushedBack,
-                false => Trouble::NoAnswer,
-            },
-            retry_after: answer.retry_after(),
-            why: answer.words(),
-        }
-    }
-}
-
-impl From<Failure> for Attempt {
-    fn from(failure: Failure) -> Attempt {
-        let trouble = match failure {
-            Failure::Setup { .. } => return Attempt::Settled(Outcome::Failed(failure.words())),
-            Failure::Unreachable(_) | Failure::Proxy { .. } => Trouble::NotSent,
-            Failure::Timeout(_) | Failure::Connection(_) | Failure::TooLong(_) => Trouble::NoAnswer,
-        };
-        Attempt::Again {
-            trouble,
-            retry_after: None,
-            why: failure.words(),
-        }
-    }
-}
-
-/// Why a try settled nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
-    /// The request cannot have reached the server.
-    NotSent,
-    /// The server may have done it all the same.
-    NoAnswer,
-    /// The server asked to come again later. A proxy may have said so after the server has done it.
-    PushedBack,
 }
 
 /// The answer to a DELETE is a Status if the Job is gone, and the Job if it waits for finalizers. Of that one its metadata
@@ -120,63 +70,59 @@ impl Cluster {
     /// Try once to delete the Job that was planned.
     ///
     /// The preconditions make a second try safe after a connection broke: it can only ever hit this very object.
-    pub async fn delete(&self, job: &Job, options: DeleteOptions) -> Attempt {
-        let answer = match request(job, options) {
-            Ok(request) => self.call(request).await,
-            Err(failure) => Err(failure),
-        };
-        match answer {
-            Ok(answer) => settle(job, &answer, options.effect),
-            Err(failure) => failure.into(),
-        }
+    ///
+    /// # Errors
+    /// If the server refuses for good, or gives no answer that settles anything.
+    pub async fn delete(&self, job: &Job, options: DeleteOptions) -> Result<Deleted, CallError> {
+        let answer = self.connection.call(request(job, options)?).await?;
+        settle(job, &answer, options.effect)
     }
 }
 
 /// What an answer to the delete of this Job comes to. Nothing is believed of an answer that may be about something else.
-fn settle(job: &Job, answer: &Answer, effect: Effect) -> Attempt {
+fn settle(job: &Job, answer: &Answer, effect: Effect) -> Result<Deleted, CallError> {
     match answer.status {
         status if status.is_success() => accepted(job, answer, effect),
-        StatusCode::NOT_FOUND if is_about(job, answer) => Attempt::Settled(Outcome::Gone),
-        StatusCode::NOT_FOUND | StatusCode::CONFLICT => Attempt::Refused(answer.words()),
-        _ if answer.is_transient() => Attempt::again(answer),
-        _ => Attempt::Settled(Outcome::Failed(answer.words())),
+        StatusCode::NOT_FOUND if is_about(job, answer) => Ok(Deleted::NotFound),
+        StatusCode::NOT_FOUND | StatusCode::CONFLICT => Ok(Deleted::Refused(answer.words())),
+        _ if answer.is_transient() => Err(Unanswered::from(answer).into()),
+        _ => Err(CallError::Refused(answer.words())),
     }
 }
 
 /// What a successful answer comes to: a Status that says so, or the Job itself where it waits for finalizers.
-fn accepted(job: &Job, answer: &Answer, effect: Effect) -> Attempt {
+fn accepted(job: &Job, answer: &Answer, effect: Effect) -> Result<Deleted, CallError> {
     let is_this = |uid: &str| *uid == job.uid.to_string();
-    let outcome = match wire::decode_reply(&answer.body) {
+    let outcome = match decode::decode_reply(&answer.body) {
         _ if answer.is_web_page() => None,
         Some(Reply::Status(status)) => {
             if status.status.as_deref() != Some("Success") {
-                return Attempt::Refused(answer.words());
+                return Ok(Deleted::Refused(answer.words()));
             }
             let uid = status.details.and_then(|details| details.uid);
             let is_this = uid.is_none_or(|uid| uid.is_empty() || is_this(&uid));
-            is_this.then_some(Outcome::Deleted)
+            is_this.then_some(Deleted::Gone)
         }
         Some(Reply::Job {
             uid,
             is_terminating,
         }) => (is_this(&uid) && (is_terminating || effect == Effect::DryRun))
-            .then_some(Outcome::Terminating),
+            .then_some(Deleted::Terminating),
         None => None,
     };
     match outcome {
-        Some(_) if effect == Effect::DryRun => Attempt::Settled(Outcome::WouldDelete),
-        Some(outcome) => Attempt::Settled(outcome),
-        None => Attempt::Again {
-            trouble: Trouble::NoAnswer,
-            retry_after: None,
-            why: "the answer is not what an API server answers to this delete".to_owned(),
-        },
+        Some(_) if effect == Effect::DryRun => Ok(Deleted::WouldDelete),
+        Some(outcome) => Ok(outcome),
+        None => {
+            let why = "the answer is not what an API server answers to this delete";
+            Err(Unanswered::new(Trouble::NoAnswer, why).into())
+        }
     }
 }
 
 /// Whether a 404 is about this Job, and not about its namespace, the API, or something between here and the server.
 fn is_about(job: &Job, answer: &Answer) -> bool {
-    let status = wire::decode_status(&answer.body).unwrap_or_default();
+    let status = decode::decode_status(&answer.body).unwrap_or_default();
     let is_named = match status.details {
         Some(details) => {
             details.kind.as_deref() == Some("jobs") && details.name.as_deref() == Some(&*job.name)

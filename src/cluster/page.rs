@@ -18,29 +18,37 @@ use tokio::{
 
 use super::{
     Cluster,
-    list::{Query, Trouble},
-    request::{Answer, Failure, LIST_MAX, Piece},
+    retry::{Backoff, Tries},
+    snapshot::Break,
 };
 use crate::{
+    connection::{
+        exchange::{Answer, LIST_MAX, Piece},
+        failure::Failure,
+    },
+    decode::{
+        self, DecodeError, ListMeta, ListReader,
+        job::{Identity, Intake, IntakeError},
+    },
     error::Error,
-    intake::{Identity, Intake, IntakeError},
-    job::Job,
-    retry::{Backoff, Tries},
-    wire::{self, DecodeError, ListMeta, ListReader},
+    job::{
+        Job,
+        query::{Query, Scope},
+    },
 };
 
 /// How many pages may be on their way at once: enough to keep the server busy while an answer travels.
 const PAGES_HELD: usize = 3;
 
 /// That a page has to wait before it is asked for again.
-pub(super) struct Wait {
-    pub(super) delay: Duration,
-    pub(super) why: String,
+pub(crate) struct Wait {
+    pub(crate) delay: Duration,
+    pub(crate) why: String,
 }
 
 /// What asking for pages needs, shared by those on their way.
 #[derive(Clone)]
-pub(super) struct Pages {
+pub(crate) struct Pages {
     cluster: Cluster,
     query: Arc<Query>,
     intake: Arc<Mutex<Intake>>,
@@ -49,17 +57,17 @@ pub(super) struct Pages {
 }
 
 /// A page that has been asked for.
-pub(super) struct Incoming {
+pub(crate) struct Incoming {
     token: Option<String>,
     task: JoinHandle<Result<Page, Trouble>>,
 }
 
 /// A page, and the one after it if that was asked for early.
-pub(super) struct Page {
-    pub(super) meta: ListMeta,
-    pub(super) jobs: Vec<Job>,
+pub(crate) struct Page {
+    pub(crate) meta: ListMeta,
+    pub(crate) jobs: Vec<Job>,
     /// How far the server's clock was ahead of this machine's, if it told the time.
-    pub(super) clock_ahead: Option<SignedDuration>,
+    pub(crate) clock_ahead: Option<SignedDuration>,
     next: Option<Incoming>,
     _held: Option<OwnedSemaphorePermit>,
 }
@@ -73,7 +81,7 @@ impl Drop for Incoming {
 
 impl Pages {
     /// Pages of this list. Waits are told to the receiver.
-    pub(super) fn new(cluster: &Cluster, query: &Query) -> (Pages, mpsc::UnboundedReceiver<Wait>) {
+    pub(crate) fn new(cluster: &Cluster, query: &Query) -> (Pages, mpsc::UnboundedReceiver<Wait>) {
         let (waits, told) = mpsc::unbounded_channel();
         let pages = Pages {
             cluster: cluster.clone(),
@@ -86,7 +94,7 @@ impl Pages {
     }
 
     /// Ask for the page with this token, or for the first.
-    pub(super) fn ask(&self, token: Option<String>) -> Incoming {
+    pub(crate) fn ask(&self, token: Option<String>) -> Incoming {
         let pages = self.clone();
         let asked = token.clone();
         Incoming {
@@ -96,7 +104,7 @@ impl Pages {
     }
 
     /// The page after one whose token is this: the one that was asked for early, or a new one.
-    pub(super) fn after(&self, page: &mut Page, token: &str) -> Incoming {
+    pub(crate) fn after(&self, page: &mut Page, token: &str) -> Incoming {
         match page.next.take() {
             Some(next) if next.token.as_deref() == Some(token) => next,
             _ => self.ask(Some(token.to_owned())),
@@ -125,7 +133,7 @@ impl Pages {
         loop {
             let mut reading = Reading::new(&self.query, &self.intake);
             let mut on_piece = |content_type: &str, piece: &[u8]| {
-                if !content_type.starts_with(wire::PROTOBUF) {
+                if !content_type.starts_with(decode::PROTOBUF) {
                     return Piece::Kept;
                 }
                 reading.feed(piece);
@@ -137,6 +145,7 @@ impl Pages {
             let answer = match self.query.request(token) {
                 Ok(request) => {
                     cluster
+                        .connection
                         .call_in_pieces(request, LIST_MAX, &mut on_piece)
                         .await
                 }
@@ -155,7 +164,7 @@ impl Pages {
                         return Err(Error::failure(message).into());
                     }
                     Err(Unusable::Body(why)) => {
-                        let server = &cluster.server;
+                        let server = &cluster.connection.server;
                         let message = format!(
                             "cannot list Jobs: the answer of {server} cannot be read: {why}"
                         );
@@ -173,9 +182,13 @@ impl Pages {
                     (answer.words(), answer.retry_after(), error)
                 }
                 Err(failure @ Failure::Setup { .. }) => {
-                    return Err(failure.into_error(&cluster.server).into());
+                    return Err(failure.into_error(&cluster.connection.server).into());
                 }
-                Err(failure) => (failure.words(), None, failure.into_error(&cluster.server)),
+                Err(failure) => (
+                    failure.words(),
+                    None,
+                    failure.into_error(&cluster.connection.server),
+                ),
             };
             let Some(delay) = backoff.next_delay(retry_after) else {
                 return Err(give_up.into());
@@ -188,7 +201,7 @@ impl Pages {
 
 impl Incoming {
     /// The page, once it is whole.
-    pub(super) async fn arrive(mut self) -> Result<Page, Trouble> {
+    pub(crate) async fn arrive(mut self) -> Result<Page, Trouble> {
         (&mut self.task).await.unwrap_or_else(|_| {
             Err(Trouble::Fatal(Error::failure(
                 "cannot list Jobs: a page was lost on the way",
@@ -244,7 +257,7 @@ impl<'a> Reading<'a> {
         if self.trouble.is_none() {
             let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
             let (query, jobs) = (self.query, &mut self.jobs);
-            let mut on_job = |job: wire::Job<'_>| {
+            let mut on_job = |job: decode::Job<'_>| {
                 query.admit(&job).map_err(Unusable::Stray)?;
                 jobs.extend(intake.take(job)?);
                 Ok(())
@@ -262,8 +275,8 @@ impl<'a> Reading<'a> {
             next: None,
             _held: None,
         };
-        if !answer.content_type().starts_with(wire::PROTOBUF) {
-            let list = wire::decode_json(&answer.body)?;
+        if !answer.content_type().starts_with(decode::PROTOBUF) {
+            let list = decode::decode_json(&answer.body)?;
             let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
             for job in list.items {
                 self.query.admit(&job).map_err(Unusable::Stray)?;
@@ -275,5 +288,55 @@ impl<'a> Reading<'a> {
             Some(trouble) => Err(trouble),
             None => Ok(page(self.list.finish()?, self.jobs)),
         }
+    }
+}
+
+/// Why a page cannot be used.
+pub(crate) enum Trouble {
+    /// The snapshot is gone: begin anew.
+    Gone(String),
+    /// It is not what was asked for: begin anew.
+    Wrong(String),
+    /// It is no use to try again.
+    Fatal(Error),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Trouble {
+        Trouble::Fatal(error)
+    }
+}
+
+impl From<Break> for Trouble {
+    fn from(broken: Break) -> Trouble {
+        match broken {
+            Break::Gone(why) => Trouble::Gone(why.to_owned()),
+            Break::Wrong(why) => Trouble::Wrong(why.to_owned()),
+        }
+    }
+}
+
+impl Query {
+    /// Hold a Job against what was asked for. The server has selected it already; if it is not what was asked for, the
+    /// answer is not the server's, and a Job that is missing may be missing for the same reason.
+    ///
+    /// # Errors
+    /// If it should not be in the list, and why.
+    pub(crate) fn admit(&self, job: &decode::Job<'_>) -> Result<(), String> {
+        let no_meta = decode::ObjectMeta::default();
+        let meta = job.metadata.as_ref().unwrap_or(&no_meta);
+        let namespace = meta.namespace.as_deref().unwrap_or_default();
+        let is_there = match &self.scope {
+            Scope::AllNamespaces => !namespace.is_empty(),
+            Scope::Namespace(wanted) => namespace == wanted,
+        };
+        let is_labelled = (self.labels.iter()).all(|key| meta.labels.get(key.as_str()).is_some());
+        if is_there && is_labelled && self.selector.matches(|key| meta.labels.get(key)) {
+            return Ok(());
+        }
+        let name = meta.name.as_deref().unwrap_or_default();
+        Err(format!(
+            "it holds Job {namespace}/{name}, which was not asked for"
+        ))
     }
 }

@@ -1,20 +1,20 @@
 //! What is still there of Jobs that were deleted, and the Pods that they wait for: metadata alone, with the right to
 //! list alone.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
 
 use super::{
     Cluster,
-    list::{escape, get, jobs_path},
-    request::{Failure, LIST_MAX},
+    retry::{Backoff, Tries},
+    uri::{escape, get, jobs_path},
 };
 use crate::{
-    compact::Uid,
-    remaining::{FoundJob, FoundPod, Place, Pod},
-    retry::{Backoff, Tries},
-    wire::metadata::{self, ACCEPT, Kind, MetadataList, ObjectMeta},
+    connection::{exchange::LIST_MAX, failure::Failure},
+    decode::metadata::{self, ACCEPT, Kind, MetadataList, ObjectMeta},
+    job::ids::Uid,
 };
 
 /// How often a list is begun before it is given up.
@@ -76,10 +76,8 @@ impl Cluster {
                 let owners = meta.owner_references.into_iter();
                 pods.push(FoundPod {
                     owners: owners.map(|owner| Uid::from(owner.uid)).collect(),
-                    pod: Pod {
-                        name: meta.name,
-                        finalizers: meta.finalizers,
-                    },
+                    name: meta.name,
+                    finalizers: meta.finalizers,
                 });
             }
         };
@@ -148,7 +146,7 @@ impl Cluster {
         let mut backoff = Backoff::new(Tries::for_delete());
         loop {
             let answer = match get(uri.clone(), ACCEPT) {
-                Ok(request) => self.call_up_to(request, LIST_MAX).await,
+                Ok(request) => self.connection.call_up_to(request, LIST_MAX).await,
                 Err(failure) => Err(failure),
             };
             let (why, retry_after) = match answer {
@@ -214,4 +212,35 @@ fn address(kind: Kind, place: &Place, chunk_size: u32, token: Option<&str>) -> S
         true => path,
         false => format!("{path}?{}", query.join("&")),
     }
+}
+
+/// A Job that was found to be there still.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundJob {
+    /// Which it is: a new one may have its name.
+    pub uid: Uid,
+    /// Its finalizers.
+    pub finalizers: Vec<String>,
+}
+
+/// A Pod that was found, and what it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundPod {
+    /// The uids of its owners.
+    pub owners: Vec<Uid>,
+    /// Its name.
+    pub name: String,
+    /// Its finalizers.
+    pub finalizers: Vec<String>,
+}
+
+/// Where to look for what is left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// At one Job.
+    Job(Arc<str>, Box<str>),
+    /// In a namespace.
+    Namespace(Arc<str>),
+    /// In every namespace.
+    AllNamespaces,
 }

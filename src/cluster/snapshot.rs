@@ -13,18 +13,18 @@ use std::{
     },
 };
 
-use crate::wire::{ListMeta, metadata::Kind};
+use crate::decode::{ListMeta, metadata::Kind};
 
 /// The newest versions that lists have shown, shared by all requests.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Newest {
+pub(crate) struct Newest {
     jobs: Arc<AtomicU64>,
     pods: Arc<AtomicU64>,
 }
 
 /// The pages of one list, held against each other as they come.
 #[derive(Debug)]
-pub(super) struct Pages {
+pub(crate) struct Pages {
     newest: Newest,
     kind: Kind,
     /// The newest version when the list was asked for: it must be as new. Others may come while it is on its way.
@@ -35,7 +35,7 @@ pub(super) struct Pages {
 
 /// How pages are no snapshot, as a fragment about the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Break {
+pub(crate) enum Break {
     /// They were one, but the server has let go of it.
     Gone(&'static str),
     /// They are not what a server sends.
@@ -43,7 +43,7 @@ pub(super) enum Break {
 }
 
 impl Break {
-    pub(super) fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Break::Gone(why) | Break::Wrong(why) => why,
         }
@@ -59,7 +59,7 @@ impl Newest {
     }
 
     /// Get ready for a list that is about to be asked for.
-    pub(super) fn pages(&self, kind: Kind) -> Pages {
+    pub(crate) fn pages(&self, kind: Kind) -> Pages {
         Pages {
             newest: self.clone(),
             kind,
@@ -70,7 +70,7 @@ impl Newest {
     }
 
     /// Take note of a version that was seen elsewhere, in a saved plan for one.
-    pub(super) fn note(&self, kind: Kind, version: &str) {
+    pub(crate) fn note(&self, kind: Kind, version: &str) {
         // No server is known whose versions are not numbers. They cannot be compared then.
         if let Ok(version) = version.parse() {
             self.of(kind).fetch_max(version, Ordering::Relaxed);
@@ -83,7 +83,7 @@ impl Pages {
     ///
     /// # Errors
     /// If the pages are not one snapshot.
-    pub(super) fn next(&mut self, meta: ListMeta) -> Result<Option<String>, Break> {
+    pub(crate) fn next(&mut self, meta: ListMeta) -> Result<Option<String>, Break> {
         let version = meta.resource_version.unwrap_or_default();
         match &self.resource_version {
             None if version.is_empty() => return Err(Break::Wrong("it has no resourceVersion")),
@@ -111,7 +111,7 @@ impl Pages {
     }
 
     /// The version that all of them show.
-    pub(super) fn resource_version(self) -> String {
+    pub(crate) fn resource_version(self) -> String {
         self.resource_version.unwrap_or_default()
     }
 }

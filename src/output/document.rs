@@ -6,15 +6,11 @@ use serde::{Serialize, Serializer, ser::SerializeSeq};
 
 #[cfg(feature = "schema")]
 use super::schema;
-use super::{Row, View, extras::Extras, words};
+use super::{API_VERSION, Row, View, extras::Extras, words};
 use crate::{
-    outcome::Outcome,
-    plan::{Plan, PlannedGroup, Source},
-    selector::LabelKey,
+    job::label::LabelKey,
+    plan::{Plan, PlannedGroup, Source, report::Outcome},
 };
-
-/// The version of the document's form.
-pub const API_VERSION: &str = "jobclean/v1";
 
 /// How the text of a document is prepared for the form that it is written in.
 pub(super) type Prepare = for<'a> fn(&'a str) -> Cow<'a, str>;
@@ -313,4 +309,19 @@ pub(super) fn document(view: View<'_>, prepare: Prepare) -> Document<'_> {
         groups: Groups { view, prepare },
         saved: None,
     }
+}
+
+/// The schema, with its keys in alphabetical order.
+#[cfg(feature = "schema")]
+pub fn schema() -> serde_json::Value {
+    let settings = schemars::generate::SchemaSettings::draft2020_12()
+        .for_serialize()
+        .with_transform(schema::never_null);
+    let mut schema = settings
+        .into_generator()
+        .into_root_schema_for::<Document>()
+        .to_value();
+    schema["title"] = format!("{API_VERSION} Plan or Report").into();
+    schema.sort_all_objects();
+    schema
 }

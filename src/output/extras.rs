@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
+use crate::plan::{
     group::MixedGroups,
     retention::{Policy, Treatment},
 };

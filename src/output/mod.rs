@@ -1,10 +1,10 @@
 //! What stdout carries: the plan or the report, in the form asked for. Everything here writes to a writer it is given.
 
-pub mod age;
 pub mod document;
 pub mod extras;
 pub mod json;
 pub mod name;
+pub mod saved;
 #[cfg(feature = "schema")]
 pub mod schema;
 pub mod summary;
@@ -13,11 +13,9 @@ pub mod tsv;
 pub mod words;
 pub mod yaml;
 
-use crate::{
-    outcome::Outcome,
-    plan::{Plan, PlannedGroup, PlannedJob},
-    purge::Report,
-    remaining::Held,
+use crate::plan::{
+    Plan, PlannedGroup, PlannedJob,
+    report::{Held, Outcome, Report},
 };
 
 /// How to write for the eye.
@@ -122,3 +120,6 @@ pub struct Row<'a> {
     /// What holds it, if it was waited for and is still there.
     pub held: Option<&'a Held>,
 }
+
+/// The version of the document's form.
+pub const API_VERSION: &str = "jobclean/v1";

@@ -3,32 +3,20 @@
 //! The published file leaves objects open, since fields may be added within a version and readers ignore those that
 //! they do not know. Only what `--plan` reads back is closed.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use super::document::{API_VERSION, Document};
+use super::API_VERSION;
 use crate::{
     job::Job,
-    outcome::Outcome,
-    retention::{KeepReason, SUPERSEDED},
+    plan::{
+        report::Outcome,
+        retention::{KeepReason, SUPERSEDED},
+    },
 };
 
-/// The schema, with its keys in alphabetical order.
-pub fn schema() -> Value {
-    let settings = SchemaSettings::draft2020_12()
-        .for_serialize()
-        .with_transform(never_null);
-    let mut schema = settings
-        .into_generator()
-        .into_root_schema_for::<Document>()
-        .to_value();
-    schema["title"] = format!("{API_VERSION} Plan or Report").into();
-    schema.sort_all_objects();
-    schema
-}
-
 /// What is not there is left out; nothing is ever `null`.
-fn never_null(schema: &mut Schema) {
+pub(super) fn never_null(schema: &mut Schema) {
     if let Some(types) = schema.get_mut("type").and_then(Value::as_array_mut) {
         types.retain(|name| name != "null");
         if let [only] = types.as_slice() {

@@ -3,13 +3,13 @@
 use std::io::{self, Write};
 
 use comfy_table::{Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width};
-
 use unicode_width::UnicodeWidthStr;
 
-use super::{Colour, Headers, Style, View, age, table, words};
+use super::{Colour, Headers, Style, View, table, words};
 use crate::{
     plan::{Plan, PlannedGroup, PlannedJob},
     text::harmless,
+    time,
 };
 
 const HEADERS: [&str; 7] = [
@@ -58,7 +58,7 @@ fn texts(plan: &Plan, group: &PlannedGroup) -> [String; HEADERS.len()] {
     let purge = group.purge_count();
     let age = |job: Option<&PlannedJob>| {
         job.map_or_else(String::new, |planned| {
-            age::human(
+            time::human(
                 plan.taken_at
                     .duration_since(planned.job.created.timestamp()),
             )

@@ -12,13 +12,16 @@ use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Widt
 use jiff::Timestamp;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::{Colour, Headers, Row, Style, View, age, words};
+use super::{Colour, Headers, Row, Style, View, words};
 use crate::{
-    compact::Stamp,
-    outcome::Outcome,
-    plan::PlannedGroup,
-    retention::{KeepReason, Verdict},
-    text::harmless,
+    job::ids::Stamp,
+    plan::{
+        PlannedGroup,
+        report::Outcome,
+        retention::{KeepReason, Verdict},
+    },
+    text::{count, harmless},
+    time,
 };
 
 /// Which columns there are.
@@ -77,11 +80,11 @@ impl Column {
             Column::Outcome => row.outcome.map_or("", Outcome::as_str).into(),
             Column::Job => harmless(&job.name),
             Column::Status => job.status().into(),
-            Column::Age => age::human(now.duration_since(job.created.timestamp())).into(),
+            Column::Age => time::human(now.duration_since(job.created.timestamp())).into(),
             Column::Created => job.created.to_string().into(),
             Column::Duration => job.started.map_or(Cow::Borrowed(""), |started| {
                 let until = job.finished.map_or(now, Stamp::timestamp);
-                age::human(until.duration_since(started.timestamp())).into()
+                time::human(until.duration_since(started.timestamp())).into()
             }),
             Column::Rank => row.rank.to_string().into(),
             Column::Uid => harmless(&job.uid.to_string()).into_owned().into(),
@@ -158,7 +161,7 @@ pub fn write(out: &mut dyn Write, view: View, columns: Columns, style: Style) ->
 pub fn write_totals(out: &mut dyn Write, view: View) -> io::Result<()> {
     let summary = view.plan().summary();
     if summary.terminating > 0 {
-        let jobs = words::count(summary.terminating, "Job");
+        let jobs = count(summary.terminating, "Job");
         let are = if summary.terminating == 1 {
             "is"
         } else {

@@ -3,7 +3,10 @@
 use std::io::{self, Write};
 
 use super::{Headers, Row, View, words};
-use crate::{outcome::Outcome, plan::PlannedGroup, text::harmless};
+use crate::{
+    plan::{PlannedGroup, report::Outcome},
+    text::harmless,
+};
 
 const HEADERS: [&str; 8] = [
     "NAMESPACE",

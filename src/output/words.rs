@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use super::age;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    group::{GroupKey, MixedGroups},
-    job::Deletion,
-    outcome::OutcomeCounts,
-    plan::{Plan, PlannedGroup, Summary, Warning},
-    remaining::Held,
-    retention::{Policy, Treatment},
-    selector::LabelKey,
+    job::{Deletion, label::LabelKey},
+    plan::{
+        Plan, PlannedGroup, Summary, Warning,
+        group::{GroupKey, MixedGroups},
+        report::{Held, OutcomeCounts},
+        retention::{Policy, Treatment},
+    },
+    text::count,
+    time,
 };
 
 /// More Pods than this of one Job are counted, not named.
@@ -37,14 +38,6 @@ pub fn group(labels: &[LabelKey], group: &PlannedGroup) -> String {
     }
 }
 
-/// `1 Job`, `2 Jobs`.
-pub fn count(number: usize, noun: &str) -> String {
-    match number {
-        1 => format!("1 {noun}"),
-        _ => format!("{number} {noun}s"),
-    }
-}
-
 /// The totals of a plan, on one line.
 pub fn totals(summary: &Summary) -> String {
     format!(
@@ -58,7 +51,7 @@ pub fn totals(summary: &Summary) -> String {
 
 /// How long a Job has been on its way out, and what holds it: a fragment, not made harmless.
 pub fn terminating(deletion: &Deletion, now: Timestamp) -> String {
-    let age = age::human(now.duration_since(deletion.since.timestamp()));
+    let age = time::human(now.duration_since(deletion.since.timestamp()));
     let names = deletion.finalizers.iter().map(|name| &**name);
     let parts: Vec<&str> = [&*age].into_iter().chain(names).collect();
     parts.join(", ")
@@ -138,7 +131,7 @@ pub fn policy(policy: &Policy) -> String {
     }
     if let Some(within) = policy.keep_within {
         let within = SignedDuration::try_from(within).unwrap_or(SignedDuration::MAX);
-        kept.push(format!("what was created within {}", age::human(within)));
+        kept.push(format!("what was created within {}", time::human(within)));
     }
     if policy.active == Treatment::Keep {
         kept.push("Jobs that are not finished".to_owned());
@@ -208,12 +201,12 @@ pub fn warning(plan: &Plan, warning: &Warning) -> String {
             format!(
                 "{} {have} been terminating for up to {}, {held}; the first is Job {example}",
                 count(number.get(), "Job"),
-                age::human(*longest),
+                time::human(*longest),
             )
         }
         Warning::ClocksDiffer { ahead } => format!(
             "this machine's clock is {} {} the server's: ages count from the earlier of the two",
-            age::human(ahead.abs()),
+            time::human(ahead.abs()),
             if ahead.is_positive() {
                 "behind"
             } else {

@@ -7,8 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{EndedEarly, pending::Step};
-use crate::{cluster::delete::Trouble, outcome::Outcome};
+use super::attempt::Step;
+use crate::{
+    cluster::retry::Trouble,
+    plan::report::{EndedEarly, Outcome},
+};
 
 /// After this many consecutive Jobs of the plan that were refused with the same words, the next one will be, too.
 const SAME_REFUSAL_LIMIT: usize = 20;

@@ -2,12 +2,14 @@
 //!
 //! Every planned PURGE ends in exactly one [`Outcome`], on every path.
 
+mod attempt;
+pub mod backup;
 mod breaker;
-mod pending;
+pub mod remaining;
 mod window;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -16,87 +18,24 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::sync::watch;
 
 use self::{
+    attempt::{After, Attempt, Pending, Step},
+    backup::BackupDir,
     breaker::Breaker,
-    pending::{After, Pending, Step},
     window::Window,
 };
 use crate::{
-    approval::{Approved, Target},
-    backup::BackupDir,
     cluster::{
         Cluster,
-        delete::{Attempt, DeleteOptions, Trouble},
-        list::Query,
+        delete::DeleteOptions,
+        retry::{Trouble, Unanswered},
     },
-    error::Exit,
-    job::Job,
-    outcome::{Outcome, OutcomeCounts},
-    plan::Plan,
-    remaining::{End, Waited},
+    error::Stop,
+    job::{Job, query::Query},
+    plan::{
+        recheck::{Approved, Target},
+        report::{EndedEarly, Outcome, Report},
+    },
 };
-
-/// What a run of deletes came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
-    /// The plan that was carried out.
-    pub plan: Plan,
-    /// One outcome for each of [`Plan::purges`], in its order.
-    pub outcomes: Vec<Outcome>,
-    /// Why it ended early, if it did.
-    pub ended_early: Option<EndedEarly>,
-    /// Namespaces in which it ended early, since the same refusal came again and again; with its words.
-    pub stopped: BTreeMap<Arc<str>, String>,
-    /// What waiting for its Jobs to be gone came to, if that was asked for and there were any to wait for.
-    pub waited: Option<Waited>,
-}
-
-impl Report {
-    /// How many of each outcome there are; they add up to the plan's purges.
-    pub fn counts(&self) -> OutcomeCounts {
-        self.outcomes.iter().collect()
-    }
-
-    /// What the process exits with for it.
-    pub fn exit(&self) -> Exit {
-        match self.ended_early {
-            Some(EndedEarly::Stopped(stop)) => stop.into(),
-            _ if self.outcomes.iter().any(Outcome::is_failure) => Exit::Incomplete,
-            // Who waits for all to be gone goes on when they are, and must not go on when they are not.
-            _ if matches!(&self.waited, Some(waited) if waited.end != End::AllGone) => {
-                Exit::Incomplete
-            }
-            _ => Exit::Success,
-        }
-    }
-}
-
-/// Why some Jobs were not tried.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EndedEarly {
-    /// Somebody asked for it.
-    Stopped(Stop),
-    /// The server has not been there for a long time; what happened last.
-    Unreachable(String),
-}
-
-/// Who asks the run to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
-    /// SIGINT.
-    Interrupt,
-    /// SIGTERM, or the terminal went away.
-    Terminate,
-}
-
-impl From<Stop> for Exit {
-    /// What the process exits with when it was asked to stop.
-    fn from(stop: Stop) -> Exit {
-        match stop {
-            Stop::Interrupt => Exit::Interrupted,
-            Stop::Terminate => Exit::Terminated,
-        }
-    }
-}
 
 /// What happens during a purge, for whoever shows it.
 #[derive(Debug)]
@@ -217,7 +156,7 @@ pub async fn purge(
             Some((index, mut next, attempt)) = in_flight.next() => {
                 let step = next.step;
                 let answered = match &attempt {
-                    Attempt::Again { trouble, why, .. } => {
+                    Attempt::Again(Unanswered { trouble, why, .. }) => {
                         if *trouble == Trouble::PushedBack {
                             window.shrink(step);
                         }

@@ -1,6 +1,6 @@
 //! How many deletes may be in flight at a time.
 
-use super::pending::Step;
+use super::attempt::Step;
 
 /// How many deletes may be in flight: halved when the server pushes back, grown by one for each window of successes of the
 /// step that was pushed back.

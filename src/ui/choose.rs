@@ -12,12 +12,11 @@ use dialoguer::{
 };
 use unicode_width::UnicodeWidthChar;
 
-use super::{Ability, Ui, forget_typed};
-use crate::{
-    choice::{Choice, Step},
-    output::words,
-    text::is_unsafe,
+use super::{
+    Ability, Ui, forget_typed,
+    picker::{Choice, Step},
 };
+use crate::text::{count, is_unsafe};
 
 /// What somebody picked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,11 +113,7 @@ fn meaning(key: io::Result<Key>, page: usize) -> Meaning {
 
 fn picked_words(choice: &Choice) -> String {
     let (groups, jobs) = choice.picked_counts();
-    format!(
-        "{}, {}",
-        words::count(groups, "group"),
-        words::count(jobs, "Job")
-    )
+    format!("{}, {}", count(groups, "group"), count(jobs, "Job"))
 }
 
 /// The list on the terminal, with the cursor behind the filter in its last line.
@@ -150,7 +145,7 @@ impl Screen {
             lines.push(text);
         }
         let (all, shown) = choice.counts();
-        let last = format!("{shown} of {} shown, filter: ", words::count(all, "group"));
+        let last = format!("{shown} of {} shown, filter: ", count(all, "group"));
         let width = usize::from(self.term.size().1);
         self.clear()?;
         for line in &lines {

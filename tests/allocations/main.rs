@@ -10,7 +10,11 @@ use std::alloc::System;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use bytes::Bytes;
-use kubectl_jobclean::{approval::Recheck, plan::Plan, retention::Policy, wire};
+use kubectl_jobclean::{
+    decode,
+    job::query::Sink as _,
+    plan::{Plan, recheck::Recheck, retention::Policy},
+};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -100,7 +104,7 @@ fn allocations_for_each_job_of_json() {
     let pages = support::pages(JOBS, support::json_text);
     let (_, asked) = counted(|| {
         for page in &pages {
-            wire::decode_json(page).expect("a page");
+            decode::decode_json(page).expect("a page");
         }
     });
     at_most(&[("decode JSON".to_owned(), asked.allocations, DECODE_JSON)]);

@@ -2,26 +2,27 @@
 
 use std::time::Duration;
 
-use kubectl_jobclean::cluster::request::parse_retry_after;
-use kubectl_jobclean::duration::{HumanDuration, RequestTimeout};
-use kubectl_jobclean::file::{self as files, Wanted};
-use kubectl_jobclean::intake::{Identity, Intake};
-use kubectl_jobclean::job;
-use kubectl_jobclean::limit::MaxPurge;
-use kubectl_jobclean::output::{Colour, Headers, Style, View, json, name, summary, table, yaml};
-use kubectl_jobclean::plan::{Plan, Snapshot, Source};
-use kubectl_jobclean::retention::Policy;
-use kubectl_jobclean::retry::{Backoff, Tries};
-use kubectl_jobclean::saved::SavedPlan;
-use kubectl_jobclean::selector::{LabelKey, Selector};
-use kubectl_jobclean::text::is_unsafe;
-use kubectl_jobclean::wire::{self, DecodeError, ListReader, metadata};
+use kubectl_jobclean::{
+    cluster::retry::{Backoff, Tries},
+    connection::exchange::parse_retry_after,
+    decode::{
+        self, DecodeError, ListReader, file as files,
+        file::Wanted,
+        job::{Identity, Intake},
+        metadata,
+    },
+    job::{self, label::LabelKey, selector::Selector},
+    output::{Colour, Headers, Style, View, json, name, saved::SavedPlan, summary, table, yaml},
+    plan::{Plan, Snapshot, Source, max_purge::MaxPurge, retention::Policy},
+    text::is_unsafe,
+    time::{HumanDuration, RequestTimeout},
+};
 
 fn intake() -> Intake {
     Intake::new(&["a".parse().unwrap()], Identity::Required)
 }
 
-fn is_taken_in(intake: &mut Intake, job: wire::Job<'_>) {
+fn is_taken_in(intake: &mut Intake, job: decode::Job<'_>) {
     if let Ok(Some(job)) = intake.take(job) {
         assert!(!job.uid.is_empty() && !job.resource_version.is_empty());
         assert!(!job.name.is_empty());
@@ -30,8 +31,8 @@ fn is_taken_in(intake: &mut Intake, job: wire::Job<'_>) {
 
 /// A protobuf list from the server, as far as judged Jobs: whole, and in pieces.
 pub fn list_protobuf(data: &[u8]) {
-    let _ = wire::decode_status(data);
-    let _ = wire::decode_reply(data);
+    let _ = decode::decode_status(data);
+    let _ = decode::decode_reply(data);
     let mut intake = intake();
     let mut names = Vec::new();
     let mut reader = ListReader::default();
@@ -51,7 +52,7 @@ pub fn list_protobuf(data: &[u8]) {
     assert!(taken <= data.len());
     // What is read in pieces is what is read as a whole.
     if let Ok(meta) = in_pieces {
-        let whole = wire::decode_protobuf(data).expect("it was whole in pieces");
+        let whole = decode::decode_protobuf(data).expect("it was whole in pieces");
         let all: Vec<String> = whole.items.iter().map(|job| format!("{job:?}")).collect();
         assert_eq!((meta, names), (whole.metadata, all));
     }
@@ -59,7 +60,7 @@ pub fn list_protobuf(data: &[u8]) {
 
 /// A JSON list from the server, as far as judged Jobs.
 pub fn list_json(data: &[u8]) {
-    if let Ok(list) = wire::decode_json(data) {
+    if let Ok(list) = decode::decode_json(data) {
         let mut intake = intake();
         for job in list.items {
             is_taken_in(&mut intake, job);
@@ -73,7 +74,7 @@ pub fn list_metadata(data: &[u8]) {
         return;
     };
     let content_type = match choice % 2 {
-        0 => wire::PROTOBUF,
+        0 => decode::PROTOBUF,
         _ => "application/json",
     };
     for kind in [metadata::Kind::Jobs, metadata::Kind::Pods] {

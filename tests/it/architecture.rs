@@ -1,5 +1,5 @@
-//! The map in `src/lib.rs`, held to by reading the sources: what is pure stays pure, arrows are not reversed, one place
-//! touches the terminal.
+//! The map in `src/lib.rs`, held to by reading the `use` declarations of the sources: arrows between rooms are not
+//! reversed, files do not go in circles, and what decides stays pure.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,279 +7,226 @@ use std::{
     path::Path,
 };
 
-use crate::code::{siblings, uses, without_tests};
-
-/// Files that decide what is deleted. They have no other input than their arguments.
-const PURE: [&str; 10] = [
-    "approval",
-    "choice",
-    "job",
-    "group",
-    "retention",
-    "plan",
-    "outcome",
-    "remaining",
-    "selector",
-    "text",
-];
-/// Words that would give a pure file a cluster, a runtime, a command line, input and output, or a clock.
-const IMPURE: [&str; 14] = [
-    "kube",
-    "k8s_openapi",
-    "tokio",
-    "clap",
-    "io",
-    "fs",
-    "env",
-    "net",
-    "process",
-    "thread",
-    "SystemTime",
-    "Instant",
-    "now (",
-    "fastrand",
-];
-
-/// What writes to or reads from the process's own terminal, wherever it leads.
-const TERMINAL: [&str; 13] = [
-    "stdin (",
-    "stdout (",
-    "stderr (",
-    "print !",
-    "println !",
-    "eprint !",
-    "eprintln !",
-    "dbg !",
-    "dialoguer",
-    "indicatif",
-    "termios",
-    "is_terminal (",
-    "ctrl_c (",
-];
-/// Who may use which of these. `file` reads `-`, `show` writes the plan: neither asks or draws.
-const TERMINAL_USERS: [(&str, &[&str]); 5] = [
-    ("ui", &TERMINAL),
-    ("signals", &["ctrl_c ("]),
-    ("main", &["stderr (", "eprintln !"]),
-    ("show", &["stdout ("]),
-    ("file", &["stdin ("]),
-];
-
-/// The arrows: what a module may use of its siblings. Modules that are not named here may use any but the [`STORY`].
-const ARROWS: [(&str, &[&str]); 21] = [
-    ("compact", &[]),
-    ("job", &["compact"]),
-    ("selector", &[]),
-    ("text", &[]),
-    ("wire", &[]),
-    ("remaining", &["compact", "job", "outcome", "plan"]),
-    ("choice", &["plan", "text"]),
-    ("clock", &[]),
-    ("duration", &[]),
-    ("error", &[]),
-    ("retry", &[]),
-    ("group", &["job"]),
-    ("retention", &["group", "job"]),
-    ("outcome", &["retention"]),
+/// What a room may use, besides `error`, `text` and `time`.
+const ARROWS: [(&str, &[&str]); 10] = [
     (
-        "approval",
-        &["compact", "group", "job", "outcome", "plan", "retention"],
-    ),
-    ("limit", &[]),
-    ("plan", &["group", "job", "limit", "retention", "selector"]),
-    ("intake", &["compact", "job", "selector", "wire"]),
-    ("rbac", &["cluster"]),
-    ("file", &["intake", "job", "selector", "wire"]),
-    (
-        "output",
+        "run",
         &[
-            "compact",
-            "group",
+            "cli",
+            "cluster",
+            "connection",
+            "decode",
             "job",
-            "outcome",
             "output",
             "plan",
             "purge",
-            "remaining",
-            "retention",
-            "selector",
-            "text",
+            "ui",
         ],
     ),
+    ("cli", &["cluster", "connection", "job", "plan"]),
+    ("ui", &["connection", "job", "output", "plan"]),
+    ("output", &["job", "plan"]),
+    ("purge", &["cluster", "job", "plan"]),
+    ("cluster", &["connection", "decode", "job"]),
+    ("connection", &[]),
+    ("decode", &["job"]),
+    ("plan", &["job"]),
+    ("job", &[]),
 ];
-/// Arrows that would turn back, between modules that may use much else.
-const REVERSED: [(&str, &[&str]); 2] = [
-    ("cluster", &["backup", "file", "output", "purge"]),
-    ("purge", &["file", "output"]),
-];
-/// These tell the story or speak for it: only they use each other, and `main`.
-const STORY: [&str; 7] = [
-    "run",
-    "session",
-    "show",
-    "ui",
-    "cli",
-    "signals",
-    "completion",
+const EVERYWHERE: [&str; 3] = ["error", "text", "time"];
+
+/// Rooms that decide what is deleted. They have no other input than their arguments.
+const PURE: [&str; 2] = ["job", "plan"];
+const IMPURE: [&str; 14] = [
+    "clap",
+    "dialoguer",
+    "fastrand",
+    "http",
+    "indicatif",
+    "kube",
+    "rustix",
+    "tokio",
+    "crate::time",
+    "std::env",
+    "std::fs",
+    "std::io",
+    "std::process",
+    "std::thread",
 ];
 
-/// The sources by module path, `cluster/list` for one, without their unit tests.
+/// The sources by the path of their module, without their tests.
 fn sources() -> BTreeMap<String, String> {
-    let whole = files("src").into_iter();
-    whole
-        .map(|(module, text)| (module, without_tests(&text).to_owned()))
-        .collect()
-}
-
-/// All of Rust below a folder by their paths, without what is built there.
-fn files(folder: &str) -> BTreeMap<String, String> {
-    fn collect(folder: &Path, prefix: &str, into: &mut BTreeMap<String, String>) {
-        for entry in fs::read_dir(folder).expect("a folder of sources") {
-            let path = entry.expect("an entry").path();
-            let name = path.file_stem().and_then(|name| name.to_str());
-            let module = format!("{prefix}{}", name.expect("a name"));
-            if path.is_dir() && !path.ends_with("target") {
-                collect(&path, &format!("{module}/"), into);
-            } else if path.extension().is_some_and(|kind| kind == "rs") {
-                let text = fs::read_to_string(&path).expect("a source file");
-                into.insert(module, text);
+    fn collect(folder: &Path, module: &str, sources: &mut BTreeMap<String, String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            let module = match name {
+                "mod" => module.to_owned(),
+                _ => format!("{module}::{name}"),
+            };
+            if path.is_dir() {
+                collect(&path, &module, sources);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let code = text.split("\n#[cfg(test)]\nmod tests").next().unwrap();
+                sources.insert(module, code.to_owned());
             }
         }
     }
-    let mut files = BTreeMap::new();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    collect(&root.join(folder), "", &mut files);
-    files
+    let mut sources = BTreeMap::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    collect(&folder, "crate", &mut sources);
+    sources
 }
 
-/// The top-level module that a file belongs to.
-fn top(module: &str) -> &str {
-    module.split('/').next().unwrap_or(module)
+/// The paths that a tree such as `a::{b, c::{d, e}}` names.
+fn expand(tree: &str, prefix: &str, paths: &mut Vec<String>) {
+    let Some((head, rest)) = tree.split_once('{') else {
+        paths.push(format!("{prefix}{}", tree.trim()));
+        return;
+    };
+    let prefix = format!("{prefix}{}", head.trim());
+    let (mut depth, mut from) = (0, 0);
+    for (at, c) in rest.char_indices() {
+        match c {
+            '{' => depth += 1,
+            ',' | '}' if depth == 0 => {
+                let part = rest[from..at].trim();
+                if !part.is_empty() {
+                    expand(part, &prefix, paths);
+                }
+                from = at + 1;
+            }
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
 }
 
-fn of_module<'a, T: ?Sized>(table: &[(&str, &'a T)], module: &str) -> Option<&'a T> {
-    let mut rows = table.iter().filter(|(name, _)| *name == top(module));
-    rows.next().map(|(_, allowed)| *allowed)
+/// Everything that a module names in its `use` declarations, by its whole path.
+fn uses(module: &str, code: &str) -> Vec<String> {
+    let parent = module
+        .rsplit_once("::")
+        .map_or("crate", |(parent, _)| parent);
+    let mut paths = Vec::new();
+    for declaration in code
+        .split('\n')
+        .zip(code.split_inclusive('\n').scan(0, |at, line| {
+            *at += line.len();
+            Some(*at - line.len())
+        }))
+    {
+        let (line, at) = declaration;
+        let line = line.trim_start().trim_start_matches("pub ");
+        if line.starts_with("use ") {
+            let tree = code[at..].split_once("use ").unwrap().1;
+            expand(tree.split(';').next().unwrap(), "", &mut paths);
+        }
+    }
+    let whole = |path: String| {
+        let path = path.trim_end_matches("::self");
+        match path.split_once("::") {
+            Some(("self", rest)) => format!("{module}::{rest}"),
+            Some(("super", rest)) => format!("{parent}::{rest}"),
+            _ => path.to_owned(),
+        }
+    };
+    paths.into_iter().map(whole).collect()
+}
+
+fn room(path: &str) -> &str {
+    path.split("::").nth(1).unwrap_or_default()
+}
+
+#[test]
+fn every_room_uses_only_what_the_map_allows() {
+    let rooms: BTreeSet<&str> = ARROWS.iter().map(|(room, _)| *room).collect();
+    let (mut seen, mut reversed) = (BTreeSet::new(), Vec::new());
+    for (module, code) in sources() {
+        let Some((name, allowed)) = ARROWS.iter().find(|(name, _)| *name == room(&module)) else {
+            continue;
+        };
+        seen.insert(*name);
+        for path in uses(&module, &code) {
+            let used = room(&path);
+            let is_elsewhere = path.starts_with("crate::") && used != *name;
+            if is_elsewhere && !EVERYWHERE.contains(&used) && !allowed.contains(&used) {
+                reversed.push(format!("{module} uses {path}"));
+            }
+        }
+    }
+    assert_eq!(seen, rooms);
+    assert!(reversed.is_empty(), "{reversed:#?}");
+}
+
+#[test]
+fn what_everything_uses_knows_no_room() {
+    let sources = sources();
+    for module in EVERYWHERE.map(|name| format!("crate::{name}")) {
+        for path in uses(&module, &sources[&module]) {
+            let is_ours = path.starts_with("crate::");
+            assert!(
+                !is_ours || EVERYWHERE.contains(&room(&path)),
+                "{module} uses {path}"
+            );
+        }
+    }
 }
 
 #[test]
 fn what_decides_is_pure() {
-    let sources = sources();
-    for pure in PURE {
-        let mut files = sources
-            .iter()
-            .filter(|(file, _)| top(file) == pure)
-            .peekable();
-        assert!(files.peek().is_some(), "there is no {pure}");
-        for (file, code) in files {
-            assert_eq!(uses(code, &IMPURE), BTreeSet::new(), "in {file}");
+    for (module, code) in sources() {
+        if !PURE.contains(&room(&module)) {
+            continue;
+        }
+        for path in uses(&module, &code) {
+            let is_impure =
+                |impure: &&str| path == **impure || path.starts_with(&format!("{impure}::"));
+            assert!(
+                !IMPURE.iter().any(|impure| is_impure(impure)),
+                "{module} uses {path}"
+            );
+        }
+        for clock in ["Timestamp::now()", "Instant::now()", "SystemTime"] {
+            assert!(!code.contains(clock), "{module} looks at the clock");
         }
     }
 }
 
 #[test]
-fn arrows_are_never_reversed() {
+fn files_do_not_go_in_circles() {
     let sources = sources();
-    for (module, _) in ARROWS.into_iter().chain(REVERSED) {
-        assert!(sources.keys().any(|file| top(file) == module), "{module}");
-    }
+    let file_of = |path: &str| {
+        let mut path = path;
+        while !sources.contains_key(path) {
+            path = path.rsplit_once("::")?.0;
+        }
+        Some(path.to_owned())
+    };
+    let mut arrows: BTreeMap<&String, BTreeSet<String>> = BTreeMap::new();
     for (module, code) in &sources {
-        for sibling in siblings(code) {
-            let sibling = sibling.as_str();
-            let right = of_module(&ARROWS, module).is_none_or(|allowed| allowed.contains(&sibling))
-                && of_module(&REVERSED, module).is_none_or(|never| !never.contains(&sibling))
-                && (!STORY.contains(&sibling) || STORY.contains(&top(module)) || module == "main");
-            assert!(right, "{module} uses {sibling}");
+        let used = uses(module, code).into_iter();
+        let used = used
+            .filter(|path| path.starts_with("crate::"))
+            .filter_map(|path| file_of(&path));
+        // A module and what it is made of belong together.
+        let is_family = |other: &String| {
+            other.starts_with(module.as_str()) || module.starts_with(other.as_str())
+        };
+        arrows.insert(module, used.filter(|other| !is_family(other)).collect());
+    }
+    // Take away what uses nothing that is left or is not used by it, until only circles are left.
+    loop {
+        let used: BTreeSet<String> = arrows.values().flatten().cloned().collect();
+        let before = arrows.len();
+        arrows.retain(|module, uses| !uses.is_empty() && used.contains(*module));
+        let left: BTreeSet<String> = arrows.keys().map(|module| (*module).clone()).collect();
+        for uses in arrows.values_mut() {
+            uses.retain(|other| left.contains(other));
+        }
+        if arrows.len() == before {
+            break;
         }
     }
-}
-
-#[test]
-fn one_place_touches_the_terminal() {
-    for (module, code) in sources() {
-        let allowed: BTreeSet<&str> = of_module(&TERMINAL_USERS, &module)
-            .unwrap_or_default()
-            .iter()
-            .copied()
-            .collect();
-        let used = uses(&code, &TERMINAL);
-        let beyond: Vec<_> = used.difference(&allowed).collect();
-        assert!(beyond.is_empty(), "{module} uses {beyond:?}");
-    }
-}
-
-#[test]
-fn one_place_looks_at_the_clock() {
-    for (module, code) in sources() {
-        let used = uses(&code, &["Timestamp :: now", "Zoned :: now", "SystemTime"]);
-        assert!(
-            module == "clock" || used.is_empty(),
-            "{module} uses {used:?}"
-        );
-    }
-}
-
-/// Each check would see what it looks for.
-mod checks {
-    use super::*;
-    use crate::code::tokens;
-
-    #[test]
-    fn see_what_is_impure() {
-        for (code, word) in [
-            ("use std::{fs, path::Path};", "fs"),
-            ("fn f() { let a = std::io::empty(); }", "io"),
-            ("let at = Timestamp::now();", "now ("),
-            ("let at = jiff::Zoned::now ( ) ;", "now ("),
-            ("use std::time::{Duration, Instant};", "Instant"),
-            ("async fn f(c: kube::Client) {}", "kube"),
-            ("#[derive(clap::Parser)] struct A;", "clap"),
-        ] {
-            assert_eq!(uses(code, &IMPURE), BTreeSet::from([word]), "{code}");
-        }
-    }
-
-    #[test]
-    fn see_what_touches_a_terminal() {
-        for (code, word) in [
-            ("println!(\"{x}\");", "println !"),
-            ("dbg! (x)", "dbg !"),
-            ("write!(std::io::stderr().lock(), \"\")", "stderr ("),
-            ("use dialoguer::Confirm;", "dialoguer"),
-            ("if out.is_terminal() {}", "is_terminal ("),
-        ] {
-            assert_eq!(uses(code, &TERMINAL), BTreeSet::from([word]), "{code}");
-        }
-    }
-
-    #[test]
-    fn are_not_deceived_by_comments_texts_and_methods() {
-        let code = r##"
-            // println!("x"), and kube
-            /* Instant */ /// tokio
-            let a = "fs \" io"; let b = r#"env "net" "#; let c = '"'; let d = '\''; let e: &'static str = "io";
-            fn f<'io_>(now: Timestamp) { command.stdin(x).stdout(y); out.stderr; writeln!(f, "") }
-        "##;
-        assert_eq!(uses(code, &IMPURE), BTreeSet::new());
-        assert_eq!(uses(code, &TERMINAL), BTreeSet::new());
-        assert!(tokens(code).contains(&"writeln".to_owned()));
-    }
-
-    #[test]
-    fn see_every_arrow() {
-        let code = "use crate::{\n a::{self, x::Y},\n b::C, d};\n fn f(x: crate::e::F, y: &crate::g::H) {} pub(crate) fn z() {}";
-        let expected = ["a", "b", "d", "e", "g"].map(str::to_owned);
-        assert_eq!(siblings(code), BTreeSet::from(expected));
-    }
-
-    #[test]
-    fn leave_tests_out() {
-        let text = "fn a() {}\n#[cfg(test)]\nmod tests {\n fn b() {}\n}\n";
-        assert_eq!(without_tests(text), "fn a() {}\n");
-        assert_eq!(
-            of_module(&ARROWS, "cluster/list"),
-            of_module(&ARROWS, "cluster")
-        );
-        assert_eq!(of_module(&ARROWS, "main"), None);
-    }
+    assert!(arrows.is_empty(), "{arrows:#?}");
 }

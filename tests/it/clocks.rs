@@ -1,11 +1,10 @@
 //! The clocks of this machine and of the server differ: ages count from the earlier one, and a person is told.
 
+use controlplane::SeedJob;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::support::proxy::{Kind, Proxy};
 use crate::support::{LABEL, Space, Upstream, plane, run, verdicts};
-
-use controlplane::SeedJob;
 
 /// Plans by way of a server whose clock is this far ahead.
 fn plan(space: &Space, ahead: SignedDuration, args: &[&str]) -> (Vec<String>, String) {

@@ -1,7 +1,6 @@
 //! Groups that hold Jobs of different families.
 
 use controlplane::{Owner, State};
-
 use kubectl_jobclean::job::{Job, generated_after};
 use serde_json::{Value, json};
 

@@ -4,13 +4,15 @@ use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use kubectl_jobclean::{
-    group::MixedGroups,
+    error::Stop,
     job::{Controller, Job, Protection, State},
-    outcome::{Change, Outcome},
     output::{Colour, Headers, Style, View, words},
-    plan::{Plan, Snapshot, Source, Warning},
-    purge::{EndedEarly, Report, Stop},
-    retention::Policy,
+    plan::{
+        Plan, Snapshot, Source, Warning,
+        group::MixedGroups,
+        report::{Change, EndedEarly, Outcome, Report},
+        retention::Policy,
+    },
 };
 
 use crate::{

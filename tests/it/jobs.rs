@@ -4,12 +4,13 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use kubectl_jobclean::{
-    group::MixedGroups,
-    job::{Controller, Deletion, Job, Protection, State, generated_after},
-    outcome::{Change, Outcome},
-    plan::{Plan, Snapshot, Source},
-    retention::{KeepReason, KeepReasons, Policy, Treatment},
-    selector::LabelKey,
+    job::{Controller, Deletion, Job, Protection, State, generated_after, label::LabelKey},
+    plan::{
+        Plan, Snapshot, Source,
+        group::MixedGroups,
+        report::{Change, Outcome},
+        retention::{KeepReason, KeepReasons, Policy, Treatment},
+    },
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 

@@ -10,12 +10,13 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use kubectl_jobclean::{
-    compact::Uid,
-    group::MixedGroups,
-    job::{Job, State, family},
+    job::{Job, State, family, ids::Uid},
     output::View,
-    plan::{Plan, PlannedJob, Snapshot},
-    retention::{Policy, Treatment, Verdict},
+    plan::{
+        Plan, PlannedJob, Snapshot,
+        group::MixedGroups,
+        retention::{Policy, Treatment, Verdict},
+    },
 };
 use proptest::{prelude::*, sample::select, test_runner::Config};
 

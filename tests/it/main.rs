@@ -17,7 +17,6 @@ mod choice;
 mod choose;
 mod claims;
 mod clocks;
-mod code;
 mod company;
 mod completion;
 mod conflicts;

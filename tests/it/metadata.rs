@@ -1,7 +1,7 @@
 //! Lists of metadata alone: read in either encoding, and not read if anything is amiss, since what is not in them
 //! passes for gone.
 
-use kubectl_jobclean::wire::metadata::{Kind, MetadataList, Unreadable, decode};
+use kubectl_jobclean::decode::metadata::{Kind, MetadataList, Unreadable, decode};
 use serde_json::{Value, json};
 
 use crate::proto::SCHEMA;

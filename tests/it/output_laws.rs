@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use kubectl_jobclean::{
-    error::Exit,
+    error::{Exit, Stop},
     job::Job,
-    outcome::Outcome,
     output::{Style, View},
-    plan::{Plan, Snapshot, Source},
-    purge::{EndedEarly, Report, Stop},
-    retention::Policy,
+    plan::{
+        Plan, Snapshot, Source,
+        report::{EndedEarly, Outcome, Report},
+        retention::Policy,
+    },
 };
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::Config};
 use serde_json::{Value, json};

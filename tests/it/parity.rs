@@ -5,10 +5,9 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::{Value, json};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Value, json};
 
 use crate::support::door::Door;
 use crate::support::http::{self, Stub};

@@ -1,12 +1,15 @@
 //! The README's tables say what the code says: every reason, every outcome, every exit code, the family rule.
 
-use kubectl_jobclean::error::Exit;
-use kubectl_jobclean::group::MixedGroups;
-use kubectl_jobclean::job::{Job, family};
-use kubectl_jobclean::outcome::Outcome;
-use kubectl_jobclean::retention::{KeepReason, SUPERSEDED};
-
 use clap::ValueEnum as _;
+use kubectl_jobclean::{
+    error::Exit,
+    job::{Job, family},
+    plan::{
+        group::MixedGroups,
+        report::Outcome,
+        retention::{KeepReason, SUPERSEDED},
+    },
+};
 
 use crate::support::{run, tool};
 

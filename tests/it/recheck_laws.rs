@@ -2,12 +2,17 @@
 //! plans beside each other would say, though never more than one is held.
 
 use kubectl_jobclean::{
-    approval::{Approved, Recheck, Rejudged, Reread, Target},
-    group::MixedGroups,
-    job::{Job, Protection, State},
-    outcome::{Change, Outcome},
-    plan::{Plan, PlannedGroup, Snapshot},
-    retention::{KeepReason, Policy, Verdict},
+    job::{
+        Job, Protection, State,
+        query::{Reread, Sink as _},
+    },
+    plan::{
+        Plan, PlannedGroup, Snapshot,
+        group::MixedGroups,
+        recheck::{Approved, Recheck, Rejudged, Target},
+        report::{Change, Outcome},
+        retention::{KeepReason, Policy, Verdict},
+    },
 };
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::Config};
 

@@ -1,8 +1,9 @@
 //! What is kept, rule by rule, on Jobs that a real server lists.
 
+use controlplane::{Owner, State};
+
 use crate::support::plane::hours_ago;
 use crate::support::{Space, plane};
-use controlplane::{Owner, State};
 
 #[test]
 fn the_newest_stays_and_keep_widens_it() {

@@ -3,12 +3,12 @@
 
 use bytes::Bytes;
 use kubectl_jobclean::{
-    intake::{Identity, Intake, IntakeError},
-    job::Job,
-    wire::{
+    decode::{
         self, DecodeError, JobList, ListMeta, ListReader, Reply, Text, decode_json,
         decode_protobuf, decode_reply, decode_status,
+        job::{Identity, Intake, IntakeError},
     },
+    job::Job,
 };
 use serde_json::{Value, json};
 
@@ -109,24 +109,24 @@ pub fn full_job() -> Value {
     })
 }
 
-fn seconds(text: &str) -> Option<wire::Time> {
+fn seconds(text: &str) -> Option<decode::Time> {
     let stamp: jiff::Timestamp = text.parse().expect("a time");
-    Some(wire::Time {
+    Some(decode::Time {
         seconds: Some(stamp.as_second()),
     })
 }
 
 /// [`full_job`] as it is to be read.
-fn full_job_read() -> wire::Job<'static> {
+fn full_job_read() -> decode::Job<'static> {
     let text = |text: &'static str| Some(Text(text.into()));
     let map = |entries: &[(&'static str, &'static str)]| {
         let entry = |(key, value): &(&'static str, &'static str)| {
             (Text((*key).into()), Text((*value).into()))
         };
-        wire::Map(entries.iter().map(entry).collect())
+        decode::Map(entries.iter().map(entry).collect())
     };
-    wire::Job {
-        metadata: Some(wire::ObjectMeta {
+    decode::Job {
+        metadata: Some(decode::ObjectMeta {
             name: text("load-1a2b3c"),
             generate_name: text("load-"),
             namespace: text("team-a"),
@@ -138,26 +138,26 @@ fn full_job_read() -> wire::Job<'static> {
             annotations: map(&[("jobclean/keep", "true"), ("note", "größer ✓")]),
             finalizers: text("foregroundDeletion").into_iter().collect(),
             owner_references: vec![
-                wire::OwnerReference {
+                decode::OwnerReference {
                     kind: text("ConfigMap"),
                     name: text("c"),
                     controller: None,
                 },
-                wire::OwnerReference {
+                decode::OwnerReference {
                     kind: text("CronJob"),
                     name: text("nightly"),
                     controller: Some(true),
                 },
             ],
         }),
-        status: Some(wire::JobStatus {
+        status: Some(decode::JobStatus {
             conditions: vec![
-                wire::JobCondition {
+                decode::JobCondition {
                     kind: text("Suspended"),
                     status: text("False"),
                     last_transition_time: None,
                 },
-                wire::JobCondition {
+                decode::JobCondition {
                     kind: text("Complete"),
                     status: text("True"),
                     last_transition_time: seconds("2026-11-23T10:00:42Z"),

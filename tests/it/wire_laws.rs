@@ -1,7 +1,7 @@
 //! What holds of everything that Kubernetes sends: both encodings read alike, a body reads the same wherever it is parted,
 //! and nothing damaged panics.
 
-use kubectl_jobclean::wire::{
+use kubectl_jobclean::decode::{
     self, DecodeError, ListMeta, ListReader, decode_json, decode_protobuf, decode_status,
 };
 use proptest::{
@@ -102,7 +102,7 @@ fn in_pieces(body: &[u8], ends: &[usize]) -> Result<(ListMeta, Vec<String>), Dec
     let mut jobs = Vec::new();
     let mut begin = 0;
     for end in ends.iter().copied().chain([body.len()]) {
-        let mut on_job = |job: wire::Job<'_>| {
+        let mut on_job = |job: decode::Job<'_>| {
             jobs.push(format!("{job:?}"));
             Ok(())
         };
@@ -152,7 +152,7 @@ fn the_token_is_known_before_the_first_job_has_come() {
     let body = protobuf(&job_list(&[full_job()]));
     let mut reader = ListReader::default();
     let early = body.len() / 2;
-    let mut on_job = |_: wire::Job<'_>| -> Result<(), DecodeError> { panic!("it is not whole") };
+    let mut on_job = |_: decode::Job<'_>| -> Result<(), DecodeError> { panic!("it is not whole") };
     reader
         .feed(&body[..early], &mut on_job)
         .expect("a beginning");

@@ -69,7 +69,7 @@ fn make() -> Result<Vec<Made>> {
 }
 
 fn schema() -> String {
-    format!("{:#}\n", kubectl_jobclean::output::schema::schema())
+    format!("{:#}\n", kubectl_jobclean::output::document::schema())
 }
 
 impl Made {

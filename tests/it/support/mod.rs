@@ -17,14 +17,14 @@ pub mod running;
 pub mod tool;
 pub mod upstream;
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 pub use ::terminal::{self, Terminal};
 pub use document::{jobs_of, outcomes, verdicts};
 pub use plane::{LABEL, Space, everywhere, plane};
 pub use tool::{Run, run, tool};
 pub use upstream::Upstream;
-
-use std::thread;
-use std::time::{Duration, Instant};
 
 /// Long enough for two busy cores; a test that waits longer has found something.
 pub const PATIENCE: Duration = Duration::from_secs(240);

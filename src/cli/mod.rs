@@ -1,0 +1,408 @@
+//! What a user can say. Values check themselves, so that a typo is a usage error before anything happens.
+
+pub mod completion;
+mod subcommands;
+pub mod tips;
+mod wait;
+
+use std::{num::NonZeroUsize, path::PathBuf};
+
+use clap::{
+    ArgAction, Args, Parser, ValueEnum, ValueHint,
+    builder::{PossibleValue, TypedValueParser},
+};
+
+pub use self::{
+    subcommands::{Command, Rbac, ServiceAccount, Shell},
+    wait::{Patience, Waiting},
+};
+
+use crate::{
+    cluster::delete::Cascade,
+    connection::flags::{ConnectionFlags, NOT_UNSEEN, go_bool, non_empty, non_empty_path},
+    job::{
+        label::{LabelKey, is_dns_label},
+        query::Scope,
+        selector::Selector,
+    },
+    plan::{
+        group::MixedGroups,
+        max_purge::MaxPurge,
+        retention::{Policy, Treatment},
+    },
+    time::HumanDuration,
+};
+
+const AFTER_HELP: &str = "\
+Job families (--mixed-groups): a family is the Job's name without its generated endings. Trailing '-' segments are \
+stripped while they are all digits; hex of six or more with at least one digit; five characters of \
+bcdfghjklmnpqrstvwxz2456789 with at least one digit; or a version such as v2, r12, 1.2.3. If everything would be \
+stripped, the name itself is the family. If the server completed a generateName to the name, that is the family.
+
+Always kept: Jobs that are terminating, and Jobs that are protected (the annotation or label jobclean/keep is \"true\", \
+argocd.argoproj.io/sync-options holds Delete= or Prune= with false or confirm, helm.sh/resource-policy is keep, or \
+kustomize.toolkit.fluxcd.io/prune is disabled).
+
+Exit codes: 0 done, nothing to do, or dry run without failures; 1 an error before any delete; 2 usage; 3 some deletes \
+failed or were not tried, or Jobs were still there when --wait ended; 4 declined at the question or nothing chosen; 5 held by --max-purge; 130 interrupted (SIGINT), 143 (SIGTERM)";
+
+/// Keep the newest Job of every cleanup group and delete the rest
+///
+/// Lists the Jobs that carry a label, groups them by namespace and label value, keeps the newest of each group, shows
+/// a plan with a reason for every Job, asks, and deletes exactly the rest.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kubectl-jobclean",
+    bin_name = "kubectl jobclean",
+    version,
+    after_long_help = AFTER_HELP,
+    args_conflicts_with_subcommands = true,
+    max_term_width = 120
+)]
+pub struct Cli {
+    /// What to do instead of cleaning.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Which Jobs.
+    #[command(flatten)]
+    pub which: Which,
+    /// What is kept.
+    #[command(flatten)]
+    pub kept: Kept,
+    /// What happens then.
+    #[command(flatten)]
+    pub action: Action,
+    /// What is shown.
+    #[command(flatten)]
+    pub output: Output,
+    /// Where.
+    #[command(flatten)]
+    pub connection: ConnectionFlags,
+}
+
+/// Which Jobs.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which Jobs")]
+pub struct Which {
+    /// Group Jobs by the value of this label; repeat for a composite group
+    #[arg(
+        short = 'L',
+        long = "label",
+        value_name = "KEY",
+        env = "JOBCLEAN_LABEL",
+        hide_env_values = true,
+        default_value = "argocd.argoproj.io/instance"
+    )]
+    pub labels: Vec<LabelKey>,
+    /// Look in this namespace [default: that of the context]
+    #[arg(short, long, value_name = "NS", value_parser = namespace)]
+    pub namespace: Option<String>,
+    /// Look in every namespace; wins over --namespace
+    #[arg(short = 'A', long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true", hide_default_value = true, action = ArgAction::Set)]
+    pub all_namespaces: bool,
+    /// Look only at Jobs that match this label selector as well
+    #[arg(short = 'l', long, value_name = "SELECTOR", value_parser = selector)]
+    pub selector: Option<Selector>,
+    /// Plan from a file of Jobs (JSON or YAML; - is stdin) without contacting a cluster
+    #[arg(short, long, value_name = "FILE", value_parser = non_empty, conflicts_with = "yes",
+          value_hint = ValueHint::FilePath)]
+    pub filename: Option<String>,
+}
+
+/// What is kept.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What is kept")]
+pub struct Kept {
+    /// Keep the N newest of every group
+    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
+    pub keep: NonZeroUsize,
+    /// Keep the N newest Complete ones of every group as well
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub keep_succeeded: usize,
+    /// Keep the N newest Failed ones of every group as well
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub keep_failed: usize,
+    /// Keep what was created within this time: 90s, 45m, 12h, 7d, 1d12h
+    #[arg(long, value_name = "DURATION", visible_alias = "older-than")]
+    pub keep_within: Option<HumanDuration>,
+    /// Judge Jobs that are not finished like any other, instead of keeping them
+    #[arg(long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true", hide_default_value = true, action = ArgAction::Set)]
+    pub include_active: bool,
+    /// Judge Jobs that have a controller (a CronJob's) like any other, instead of keeping them
+    #[arg(long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true", hide_default_value = true, action = ArgAction::Set)]
+    pub include_owned: bool,
+    /// What to do with a group that holds Jobs of different families
+    #[arg(long, value_name = "HOW", default_value = "hold")]
+    pub mixed_groups: MixedGroups,
+}
+
+/// What happens after the plan is shown.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What happens then")]
+pub struct Action {
+    /// Delete without asking
+    #[arg(short, long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true", hide_default_value = true, action = ArgAction::Set)]
+    pub yes: bool,
+    /// Choose which groups to purge from a list before the question
+    #[arg(short, long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true", hide_default_value = true, action = ArgAction::Set)]
+    pub interactive: bool,
+    /// Change nothing: server (the default of the bare flag) tries every delete on the server, client only plans
+    #[arg(
+        long,
+        value_name = "HOW",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "none",
+        default_missing_value = "server",
+        hide_default_value = true
+    )]
+    pub dry_run: DryRun,
+    /// What becomes of the Jobs' Pods
+    #[arg(long, value_name = "HOW", default_value = "foreground")]
+    pub cascade: Cascade,
+    /// Delete nothing if the plan would purge more than N Jobs, or P% of the Jobs listed
+    #[arg(long, value_name = "N|P%")]
+    pub max_purge: Option<MaxPurge>,
+    /// Write the plan into this file and stop, so that --plan carries it out later
+    #[arg(long, value_name = "FILE", value_parser = plan_file(),
+          conflicts_with_all = ["yes", "filename", "plan", "backup"])]
+    pub save_plan: Option<PathBuf>,
+    /// Carry out the plan in this file, on the cluster that it was made for, and nothing else
+    #[arg(long, value_name = "FILE", value_parser = non_empty_path(), conflicts_with_all = [
+        "namespace", "all_namespaces", "selector", "filename", "keep", "keep_succeeded", "keep_failed", "keep_within",
+        "include_active", "include_owned", "mixed_groups",
+    ])]
+    pub plan: Option<PathBuf>,
+    /// Write each Job's manifest into this folder before its delete; without a backup it is not deleted
+    #[arg(long, value_name = "DIR", value_parser = non_empty_path(), conflicts_with = "filename",
+          value_hint = ValueHint::DirPath)]
+    pub backup: Option<PathBuf>,
+    /// Whether to wait for them to be gone.
+    #[command(flatten)]
+    pub waiting: Waiting,
+    /// Have at most N deletes in flight, 1 to 256
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub concurrency: u16,
+    /// List N Jobs a page; 0 asks for all at once
+    #[arg(long, value_name = "N", default_value_t = 500, visible_alias = "limit")]
+    pub chunk_size: u32,
+}
+
+/// What is shown.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What is shown")]
+pub struct Output {
+    /// Print the plan or report in this form
+    #[arg(
+        short = 'o',
+        long = "output",
+        value_name = "FORMAT",
+        default_value = "table"
+    )]
+    pub format: Format,
+    /// Leave out the headers of tables
+    #[arg(long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
+          default_value = "false", default_missing_value = "true", hide_default_value = true, action = ArgAction::Set)]
+    pub no_headers: bool,
+    /// Say more on stderr; repeat for still more. -v=LEVEL and --v=LEVEL as in kubectl: 1 to 5 is once, 6 and above twice
+    #[arg(short, long, alias = "v", value_name = "LEVEL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "3", action = ArgAction::Append)]
+    pub verbose: Vec<u32>,
+    /// Say less on stderr: no progress, no warnings
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+/// Whether a run changes anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DryRun {
+    /// Change the cluster
+    None,
+    /// Only plan
+    Client,
+    /// Try every delete with dryRun=All
+    Server,
+}
+
+/// The form of the plan or report on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// One row a Job, grouped
+    Table,
+    /// The same with more columns
+    Wide,
+    /// One row a group
+    Summary,
+    /// One document
+    Json,
+    /// One document
+    Yaml,
+    /// One row a Job that says all of it, separated by tabs
+    Tsv,
+    /// job.batch/NAME of every Job to purge, in one namespace
+    Name,
+}
+
+impl Output {
+    /// How much to say. Levels add up, and a bare `-v` is half of [`Output::EVERYTHING`].
+    pub fn level(&self) -> u32 {
+        self.verbose.iter().copied().fold(0, u32::saturating_add)
+    }
+
+    /// The least level at which every step is told.
+    pub const EVERYTHING: u32 = 6;
+}
+
+impl Format {
+    /// Whether it is for programs, which get one text: the plan, or the report once there is one.
+    pub fn is_for_programs(self) -> bool {
+        matches!(self, Format::Json | Format::Yaml | Format::Tsv)
+    }
+}
+
+impl ValueEnum for MixedGroups {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[MixedGroups::Hold, MixedGroups::Split, MixedGroups::Merge]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            MixedGroups::Hold => PossibleValue::new("hold").help("Purge nothing in it"),
+            MixedGroups::Split => {
+                PossibleValue::new("split").help("Make each family its own group")
+            }
+            MixedGroups::Merge => PossibleValue::new("merge").help("Ignore families"),
+        })
+    }
+}
+
+impl ValueEnum for Cascade {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Cascade::Background, Cascade::Foreground, Cascade::Orphan]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Cascade::Background => {
+                PossibleValue::new("background").help("The Job goes at once, its Pods later")
+            }
+            Cascade::Foreground => {
+                PossibleValue::new("foreground").help("The Pods go first, then the Job")
+            }
+            Cascade::Orphan => PossibleValue::new("orphan").help("The Pods stay"),
+        })
+    }
+}
+
+impl Which {
+    /// Where to look, if it is said; else it is the namespace of the context.
+    pub fn scope(&self) -> Option<Scope> {
+        match (self.all_namespaces, &self.namespace) {
+            (true, _) => Some(Scope::AllNamespaces),
+            (false, Some(namespace)) => Some(Scope::Namespace(namespace.clone())),
+            (false, None) => None,
+        }
+    }
+}
+
+impl Kept {
+    /// The policy that the flags come to.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            keep: self.keep,
+            keep_succeeded: self.keep_succeeded,
+            keep_failed: self.keep_failed,
+            keep_within: self.keep_within.map(|within| within.0),
+            active: Treatment::included(self.include_active),
+            owned: Treatment::included(self.include_owned),
+            mixed_groups: self.mixed_groups,
+        }
+    }
+}
+
+impl Cli {
+    /// What contradicts itself in a way that clap cannot see; a fragment for a usage error. Whether the label was given
+    /// as a flag is not to be seen in its value.
+    pub fn contradiction(&self, label_given: bool) -> Option<String> {
+        if self.action.plan.is_some() && label_given {
+            return Some(
+                "--plan and --label cannot be used together: the plan has its label".to_owned(),
+            );
+        }
+        if self.action.save_plan.is_some() && self.action.dry_run == DryRun::Server {
+            return Some("--save-plan only plans: --dry-run=server goes with --plan".to_owned());
+        }
+        // Choosing is a question, and these ask none.
+        if self.action.interactive {
+            let asks_nothing = [
+                ("--yes", self.action.yes),
+                ("--filename", self.which.filename.is_some()),
+                ("--dry-run", self.action.dry_run != DryRun::None),
+            ];
+            if let Some((flag, _)) = asks_nothing.into_iter().find(|(_, given)| *given) {
+                return Some(format!("--interactive and {flag} cannot be used together"));
+            }
+        }
+        if let Some(contradiction) = self.action.waiting.contradiction() {
+            return Some(contradiction);
+        }
+        let mut seen = Vec::new();
+        for label in &self.which.labels {
+            if seen.contains(&label) {
+                return Some(format!("the label {label} is given twice"));
+            }
+            seen.push(label);
+        }
+        if self.connection.insecure_skip_tls_verify
+            && self.connection.certificate_authority.is_some()
+        {
+            return Some(
+                "--certificate-authority and --insecure-skip-tls-verify cannot be used together"
+                    .to_owned(),
+            );
+        }
+        if self.connection.insecure_skip_tls_verify && self.action.yes && self.action.plan.is_none()
+        {
+            return Some(format!("--insecure-skip-tls-verify and {NOT_UNSEEN}"));
+        }
+        None
+    }
+}
+
+/// A plan is only carried out from a file: `-` would make one of this name.
+fn plan_file() -> impl TypedValueParser<Value = PathBuf> {
+    non_empty_path().try_map(|path| {
+        if path.as_os_str() == "-" {
+            Err("it is not a file; -o json prints the plan")
+        } else {
+            Ok(path)
+        }
+    })
+}
+
+/// An empty one would select everything: it is a variable that is not set.
+fn selector(text: &str) -> Result<Selector, String> {
+    let selector: Selector = text.parse().map_err(|error| format!("{error}"))?;
+    if selector.is_empty() {
+        return Err("it is empty; to select every Job, leave it out".to_owned());
+    }
+    Ok(selector)
+}
+
+fn at_least_one(text: &str) -> Result<NonZeroUsize, &'static str> {
+    let number: usize = text.parse().map_err(|_| "it is not a number")?;
+    NonZeroUsize::new(number).ok_or("a group always keeps at least 1")
+}
+
+fn namespace(text: &str) -> Result<String, &'static str> {
+    match text {
+        "" => Err("it is empty"),
+        _ if is_dns_label(text) => Ok(text.to_owned()),
+        _ => Err("a namespace has lower-case letters, digits and '-', at most 63"),
+    }
+}

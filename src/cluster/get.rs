@@ -1,0 +1,126 @@
+//! One Job read again, with the right to list alone: for a conflict, and for its manifest before it goes.
+
+use std::fmt::Display;
+
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{
+    Cluster,
+    list::decode,
+    retry::{CallError, Trouble, Unanswered},
+    uri::{ACCEPT, escape, get, jobs_path},
+};
+use crate::{
+    connection::exchange::Answer,
+    decode::{
+        self, OBJECT_MAX,
+        job::{Identity, Intake},
+        metadata::Kind,
+    },
+    job::{
+        Job,
+        query::{Query, Reread},
+    },
+};
+
+/// A list whose items are kept as they are.
+#[derive(Deserialize)]
+struct WholeList {
+    #[serde(default)]
+    items: Option<Vec<Map<String, Value>>>,
+}
+
+impl Cluster {
+    /// What a Job is now.
+    ///
+    /// # Errors
+    /// If that cannot be found out.
+    pub async fn reread(&self, job: &Job, query: &Query) -> Result<Reread, CallError> {
+        let (reread, _) = self.list_one(job, query, ACCEPT).await?;
+        Ok(reread)
+    }
+
+    /// What a Job is now, and its whole manifest if it is there.
+    ///
+    /// # Errors
+    /// If that cannot be found out.
+    pub async fn reread_whole(
+        &self,
+        job: &Job,
+        query: &Query,
+    ) -> Result<(Reread, Value), CallError> {
+        let (reread, answer) = self.list_one(job, query, "application/json").await?;
+        let list: WholeList = serde_json::from_slice(&answer.body).map_err(unreadable)?;
+        let manifest = list.items.unwrap_or_default().into_iter().next();
+        Ok((reread, manifest.map_or(Value::Null, Value::Object)))
+    }
+
+    /// List what has the Job's name: it alone, or nothing.
+    async fn list_one(
+        &self,
+        job: &Job,
+        query: &Query,
+        accept: &str,
+    ) -> Result<(Reread, Answer), CallError> {
+        let mut snapshot = self.newest.pages(Kind::Jobs);
+        let uri = format!(
+            "{}?fieldSelector={}",
+            jobs_path(Some(&job.namespace)),
+            escape(&format!("metadata.name={}", job.name))
+        );
+        let answer = self
+            .connection
+            .call_up_to(get(uri, accept)?, OBJECT_MAX)
+            .await?;
+        if answer.status != StatusCode::OK {
+            if answer.is_transient() {
+                return Err(Unanswered::from(&answer).into());
+            }
+            let why = format!("it cannot be read again: {}", answer.words());
+            return Err(CallError::Refused(why));
+        }
+        let list = decode(&answer).map_err(unreadable)?;
+        let next = snapshot.next(list.metadata);
+        if next.map_err(|broken| unreadable(broken.words()))?.is_some() {
+            return Err(unreadable("it goes on after one Job"));
+        }
+        let reread = reread(job, list.items, query)?;
+        Ok((reread, answer))
+    }
+}
+
+/// The one Job that may be in a list by its name.
+fn reread(job: &Job, items: Vec<decode::Job<'_>>, query: &Query) -> Result<Reread, CallError> {
+    let mut items = items.into_iter();
+    let found = match (items.next(), items.next()) {
+        (None, _) => return Ok(Reread::Absent),
+        (Some(found), None) => found,
+        (Some(_), Some(_)) => return Err(unreadable("it holds more than one Job")),
+    };
+    let meta = found.metadata.as_ref();
+    let place = meta.map(|meta| (meta.namespace.as_deref(), meta.name.as_deref()));
+    if place != Some((Some(&*job.namespace), Some(&*job.name))) {
+        return Err(unreadable("it holds a Job that was not asked for"));
+    }
+    let labels = meta.map(|meta| &meta.labels);
+    let selected = query
+        .selector
+        .matches(|key| labels.and_then(|labels| labels.get(key)));
+    let uid = meta.and_then(|meta| meta.uid.as_deref());
+    let not_selected = Reread::NotSelected {
+        is_other: uid != Some(&*job.uid.to_string()),
+        is_terminating: meta.is_some_and(|meta| meta.deletion_timestamp.is_some()),
+    };
+    match Intake::new(&query.labels, Identity::Required).take(found) {
+        Ok(Some(job)) if selected => Ok(Reread::Found(job)),
+        Ok(_) => Ok(not_selected),
+        Err(error) => Err(unreadable(error)),
+    }
+}
+
+fn unreadable(why: impl Display) -> CallError {
+    let why = format!("the answer cannot be read: {why}");
+    Unanswered::new(Trouble::NoAnswer, why).into()
+}

@@ -1,0 +1,24 @@
+//! How a credential plugin reaches the user.
+
+/// Where a credential plugin finds people.
+pub trait Console: Send + Sync {
+    /// Where it may ask.
+    fn input(&self) -> Stdin;
+    /// Show a line that it says, as it comes.
+    fn say(&self, line: &str);
+    /// Leave the terminal to it until [`Console::take_back`]: nothing is to be drawn over what it asks.
+    fn leave(&self);
+    /// It has ended.
+    fn take_back(&self);
+    /// Whether the run is to stop, so that nobody is to be asked anything any more.
+    fn is_stopping(&self) -> bool;
+}
+
+/// What stands behind standard input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stdin {
+    /// A terminal.
+    Terminal,
+    /// A file, a pipe, or nothing.
+    Other,
+}

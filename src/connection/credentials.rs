@@ -1,0 +1,68 @@
+//! Credentials, and where they come from.
+
+use std::time::Duration;
+
+use http::HeaderValue;
+use jiff::Timestamp;
+
+use super::identity::Identity;
+
+/// What a request carries to say whose it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Credentials {
+    /// In its header; sensitive, so that nothing shows it.
+    pub(crate) authorization: Option<HeaderValue>,
+    /// In the TLS handshake.
+    pub(crate) identity: Option<Identity>,
+    pub(crate) validity: Validity,
+}
+
+/// How long credentials are good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Validity {
+    /// As long as the server takes them.
+    Always,
+    /// Until this moment has passed.
+    Until(Timestamp),
+    /// For so long after they were read.
+    For(Duration),
+}
+
+impl Validity {
+    /// Whether they are to be had anew.
+    pub(super) fn is_over(self, now: Timestamp, age: Duration) -> bool {
+        match self {
+            Validity::Always => false,
+            Validity::Until(expires) => now > expires,
+            Validity::For(longest) => age >= longest,
+        }
+    }
+}
+
+/// The header's value for a token, `None` if no header may hold it.
+pub(crate) fn bearer(token: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(format!("Bearer {token}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_good_to_their_last_second() {
+        let at = Timestamp::UNIX_EPOCH;
+        let second = Duration::from_secs(1);
+        for (validity, expected) in [
+            (Validity::Always, false),
+            (Validity::Until(at + second), false),
+            (Validity::Until(at), false),
+            (Validity::Until(at - second), true),
+            (Validity::For(2 * second), false),
+            (Validity::For(second), true),
+        ] {
+            assert_eq!(validity.is_over(at, second), expected, "{validity:?}");
+        }
+    }
+}

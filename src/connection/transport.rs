@@ -1,0 +1,153 @@
+//! The connections to the server.
+//!
+//! They are put together as those of kube's own client, with its TLS, credentials and headers. But kube lets TCP gather
+//! small writes (Nagle's algorithm), and of a proxy that refuses it keeps the answer. The end of a TLS handshake and the request after
+//! it are two small writes, so that on a new connection the request would wait until the server has acknowledged the
+//! handshake, which it may put off for 40 ms. kubectl does not let TCP do so either. See
+//! <https://github.com/kube-rs/kube/issues/2056>.
+//!
+//! Nothing here sends a request twice: this tool makes its retries itself, since it knows what is safe and shows that it
+//! waits.
+
+use std::{error::Error as StdError, sync::Arc};
+
+use http::Uri;
+use hyper::rt::{Read, Write};
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
+use hyper_timeout::TimeoutConnector;
+use hyper_util::{
+    client::legacy::{
+        Client as HttpClient,
+        connect::{Connection, HttpConnector},
+    },
+    rt::TokioExecutor,
+};
+use kube::{
+    Client, Config,
+    client::{Body, ClientBuilder, ConfigExt as _},
+};
+use rustls::{ClientConfig, pki_types::ServerName};
+use tower::{BoxError, Service, ServiceBuilder};
+use tower_http::decompression::DecompressionLayer;
+
+use super::{
+    failure::{address, innermost},
+    identity::Identity,
+    proxy::Proxy,
+    trust::Trust,
+    tunnel::Through,
+};
+use crate::{error::Error, text::quoted};
+
+/// What every connection to the server is made with.
+#[derive(Clone)]
+pub(crate) struct Line {
+    /// The server's address, and what each request carries. Proxies, authorities and client certificates are not in it.
+    pub(crate) config: Config,
+    pub(crate) proxy: Option<Arc<Proxy>>,
+    pub(crate) trust: Trust,
+    pub(crate) identity: Option<Identity>,
+}
+
+impl Line {
+    /// A client for it.
+    ///
+    /// # Errors
+    /// If a certificate, key or header in it cannot be used.
+    pub(crate) fn client(&self) -> Result<Client, Error> {
+        let server = address(&self.config.cluster_url);
+        let tls = self.trust.tls(&server, self.identity.as_ref())?;
+        let tcp = tcp();
+        let client = match &self.proxy {
+            None => self.over(&tls, tcp),
+            Some(proxy) if proxy.uri.scheme_str() == Some("https") => {
+                let proxied = Through::new(Arc::clone(proxy), self.encrypted(&tls, tcp)?);
+                self.over(&tls, proxied)
+            }
+            Some(proxy) => self.over(&tls, Through::new(Arc::clone(proxy), tcp)),
+        };
+        client.map_err(|error| match error {
+            Unmade::Known(error) => error,
+            Unmade::Kube(error) => Error::failure(format!(
+                "cannot set up the connection to {server}: {}",
+                innermost(&error)
+            ))
+            .hint("check the cluster and the user of the kubeconfig context"),
+        })
+    }
+
+    /// These connections with TLS on them where an address asks for it.
+    fn encrypted<C>(&self, tls: &ClientConfig, connector: C) -> Result<HttpsConnector<C>, Error> {
+        let builder = HttpsConnectorBuilder::new()
+            .with_tls_config(tls.clone())
+            .https_or_http();
+        let builder = match &self.config.tls_server_name {
+            None => builder,
+            Some(name) => {
+                let known = ServerName::try_from(name.clone()).map_err(|_| {
+                    let message =
+                        format!("the server cannot have the name {} in TLS", quoted(name));
+                    Error::failure(message)
+                        .hint("check --tls-server-name, or tls-server-name of the cluster")
+                })?;
+                builder.with_server_name_resolver(FixedServerNameResolver::new(known))
+            }
+        };
+        Ok(builder.enable_http1().wrap_connector(connector))
+    }
+
+    /// A client over these connections, with TLS on them where the server's address asks for it.
+    fn over<C>(&self, tls: &ClientConfig, connector: C) -> Result<Client, Unmade>
+    where
+        C: Service<Uri> + Clone + Send + Sync + 'static,
+        C::Response: Connection + Read + Write + Send + Unpin + 'static,
+        C::Future: Send + 'static,
+        C::Error: StdError + Send + Sync + 'static,
+    {
+        let config = &self.config;
+        let tls = self.encrypted(tls, connector).map_err(Unmade::Known)?;
+        let mut connector = TimeoutConnector::new(tls);
+        connector.set_connect_timeout(config.connect_timeout);
+        connector.set_read_timeout(config.read_timeout);
+        connector.set_write_timeout(config.write_timeout);
+        connector.set_reset_reader_on_write(config.reset_reader_on_write);
+        let http: HttpClient<_, Body> = HttpClient::builder(TokioExecutor::new()).build(connector);
+        let service = ServiceBuilder::new()
+            .layer(config.base_uri_layer())
+            .layer(DecompressionLayer::new().gzip(!config.disable_compression))
+            .option_layer(config.auth_layer().map_err(Unmade::Kube)?)
+            .layer(config.extra_headers_layer().map_err(Unmade::Kube)?)
+            .map_err(BoxError::from)
+            .service(http);
+        Ok(ClientBuilder::new(service, &*config.default_namespace).build())
+    }
+}
+
+/// Why there is no client.
+enum Unmade {
+    /// In words.
+    Known(Error),
+    /// In kube's.
+    Kube(kube::Error),
+}
+
+fn tcp() -> HttpConnector {
+    let mut tcp = HttpConnector::new();
+    // The scheme may be https; TLS comes on top.
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn small_writes_leave_at_once() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("https://{}", listener.local_addr().unwrap());
+        let connection = tcp().call(address.parse().unwrap()).await.unwrap();
+        assert!(connection.inner().nodelay().unwrap());
+    }
+}

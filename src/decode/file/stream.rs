@@ -1,0 +1,214 @@
+//! JSON read while it comes, value by value, so that no text is ever held whole.
+
+use std::io::Read;
+
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Deserializer, value::RawValue};
+
+use super::FileError;
+use crate::decode::{Item, TypeMeta};
+
+/// So many bytes are asked for at a time. What is held is this much, or the longest value that is looked at as a whole.
+const CHUNK: usize = 256 * 1024;
+
+/// An item of a list that is not as a Job is.
+pub(super) struct Misfit {
+    /// What it says to be.
+    pub(super) type_meta: TypeMeta,
+    /// Why it is no Job.
+    pub(super) why: FileError,
+}
+
+/// A stream of JSON, and how far it has been read.
+pub(super) struct Stream<R> {
+    input: R,
+    /// What has come and is not yet behind: its first `at` bytes are.
+    buffer: Vec<u8>,
+    at: usize,
+    has_ended: bool,
+    /// Where in the whole the buffer begins, for error messages.
+    lines: usize,
+    column: usize,
+}
+
+impl<R: Read> Stream<R> {
+    pub(super) fn new(input: R) -> Stream<R> {
+        Stream {
+            input,
+            buffer: Vec::new(),
+            at: 0,
+            has_ended: false,
+            lines: 0,
+            column: 0,
+        }
+    }
+
+    /// What has come and has not been read yet.
+    fn rest(&self) -> &[u8] {
+        &self.buffer[self.at..]
+    }
+
+    /// Where in the whole it stands: lines, and bytes of the last one, that are behind.
+    fn place(&self) -> (usize, usize) {
+        let passed = &self.buffer[..self.at];
+        match passed.iter().rposition(|byte| *byte == b'\n') {
+            None => (self.lines, self.column + passed.len()),
+            Some(last) => {
+                let ended = passed.iter().filter(|byte| **byte == b'\n').count();
+                (self.lines + ended, passed.len() - last - 1)
+            }
+        }
+    }
+
+    /// Let more come; at least as much as there is already, so that a long value is not looked at too often.
+    fn fill(&mut self) -> Result<(), FileError> {
+        (self.lines, self.column) = self.place();
+        self.buffer.drain(..self.at);
+        self.at = 0;
+        let wanted = CHUNK.max(self.buffer.len());
+        let come = (&mut self.input)
+            .take(wanted as u64)
+            .read_to_end(&mut self.buffer)?;
+        self.has_ended = come < wanted;
+        Ok(())
+    }
+
+    /// The next byte that is no white space, which stays unread; `None` at the end.
+    pub(super) fn peek(&mut self) -> Result<Option<u8>, FileError> {
+        loop {
+            let blank = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
+            match self.rest().iter().position(|byte| !blank(byte)) {
+                Some(blanks) => {
+                    self.at += blanks;
+                    return Ok(Some(self.buffer[self.at]));
+                }
+                None => self.at = self.buffer.len(),
+            }
+            if self.has_ended {
+                return Ok(None);
+            }
+            self.fill()?;
+        }
+    }
+
+    /// Whether the next bytes are these, which are then behind.
+    pub(super) fn passes(&mut self, expected: &[u8]) -> Result<bool, FileError> {
+        while self.rest().len() < expected.len() && !self.has_ended {
+            self.fill()?;
+        }
+        let is_there = self.rest().starts_with(expected);
+        self.at += if is_there { expected.len() } else { 0 };
+        Ok(is_there)
+    }
+
+    /// Step over this byte, and over white space before it.
+    pub(super) fn expect(&mut self, expected: u8) -> Result<(), FileError> {
+        match self.peek()? {
+            Some(found) if found == expected => {
+                self.at += 1;
+                Ok(())
+            }
+            Some(_) => Err(self.invalid(&format!("expected `{}`", char::from(expected)), 1, 1)),
+            None => Err(self.invalid("it ends too early", 1, 1)),
+        }
+    }
+
+    /// Whether another member follows in an object or array that `end` closes. Commas are behind then, and so is the end.
+    pub(super) fn goes_on(&mut self, end: u8, is_first: bool) -> Result<bool, FileError> {
+        match self.peek()? {
+            Some(found) if found == end => {
+                self.at += 1;
+                Ok(false)
+            }
+            _ if is_first => Ok(true),
+            _ => self.expect(b',').map(|()| true),
+        }
+    }
+
+    /// Read a value.
+    pub(super) fn value<T: DeserializeOwned>(&mut self) -> Result<T, FileError> {
+        loop {
+            if let Some((value, used)) = parse(self.rest(), self.has_ended) {
+                let value = value.map_err(|error| self.explain(&error))?;
+                self.at += used;
+                return Ok(value);
+            }
+            self.fill()?;
+        }
+    }
+
+    /// Read an item of a list, which may borrow from the text, and give it to `take`.
+    pub(super) fn item(
+        &mut self,
+        take: &mut dyn FnMut(Result<Item<'_>, Misfit>),
+    ) -> Result<(), FileError> {
+        let why = loop {
+            match parse::<Item<'_>>(self.rest(), self.has_ended) {
+                Some((Ok(item), used)) => {
+                    take(Ok(item));
+                    self.at += used;
+                    return Ok(());
+                }
+                Some((Err(error), _)) if error.is_data() => break malformed(&error),
+                Some((Err(error), _)) => return Err(self.explain(&error)),
+                None => self.fill()?,
+            }
+        };
+        // It may be of another kind, which has other members by the same names.
+        let whole: Box<RawValue> = self.value()?;
+        let type_meta = serde_json::from_str(whole.get()).unwrap_or_default();
+        take(Err(Misfit { type_meta, why }));
+        Ok(())
+    }
+
+    /// Everything that has not been read yet.
+    pub(super) fn into_rest(mut self) -> Result<Vec<u8>, FileError> {
+        self.buffer.drain(..self.at);
+        self.input.read_to_end(&mut self.buffer)?;
+        Ok(self.buffer)
+    }
+
+    fn explain(&self, error: &serde_json::Error) -> FileError {
+        match error.is_data() {
+            true => malformed(error),
+            false => self.invalid(&message(error), error.line(), error.column()),
+        }
+    }
+
+    /// What is wrong at a place that is counted from where the stream stands.
+    fn invalid(&self, what: &str, line: usize, column: usize) -> FileError {
+        let (lines, columns) = self.place();
+        let column = if line > 1 { column } else { columns + column };
+        FileError::Json(format!("{what} at line {} column {column}", lines + line))
+    }
+}
+
+/// Parse the value that a text begins with, and how long it is; `None` if it may go on after the text.
+fn parse<'t, T: Deserialize<'t>>(
+    text: &'t [u8],
+    is_all: bool,
+) -> Option<(serde_json::Result<T>, usize)> {
+    let mut values = Deserializer::from_slice(text).into_iter();
+    let value = values.next();
+    let used = values.byte_offset();
+    match value {
+        Some(Ok(value)) if is_all || used < text.len() => Some((Ok(value), used)),
+        Some(Err(error)) if is_all || !error.is_eof() => Some((Err(error), used)),
+        None if is_all => Some((Err(serde::de::Error::custom("it ends too early")), used)),
+        _ => None,
+    }
+}
+
+/// What a value is instead of what it should be. Lines and columns within a part mean nothing to whoever looks at the file.
+pub(super) fn malformed(error: &serde_json::Error) -> FileError {
+    FileError::Malformed(message(error))
+}
+
+fn message(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    message
+        .split(" at line ")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}

@@ -1,0 +1,273 @@
+//! From what was read to what is judged: checks a wire Job, picks its cleanup labels, shares its strings.
+
+use std::{collections::HashSet, sync::Arc};
+
+use jiff::Timestamp;
+
+use crate::{
+    decode,
+    job::{
+        CREATED, Controller, Deletion, Job, Protection, State, generated_after, ids::Stamp,
+        label::LabelKey,
+    },
+};
+
+/// The annotation or label with which anybody can hold a Job.
+const KEEP_MARK: &str = "jobclean/keep";
+/// Where Argo CD keeps an object's sync options.
+const ARGO_SYNC_OPTIONS: &str = "argocd.argoproj.io/sync-options";
+/// Where Helm is told what to do with an object that it would remove.
+const HELM_RESOURCE_POLICY: &str = "helm.sh/resource-policy";
+/// The annotation or label with which Flux is told not to remove an object.
+const FLUX_PRUNE: &str = "kustomize.toolkit.fluxcd.io/prune";
+
+/// Why a Job cannot be judged. One such Job fails the whole plan: a lost newest would make its predecessor look newest.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum IntakeError {
+    /// It has no name.
+    #[error("a Job without a name")]
+    NoName,
+    /// It has no creationTimestamp, so nobody can say how old it is.
+    #[error("Job {0} without a creationTimestamp")]
+    NoCreation(String),
+    /// A time is beyond what a calendar can hold.
+    #[error("Job {0} with a time out of range")]
+    TimeRange(String),
+    /// It has no uid or resourceVersion, without which no delete is safe.
+    #[error("Job {0} without a uid or resourceVersion")]
+    NoIdentity(String),
+}
+
+/// What a Job must have to be taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// A uid and a resourceVersion, since it may be deleted.
+    Required,
+    /// Neither: the plan is only to be looked at.
+    Optional,
+}
+
+/// Turns wire Jobs into Jobs, sharing equal strings between them.
+#[derive(Debug)]
+pub struct Intake {
+    labels: Vec<LabelKey>,
+    identity: Identity,
+    strings: HashSet<Arc<str>>,
+    value_lists: HashSet<Arc<[Arc<str>]>>,
+    controllers: HashSet<Arc<Controller>>,
+    deletions: HashSet<Arc<Deletion>>,
+}
+
+impl Intake {
+    /// For Jobs that carry all of these labels.
+    pub fn new(labels: &[LabelKey], identity: Identity) -> Intake {
+        Intake {
+            labels: labels.to_vec(),
+            identity,
+            strings: HashSet::new(),
+            value_lists: HashSet::new(),
+            controllers: HashSet::new(),
+            deletions: HashSet::new(),
+        }
+    }
+
+    /// Take a Job in; `None` if it lacks a cleanup label and so belongs to no group.
+    ///
+    /// # Errors
+    /// If it cannot be judged or not be deleted safely, see [`IntakeError`].
+    pub fn take(&mut self, job: decode::Job<'_>) -> Result<Option<Job>, IntakeError> {
+        let meta = job.metadata.unwrap_or_default();
+        let Some(label_values) = self.label_values(&meta) else {
+            return Ok(None);
+        };
+        let status = job.status.unwrap_or_default();
+        let protection = protection(&meta);
+        let (state, condition_time) = state(&status);
+        let has_run = state.is_finished() || seconds(status.start_time).is_some();
+        let restored = if has_run { None } else { restored(&meta) };
+        let controller = self.controller(&meta);
+        let namespace = meta.namespace.unwrap_or_default();
+        let name = meta
+            .name
+            .filter(|name| !name.is_empty())
+            .ok_or(IntakeError::NoName)?;
+        let who = || format!("{}/{}", &*namespace, &*name);
+        let uid = meta.uid.unwrap_or_default();
+        let resource_version = meta.resource_version.unwrap_or_default();
+        if self.identity == Identity::Required && (uid.is_empty() || resource_version.is_empty()) {
+            return Err(IntakeError::NoIdentity(who()));
+        }
+        let time = |time: Option<decode::Time>| match seconds(time) {
+            None => Ok(None),
+            Some(seconds) => match Stamp::from_second(seconds) {
+                None => Err(IntakeError::TimeRange(who())),
+                stamp => Ok(stamp),
+            },
+        };
+        let stamped =
+            time(meta.creation_timestamp)?.ok_or_else(|| IntakeError::NoCreation(who()))?;
+        Ok(Some(Job {
+            // Never later: what a person writes there must not make a Job the newest.
+            created: restored.map_or(stamped, |created| created.min(stamped)),
+            started: time(status.start_time)?,
+            finished: match time(status.completion_time)? {
+                Some(completed) => Some(completed),
+                None => time(condition_time)?,
+            },
+            state,
+            deletion: time(meta.deletion_timestamp)?
+                .map(|since| self.deletion(since, &meta.finalizers)),
+            protection,
+            controller,
+            label_values,
+            namespace: self.share(&namespace),
+            generated_after: meta
+                .generate_name
+                .and_then(|generate_name| generated_after(&name, &generate_name)),
+            name: (*name).into(),
+            uid: (*uid).into(),
+            resource_version: (*resource_version).into(),
+        }))
+    }
+
+    fn label_values(&mut self, meta: &decode::ObjectMeta<'_>) -> Option<Arc<[Arc<str>]>> {
+        let mut values = Vec::with_capacity(self.labels.len());
+        for index in 0..self.labels.len() {
+            let value = meta.labels.get(self.labels[index].as_str())?;
+            values.push(self.share(value));
+        }
+        if let Some(shared) = self.value_lists.get(values.as_slice()) {
+            return Some(Arc::clone(shared));
+        }
+        let shared: Arc<[Arc<str>]> = values.into();
+        self.value_lists.insert(Arc::clone(&shared));
+        Some(shared)
+    }
+
+    fn controller(&mut self, meta: &decode::ObjectMeta<'_>) -> Option<Arc<Controller>> {
+        let owner = meta
+            .owner_references
+            .iter()
+            .find(|owner| owner.controller == Some(true))?;
+        let controller = Arc::new(Controller {
+            kind: owner.kind.as_deref().unwrap_or_default().into(),
+            name: owner.name.as_deref().unwrap_or_default().into(),
+        });
+        if let Some(shared) = self.controllers.get(&controller) {
+            return Some(Arc::clone(shared));
+        }
+        self.controllers.insert(Arc::clone(&controller));
+        Some(controller)
+    }
+
+    /// What a large purge deletes goes by the thousands in one second, held by the same finalizer.
+    fn deletion(&mut self, since: Stamp, finalizers: &[decode::Text<'_>]) -> Arc<Deletion> {
+        let deletion = Deletion {
+            since,
+            finalizers: finalizers.iter().map(|name| (**name).into()).collect(),
+        };
+        if let Some(shared) = self.deletions.get(&deletion) {
+            return Arc::clone(shared);
+        }
+        let shared = Arc::new(deletion);
+        self.deletions.insert(Arc::clone(&shared));
+        shared
+    }
+
+    fn share(&mut self, text: &str) -> Arc<str> {
+        if let Some(shared) = self.strings.get(text) {
+            return Arc::clone(shared);
+        }
+        let shared: Arc<str> = text.into();
+        self.strings.insert(Arc::clone(&shared));
+        shared
+    }
+}
+
+/// When the Job was created that this one was restored from. It counts until this one has run itself.
+fn restored(meta: &decode::ObjectMeta<'_>) -> Option<Stamp> {
+    let created: Timestamp = meta.annotations.get(CREATED)?.parse().ok()?;
+    Some(created.into())
+}
+
+/// A time that is not set is a message without seconds.
+fn seconds(time: Option<decode::Time>) -> Option<i64> {
+    time.and_then(|time| time.seconds)
+}
+
+/// The state in kubectl's order of precedence, and when it was reached if it is a final one.
+fn state(status: &decode::JobStatus<'_>) -> (State, Option<decode::Time>) {
+    let holds = |kind: &str| {
+        status.conditions.iter().find(|condition| {
+            condition.kind.as_deref() == Some(kind) && condition.status.as_deref() == Some("True")
+        })
+    };
+    if let Some(condition) = holds("Complete") {
+        (State::Complete, condition.last_transition_time)
+    } else if let Some(condition) = holds("Failed") {
+        (State::Failed, condition.last_transition_time)
+    } else if holds("Suspended").is_some() {
+        (State::Suspended, None)
+    } else if holds("FailureTarget").is_some() {
+        (State::FailureTarget, None)
+    } else if holds("SuccessCriteriaMet").is_some() {
+        (State::SuccessCriteriaMet, None)
+    } else {
+        (State::Running, None)
+    }
+}
+
+/// Read generously: whoever wrote something like it meant the Job to stay.
+fn protection(meta: &decode::ObjectMeta<'_>) -> Option<Protection> {
+    let is = |found: &str, word: &str| found.trim().eq_ignore_ascii_case(word);
+    let holds = |key: &str, word: &str| {
+        let maps = [&meta.annotations, &meta.labels];
+        let mut found = maps.into_iter().filter_map(|map| map.get(key));
+        found.any(|found| is(found, word))
+    };
+    let holds_back = |option: &str| {
+        option.split_once('=').is_some_and(|(option, value)| {
+            ["Delete", "Prune"].iter().any(|known| is(option, known))
+                && ["false", "confirm"].iter().any(|known| is(value, known))
+        })
+    };
+    let annotation = |key: &str| meta.annotations.get(key);
+    if holds(KEEP_MARK, "true") {
+        Some(Protection::KeepMark)
+    } else if annotation(ARGO_SYNC_OPTIONS)
+        .is_some_and(|options| options.split(',').any(holds_back))
+    {
+        Some(Protection::ArgoSyncOptions)
+    } else if annotation(HELM_RESOURCE_POLICY).is_some_and(|policy| is(policy, "keep")) {
+        Some(Protection::HelmResourcePolicy)
+    } else if holds(FLUX_PRUNE, "disabled") {
+        Some(Protection::FluxPrune)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_deleted_at_once_by_one_finalizer_is_held_once() {
+        let job = |name: &str, second: u32, finalizer: &str| {
+            format!(
+                r#"{{"metadata":{{"name":"{name}","labels":{{"app":"x"}},"creationTimestamp":"2026-01-01T00:00:00Z",
+                    "deletionTimestamp":"2026-01-02T00:00:0{second}Z","finalizers":["{finalizer}"]}}}}"#
+            )
+        };
+        let mut intake = Intake::new(&["app".parse().unwrap()], Identity::Optional);
+        let mut deletion = |text: &str| {
+            let job = intake.take(serde_json::from_str(text).unwrap());
+            job.unwrap().unwrap().deletion.unwrap()
+        };
+        let first = deletion(&job("a", 0, "hold"));
+        assert!(Arc::ptr_eq(&first, &deletion(&job("b", 0, "hold"))));
+        for other in [job("c", 1, "hold"), job("d", 0, "other")] {
+            assert_ne!(first, deletion(&other));
+        }
+    }
+}

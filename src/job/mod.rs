@@ -1,0 +1,170 @@
+//! A Job as far as a verdict needs it: who it is, how old it is, what state it is in, who claims it.
+
+mod family;
+pub mod ids;
+pub mod label;
+pub mod query;
+pub mod selector;
+
+use std::{num::NonZeroU8, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+
+pub use self::family::{family, generated_after};
+
+use self::ids::{Stamp, Uid, Version};
+
+/// One Job of the cluster, reduced to what a verdict and a safe delete need.
+///
+/// Namespaces and label values are shared between Jobs: tens of thousands of rows name only a few of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Its namespace.
+    pub namespace: Arc<str>,
+    /// Its name, unique within the namespace at any one time.
+    pub name: Box<str>,
+    /// How much of the name is its `metadata.generateName`, if the server completed that to the name.
+    pub generated_after: Option<NonZeroU8>,
+    /// The server's identity of this very object; empty when it was read from a file that has none.
+    pub uid: Uid,
+    /// The version of the object that was read; opaque.
+    pub resource_version: Version,
+    /// The value of every cleanup label, in the order in which the keys were asked for.
+    pub label_values: Arc<[Arc<str>]>,
+    /// `metadata.creationTimestamp`, whole seconds, by the server's clock; of a restored Job that has not run again, when
+    /// the one was created that it was restored from, see [`CREATED`].
+    pub created: Stamp,
+    /// `status.startTime`.
+    pub started: Option<Stamp>,
+    /// When it completed or failed.
+    pub finished: Option<Stamp>,
+    /// What its conditions say.
+    pub state: State,
+    /// Set if it is already on its way out. Few are, so it is kept apart.
+    pub deletion: Option<Arc<Deletion>>,
+    /// Why it must stay, if somebody said so on the object itself.
+    pub protection: Option<Protection>,
+    /// Its controller, if it has one.
+    pub controller: Option<Arc<Controller>>,
+}
+
+/// The annotation of a restored Job that says when the one was created that it was restored from.
+pub const CREATED: &str = "jobclean/created";
+
+/// What a Job's conditions say of it; only a condition whose status is `True` counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Finished with success.
+    Complete,
+    /// Finished without.
+    Failed,
+    /// `spec.suspend` took effect: it has no Pods, and may go on later.
+    Suspended,
+    /// It has failed, and its last Pods are still ending.
+    FailureTarget,
+    /// It has succeeded, and its last Pods are still ending.
+    SuccessCriteriaMet,
+    /// Anything else that is not finished, a Job without a Pod yet among them.
+    Running,
+}
+
+impl State {
+    /// Whether nothing more will happen to it.
+    pub fn is_finished(self) -> bool {
+        matches!(self, State::Complete | State::Failed)
+    }
+}
+
+/// That a Job has a deletionTimestamp and waits for its finalizers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Deletion {
+    /// `metadata.deletionTimestamp`.
+    pub since: Stamp,
+    /// What has to be done before it may go.
+    pub finalizers: Vec<Box<str>>,
+}
+
+/// How a Job says that it must not be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protection {
+    /// The annotation or label `jobclean/keep` is `true`.
+    KeepMark,
+    /// Argo CD's sync options hold `Delete` or `Prune` with `false` or `confirm`.
+    ArgoSyncOptions,
+    /// Helm's annotation `helm.sh/resource-policy` is `keep`.
+    HelmResourcePolicy,
+    /// Flux's annotation or label `kustomize.toolkit.fluxcd.io/prune` is `disabled`.
+    FluxPrune,
+}
+
+/// The ownerReference whose `controller` is true.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Controller {
+    /// Its kind, `CronJob` for one.
+    pub kind: Box<str>,
+    /// Its name, in the Job's namespace.
+    pub name: Box<str>,
+}
+
+impl Job {
+    /// All the words that [`Job::status`] may be.
+    pub const STATUSES: [&str; 7] = [
+        "Complete",
+        "Failed",
+        "Terminating",
+        "Suspended",
+        "FailureTarget",
+        "SuccessCriteriaMet",
+        "Running",
+    ];
+
+    /// The word that `kubectl get jobs` shows in its STATUS column.
+    pub fn status(&self) -> &'static str {
+        match self.state {
+            State::Complete => "Complete",
+            State::Failed => "Failed",
+            _ if self.is_terminating() => "Terminating",
+            State::Suspended => "Suspended",
+            State::FailureTarget => "FailureTarget",
+            State::SuccessCriteriaMet => "SuccessCriteriaMet",
+            State::Running => "Running",
+        }
+    }
+
+    /// Whether it is already on its way out.
+    pub fn is_terminating(&self) -> bool {
+        self.deletion.is_some()
+    }
+
+    /// How long it has been on its way out.
+    pub fn terminating_for(&self, now: Timestamp) -> Option<SignedDuration> {
+        let deletion = self.deletion.as_ref()?;
+        Some(now.duration_since(deletion.since.timestamp()))
+    }
+
+    /// The order of "newest first": by creationTimestamp, then name, then uid.
+    ///
+    /// It is total, since the stamp has whole seconds only and ties are normal: the same cluster must always give
+    /// the same plan. Among equals the name that sorts first counts as newest.
+    pub fn newest_first(a: &Job, b: &Job) -> std::cmp::Ordering {
+        b.created
+            .cmp(&a.created)
+            .then_with(|| a.name.cmp(&b.name))
+            .then_with(|| a.uid.cmp(&b.uid))
+    }
+
+    /// Its `metadata.generateName`, as far as the server took it into the name.
+    pub fn generate_name(&self) -> Option<&str> {
+        self.name.get(..usize::from(self.generated_after?.get()))
+    }
+
+    /// The family that it belongs to: its `generateName` without the last separator, or that of its name, see [`family()`].
+    pub fn family(&self) -> &str {
+        let generate_name = self.generate_name().unwrap_or_default();
+        let base = generate_name.strip_suffix(['-', '.']);
+        match base.unwrap_or(generate_name) {
+            "" => family(&self.name),
+            base => base,
+        }
+    }
+}

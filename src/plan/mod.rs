@@ -1,0 +1,421 @@
+//! The plan: every group judged, counted and ready to be shown or carried out.
+
+pub mod group;
+pub mod max_purge;
+pub mod recheck;
+pub mod report;
+pub mod retention;
+
+use std::{cmp::Ordering, collections::BTreeSet, num::NonZeroUsize, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+
+use self::{
+    group::{Group, GroupKey, MixedGroups},
+    max_purge::{Exceeded, MaxPurge},
+    retention::{Policy, Verdict},
+};
+use crate::job::{Job, label::LabelKey};
+
+/// Where the Jobs of a plan were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// From a cluster.
+    Cluster {
+        /// The kubeconfig context, empty where there is none (in-cluster, or flags alone).
+        context: String,
+        /// The address of the API server.
+        server: String,
+    },
+    /// From a file, so that nothing can be deleted.
+    File {
+        /// Its path, `-` for standard input.
+        path: String,
+    },
+}
+
+/// One consistent reading of Jobs: all that matched, at one point in the cluster's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Where they were read.
+    pub source: Source,
+    /// The cleanup labels that were asked for; never empty.
+    pub labels: Vec<LabelKey>,
+    /// The resourceVersion of the list, empty where a file has none.
+    pub resource_version: String,
+    /// When the reading began, by this machine's clock, in whole seconds as the server stamps Jobs.
+    pub taken_at: Timestamp,
+    /// The Jobs, in any order.
+    pub jobs: Vec<Job>,
+}
+
+/// Every Job of a snapshot with its verdict, in groups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Where the Jobs were read.
+    pub source: Source,
+    /// The cleanup labels.
+    pub labels: Vec<LabelKey>,
+    /// The resourceVersion of the list that it rests on.
+    pub resource_version: String,
+    /// When it was made; ages count from here.
+    pub taken_at: Timestamp,
+    /// What a person should know before agreeing.
+    pub warnings: Vec<Warning>,
+    /// That it would purge more than it may.
+    pub exceeded: Option<Exceeded>,
+    /// Ordered by namespace, then label values, then family.
+    pub groups: Vec<PlannedGroup>,
+}
+
+/// A judged group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedGroup {
+    /// What its Jobs have in common.
+    pub key: GroupKey,
+    /// The family, where groups were split by it.
+    pub family: Option<Box<str>>,
+    /// Newest first; never empty.
+    pub jobs: Vec<PlannedJob>,
+}
+
+/// A Job with its verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedJob {
+    /// The Job.
+    pub job: Job,
+    /// What is to become of it.
+    pub verdict: Verdict,
+}
+
+/// Something a person should know before agreeing to a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warning {
+    /// No Job has all the labels.
+    NothingFound,
+    /// A group holds Jobs of different families.
+    MixedGroup {
+        /// The group.
+        key: GroupKey,
+        /// Its families, sorted.
+        families: Vec<Box<str>>,
+        /// What is done about it.
+        treatment: MixedGroups,
+    },
+    /// Jobs that were deleted a while ago are still there.
+    Terminating {
+        /// How many there are.
+        count: NonZeroUsize,
+        /// How long the first of them has been terminating.
+        longest: SignedDuration,
+        /// What holds them, sorted.
+        finalizers: Vec<Box<str>>,
+        /// That first one, `NAMESPACE/NAME`.
+        example: String,
+    },
+    /// A Job's creationTimestamp lies ahead of this machine's clock.
+    CreatedInFuture {
+        /// How many there are.
+        count: NonZeroUsize,
+        /// One of them, `NAMESPACE/NAME`.
+        example: String,
+    },
+    /// The clocks of this machine and of the server differ by more than [`CLOCKS_MAY_DIFFER`].
+    ClocksDiffer {
+        /// How far the server's is ahead of this machine's; negative if it is behind.
+        ahead: SignedDuration,
+    },
+    /// A label value has the greatest length that Kubernetes allows, so that a longer name may have been cut off.
+    MaybeCutOff {
+        /// The group.
+        key: GroupKey,
+    },
+    /// The file held other things than Jobs.
+    Ignored {
+        /// How many, by kind, for people.
+        what: String,
+    },
+}
+
+/// Clocks that differ by no more than this are not worth a word.
+pub const CLOCKS_MAY_DIFFER: SignedDuration = SignedDuration::from_mins(1);
+
+/// A Job that has been terminating for longer than this may be stuck.
+pub const TERMINATING_MAY_TAKE: SignedDuration = SignedDuration::from_hours(1);
+
+/// The most characters that a label value can have.
+const LABEL_VALUE_MAX: usize = 63;
+
+/// How many groups and Jobs a plan has, by verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// Groups.
+    pub groups: usize,
+    /// Jobs; always `skip + purge`.
+    pub jobs: usize,
+    /// Jobs that stay.
+    pub skip: usize,
+    /// Jobs to delete.
+    pub purge: usize,
+    /// Groups with at least one Job to delete.
+    pub groups_to_purge: usize,
+    /// Jobs that stay since they are on their way out already.
+    pub terminating: usize,
+}
+
+impl Plan {
+    /// Judge a snapshot. Ages count from the time that it was taken.
+    pub fn new(snapshot: Snapshot, policy: &Policy) -> Plan {
+        let now = snapshot.taken_at;
+        let nothing = snapshot.jobs.is_empty().then_some(Warning::NothingFound);
+        let mut groups: Vec<PlannedGroup> = group::group(snapshot.jobs, policy.mixed_groups)
+            .map(|group| PlannedGroup::judged(group, policy, now))
+            .collect();
+        groups.reverse();
+        // How many there would be was not known when the room for them was made.
+        groups.shrink_to_fit();
+        let others = warnings(&groups, policy.mixed_groups, now);
+        Plan {
+            source: snapshot.source,
+            labels: snapshot.labels,
+            resource_version: snapshot.resource_version,
+            taken_at: now,
+            warnings: nothing.into_iter().chain(others).collect(),
+            exceeded: None,
+            groups,
+        }
+    }
+
+    /// Hold the plan if it would purge more than it may of the Jobs listed. Fewer than were listed may be in it.
+    pub fn limit(&mut self, limit: MaxPurge, listed: usize) -> Option<Exceeded> {
+        let purge = self.summary().purge;
+        self.exceeded = (!limit.allows(purge, listed)).then_some(Exceeded {
+            limit,
+            purge,
+            listed,
+        });
+        self.exceeded
+    }
+
+    /// How many namespaces it has.
+    pub fn namespaces(&self) -> usize {
+        // Groups stand in the order of their namespaces.
+        let mut namespaces = self.groups.iter().map(|group| &group.key.namespace);
+        let Some(mut last) = namespaces.next() else {
+            return 0;
+        };
+        1 + namespaces
+            .filter(|namespace| *namespace != std::mem::replace(&mut last, namespace))
+            .count()
+    }
+
+    /// Count groups and Jobs.
+    pub fn summary(&self) -> Summary {
+        self.groups.iter().fold(
+            Summary {
+                groups: self.groups.len(),
+                ..Summary::default()
+            },
+            |sum, group| {
+                let purge = group.purge_count();
+                Summary {
+                    jobs: sum.jobs + group.jobs.len(),
+                    skip: sum.skip + group.jobs.len() - purge,
+                    purge: sum.purge + purge,
+                    groups_to_purge: sum.groups_to_purge + usize::from(purge > 0),
+                    terminating: sum.terminating + group.terminating().count(),
+                    ..sum
+                }
+            },
+        )
+    }
+
+    /// The place of the group that a Job belongs to by its namespace, label values and, where groups were split by it,
+    /// family.
+    pub fn group_of(&self, job: &Job) -> Option<usize> {
+        let place = self.groups.binary_search_by(|group| {
+            let by_key =
+                (&group.key.namespace, &group.key.values).cmp(&(&job.namespace, &job.label_values));
+            by_key.then_with(|| match &group.family {
+                Some(family) => (**family).cmp(job.family()),
+                None => Ordering::Equal,
+            })
+        });
+        place.ok()
+    }
+
+    /// The plan of these groups alone, as if no other had been asked for; they are named by their places, in order.
+    pub fn only(self, groups: &[usize]) -> Plan {
+        let places = self.groups.into_iter().enumerate();
+        let groups: Vec<PlannedGroup> = places
+            .filter(|(place, _)| groups.binary_search(place).is_ok())
+            .map(|(_, group)| group)
+            .collect();
+        let stays = |warning: &Warning| match warning {
+            Warning::MixedGroup { key, .. } | Warning::MaybeCutOff { key } => {
+                groups.binary_search_by(|group| group.key.cmp(key)).is_ok()
+            }
+            Warning::NothingFound
+            | Warning::CreatedInFuture { .. }
+            | Warning::Terminating { .. }
+            | Warning::ClocksDiffer { .. }
+            | Warning::Ignored { .. } => true,
+        };
+        let warnings = self.warnings.into_iter().filter(stays).collect();
+        Plan {
+            groups,
+            warnings,
+            source: self.source,
+            labels: self.labels,
+            resource_version: self.resource_version,
+            taken_at: self.taken_at,
+            exceeded: self.exceeded,
+        }
+    }
+
+    /// The Jobs that are on their way out already, in the order of the plan.
+    pub fn terminating(&self) -> impl Iterator<Item = &Job> {
+        self.groups.iter().flat_map(PlannedGroup::terminating)
+    }
+
+    /// The Jobs to delete, in the order of the plan.
+    pub fn purges(&self) -> impl Iterator<Item = &Job> {
+        self.groups
+            .iter()
+            .flat_map(|group| &group.jobs)
+            .filter(|planned| planned.verdict.is_purge())
+            .map(|planned| &planned.job)
+    }
+}
+
+impl PlannedGroup {
+    /// Judge a group. Ages count to `now`.
+    pub fn judged(group: Group, policy: &Policy, now: Timestamp) -> PlannedGroup {
+        let verdicts = policy.judge(&group, now);
+        let judged = group.jobs.into_iter().zip(verdicts);
+        PlannedGroup {
+            key: group.key,
+            family: group.family,
+            jobs: judged
+                .map(|(job, verdict)| PlannedJob { job, verdict })
+                .collect(),
+        }
+    }
+
+    /// The place of this very Job, however it has changed.
+    pub fn place_of(&self, job: &Job) -> Option<usize> {
+        // Name and age do not change, and Jobs stand in their order. Only somebody who edits a saved plan can change them.
+        self.jobs
+            .binary_search_by(|planned| Job::newest_first(&planned.job, job))
+            .ok()
+            .or_else(|| {
+                self.jobs
+                    .iter()
+                    .position(|planned| planned.job.uid == job.uid)
+            })
+    }
+
+    /// How many of its Jobs are to be deleted.
+    pub fn purge_count(&self) -> usize {
+        self.jobs
+            .iter()
+            .filter(|planned| planned.verdict.is_purge())
+            .count()
+    }
+
+    fn terminating(&self) -> impl Iterator<Item = &Job> {
+        let jobs = self.jobs.iter().map(|planned| &planned.job);
+        jobs.filter(|job| job.is_terminating())
+    }
+
+    fn warnings(&self, treatment: MixedGroups) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        let families = group::families(self.jobs.iter().map(|planned| &planned.job));
+        // A group that was split has one family; merged ones are still worth a word.
+        if families.len() > 1 {
+            warnings.push(Warning::MixedGroup {
+                key: self.key.clone(),
+                families: families.into_iter().map(Into::into).collect(),
+                treatment,
+            });
+        }
+        if self
+            .key
+            .values
+            .iter()
+            .any(|value| value.len() == LABEL_VALUE_MAX)
+        {
+            warnings.push(Warning::MaybeCutOff {
+                key: self.key.clone(),
+            });
+        }
+        warnings
+    }
+}
+
+/// What a person should know of these groups before agreeing to purge some of their Jobs.
+pub fn group_warnings(groups: &[PlannedGroup], treatment: MixedGroups) -> Vec<Warning> {
+    groups
+        .iter()
+        .flat_map(|group| group.warnings(treatment))
+        .collect()
+}
+
+/// The same, and what there is to know of their Jobs at this time.
+pub fn warnings(groups: &[PlannedGroup], treatment: MixedGroups, now: Timestamp) -> Vec<Warning> {
+    let jobs = || {
+        let planned = groups.iter().flat_map(|group| &group.jobs);
+        planned.map(|planned| &planned.job)
+    };
+    created_in_future(jobs(), now)
+        .into_iter()
+        .chain(terminating(jobs(), now))
+        .chain(group_warnings(groups, treatment))
+        .collect()
+}
+
+fn terminating<'a>(jobs: impl Iterator<Item = &'a Job>, now: Timestamp) -> Option<Warning> {
+    let stuck = |job: &&Job| {
+        let age = job.terminating_for(now);
+        age.is_some_and(|age| age > TERMINATING_MAY_TAKE)
+    };
+    let mut finalizers = BTreeSet::new();
+    let (mut count, mut first) = (0, None);
+    for job in jobs.filter(stuck) {
+        count += 1;
+        finalizers.extend(
+            job.deletion
+                .iter()
+                .flat_map(|deletion| &deletion.finalizers),
+        );
+        // Of those of one time the smallest name, so that the order of the list does not show.
+        let order = |job: &Job| {
+            let since = job.deletion.as_ref().map(|deletion| deletion.since);
+            (since, Arc::clone(&job.namespace), job.name.clone())
+        };
+        if first.is_none_or(|first| order(job) < order(first)) {
+            first = Some(job);
+        }
+    }
+    let first = first?;
+    Some(Warning::Terminating {
+        count: NonZeroUsize::new(count)?,
+        longest: first.terminating_for(now)?,
+        finalizers: finalizers.into_iter().cloned().collect(),
+        example: format!("{}/{}", first.namespace, first.name),
+    })
+}
+
+fn created_in_future<'a>(jobs: impl Iterator<Item = &'a Job>, now: Timestamp) -> Option<Warning> {
+    let mut ahead = jobs.filter(|job| job.created.timestamp() > now);
+    // The smallest name, so that the order of the list does not show.
+    let first = ahead.next()?;
+    let (count, example) = ahead.fold((1, first), |(count, example), job| {
+        let smaller = (&job.namespace, &job.name) < (&example.namespace, &example.name);
+        (count + 1, if smaller { job } else { example })
+    });
+    Some(Warning::CreatedInFuture {
+        count: NonZeroUsize::new(count)?,
+        example: format!("{}/{}", example.namespace, example.name),
+    })
+}

@@ -1,0 +1,232 @@
+//! What became of a Job that was to be purged.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{
+    Plan,
+    retention::{KeepReason, KeepReasons},
+};
+use crate::{
+    error::{Exit, Stop},
+    job::Job,
+};
+
+/// Every planned PURGE ends in exactly one of these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is gone.
+    Deleted,
+    /// The delete was accepted; finalizers still run.
+    Terminating,
+    /// A dry run: the server would have deleted it.
+    WouldDelete,
+    /// Somebody else's delete won.
+    Gone,
+    /// It is no longer the Job that was planned, so it was left alone.
+    Changed(Change),
+    /// The server refused, or could not be asked; its words.
+    Failed(String),
+    /// The run ended before its turn.
+    NotAttempted,
+}
+
+impl Outcome {
+    /// The words of all outcomes, in the order in which they are counted.
+    pub const WORDS: [&'static str; 7] = [
+        "deleted",
+        "terminating",
+        "would-delete",
+        "gone",
+        "changed",
+        "failed",
+        "not-attempted",
+    ];
+
+    /// The word that tables and documents show.
+    pub fn as_str(&self) -> &'static str {
+        Outcome::WORDS[self.index()]
+    }
+
+    /// Its place in [`Outcome::WORDS`].
+    pub fn index(&self) -> usize {
+        match self {
+            Outcome::Deleted => 0,
+            Outcome::Terminating => 1,
+            Outcome::WouldDelete => 2,
+            Outcome::Gone => 3,
+            Outcome::Changed(_) => 4,
+            Outcome::Failed(_) => 5,
+            Outcome::NotAttempted => 6,
+        }
+    }
+
+    /// What there is to say beyond the word.
+    pub fn message(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Outcome::Failed(words) => Some(Cow::Borrowed(words)),
+            Outcome::Changed(change) => Some(change.words()),
+            _ => None,
+        }
+    }
+
+    /// Whether the run did not do what was planned, so that it exits with 3.
+    ///
+    /// A Job that changed or went away by itself is not a failure: leaving it alone is what was promised.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Outcome::Failed(_) | Outcome::NotAttempted)
+    }
+}
+
+/// How a Job is no longer the one that was planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Another Job has its name now.
+    Replaced,
+    /// Its labels no longer put it into that group.
+    Relabelled,
+    /// It would be kept now, for these reasons.
+    NowKept(KeepReasons),
+    /// The newest Job of its group, which was to stay, has gone.
+    KeeperGone,
+    /// It changes faster than it can be read.
+    Restless,
+}
+
+impl Change {
+    /// What has changed, as a lowercase fragment.
+    pub fn words(&self) -> Cow<'static, str> {
+        match self {
+            Change::Replaced => "another Job has its name now".into(),
+            Change::Relabelled => "its labels no longer put it into this group".into(),
+            Change::NowKept(reasons) => {
+                let reasons: Vec<&str> = reasons.iter().map(KeepReason::as_str).collect();
+                format!("it would be kept now: {}", reasons.join(", ")).into()
+            }
+            Change::KeeperGone => "the Job that was to stay in its group has gone".into(),
+            Change::Restless => "it keeps changing".into(),
+        }
+    }
+}
+
+/// How many of each outcome there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OutcomeCounts([usize; Outcome::WORDS.len()]);
+
+impl OutcomeCounts {
+    /// Count one.
+    pub fn add(&mut self, outcome: &Outcome) {
+        self.0[outcome.index()] += 1;
+    }
+
+    /// How many had this outcome, whatever there is to say beyond its word.
+    pub fn of(self, outcome: &Outcome) -> usize {
+        self.0[outcome.index()]
+    }
+
+    /// Every outcome's word and count, zeros included.
+    pub fn iter(self) -> impl Iterator<Item = (&'static str, usize)> {
+        Outcome::WORDS.into_iter().zip(self.0)
+    }
+}
+
+impl<'a> FromIterator<&'a Outcome> for OutcomeCounts {
+    fn from_iter<I: IntoIterator<Item = &'a Outcome>>(outcomes: I) -> Self {
+        let mut counts = OutcomeCounts::default();
+        outcomes.into_iter().for_each(|outcome| counts.add(outcome));
+        counts
+    }
+}
+
+/// What a run of deletes came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The plan that was carried out.
+    pub plan: Plan,
+    /// One outcome for each of [`Plan::purges`], in its order.
+    pub outcomes: Vec<Outcome>,
+    /// Why it ended early, if it did.
+    pub ended_early: Option<EndedEarly>,
+    /// Namespaces in which it ended early, since the same refusal came again and again; with its words.
+    pub stopped: BTreeMap<Arc<str>, String>,
+    /// What waiting for its Jobs to be gone came to, if that was asked for and there were any to wait for.
+    pub waited: Option<Waited>,
+}
+
+impl Report {
+    /// How many of each outcome there are; they add up to the plan's purges.
+    pub fn counts(&self) -> OutcomeCounts {
+        self.outcomes.iter().collect()
+    }
+
+    /// What the process exits with for it.
+    pub fn exit(&self) -> Exit {
+        match self.ended_early {
+            Some(EndedEarly::Stopped(stop)) => stop.into(),
+            _ if self.outcomes.iter().any(Outcome::is_failure) => Exit::Incomplete,
+            // Who waits for all to be gone goes on when they are, and must not go on when they are not.
+            _ if matches!(&self.waited, Some(waited) if waited.end != End::AllGone) => {
+                Exit::Incomplete
+            }
+            _ => Exit::Success,
+        }
+    }
+}
+
+/// Why some Jobs were not tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndedEarly {
+    /// Somebody asked for it.
+    Stopped(Stop),
+    /// The server has not been there for a long time; what happened last.
+    Unreachable(String),
+}
+
+/// What waiting for purged Jobs came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waited {
+    /// How it ended.
+    pub end: End,
+    /// How many are still there, or may be.
+    pub left: usize,
+    /// What holds those that are still there, as far as it was seen, by their places in [`waited_for`].
+    pub held: BTreeMap<usize, Held>,
+}
+
+/// The Jobs that are waited for, if they are still there: what the plan purges, and then what was on its way out already.
+pub fn waited_for(plan: &Plan) -> impl Iterator<Item = &Job> {
+    plan.purges().chain(plan.terminating())
+}
+
+/// How waiting ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// All Jobs are gone.
+    AllGone,
+    /// Some were still there after so long.
+    TimedOut(Duration),
+    /// It could not be seen any more whether they are; what happened.
+    Blind(String),
+    /// Somebody asked the run to stop.
+    Stopped,
+}
+
+/// What holds a Job that was deleted and is still there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Its finalizers.
+    pub finalizers: Vec<String>,
+    /// The Pods that it waits for, if one of its finalizers does that and Pods may be read.
+    pub pods: Vec<Pod>,
+}
+
+/// A Pod that a Job waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pod {
+    /// Its name, in the Job's namespace.
+    pub name: String,
+    /// What holds it in turn.
+    pub finalizers: Vec<String>,
+}

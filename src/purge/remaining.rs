@@ -1,0 +1,306 @@
+//! What is left of a purge while it is waited for: which Jobs, where to look for them, how often, and what holds them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::{
+    cluster::remaining::{FoundJob, FoundPod, Place},
+    job::ids::Uid,
+    plan::{
+        Plan,
+        report::{Held, Outcome, Pod, waited_for},
+    },
+};
+
+/// The finalizer of a Job that waits for its Pods, as `foreground` sets it.
+const WAITS_FOR_PODS: &str = "foregroundDeletion";
+
+/// So many Jobs are asked for by their names, one by one.
+const BY_NAME: usize = 8;
+/// So many namespaces are listed one by one; with more, all of them in one list.
+const BY_NAMESPACE: usize = 8;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Looking takes at most one part in so many of the time, however long a list takes.
+const SHARE: u32 = 5;
+/// But a slow list does not keep anybody waiting for longer than this.
+const LONGEST_PAUSE_AFTER_SLOW: Duration = Duration::from_secs(30);
+
+/// The Jobs whose deletes were accepted and that have not been seen gone.
+#[derive(Debug, Clone)]
+pub struct Remaining(BTreeMap<usize, Left>);
+
+#[derive(Debug, Clone)]
+struct Left {
+    namespace: Arc<str>,
+    name: Box<str>,
+    uid: Uid,
+    /// None until it has been looked at.
+    held: Option<Held>,
+}
+
+impl Remaining {
+    /// Those of a plan that may still be there: what is `terminating`, what was on its way out before the run, and what
+    /// something else deletes, which is `gone` for the run and may wait for its finalizers all the same.
+    pub fn new(plan: &Plan, outcomes: &[Outcome]) -> Remaining {
+        let may_be_there = |index: usize| match outcomes.get(index) {
+            Some(outcome) => matches!(outcome, Outcome::Terminating | Outcome::Gone),
+            None => true,
+        };
+        let jobs = waited_for(plan).enumerate();
+        let left = jobs.filter(|(index, _)| may_be_there(*index));
+        Remaining(
+            left.map(|(index, job)| {
+                let left = Left {
+                    namespace: Arc::clone(&job.namespace),
+                    name: job.name.clone(),
+                    uid: job.uid.clone(),
+                    held: None,
+                };
+                (index, left)
+            })
+            .collect(),
+        )
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Where to look for them, so that the server has the least to list.
+    ///
+    /// Never by labels: a Job that lost its labels meanwhile would pass for gone.
+    pub fn places(&self) -> Vec<Place> {
+        if self.len() > BY_NAME {
+            return self.namespaces();
+        }
+        let jobs = self.0.values();
+        jobs.map(|left| Place::Job(Arc::clone(&left.namespace), left.name.clone()))
+            .collect()
+    }
+
+    /// The namespaces that hold them, or all if they are many.
+    fn namespaces(&self) -> Vec<Place> {
+        let namespaces: BTreeSet<&Arc<str>> = self.0.values().map(|left| &left.namespace).collect();
+        if namespaces.len() > BY_NAMESPACE {
+            return vec![Place::AllNamespaces];
+        }
+        let namespaces = namespaces.into_iter();
+        namespaces.cloned().map(Place::Namespace).collect()
+    }
+
+    /// Take note of what was found at all the [`Remaining::places`]; what was not found is gone.
+    pub fn found(&mut self, jobs: Vec<FoundJob>) {
+        let mut jobs: HashMap<Uid, Vec<String>> = jobs
+            .into_iter()
+            .map(|job| (job.uid, job.finalizers))
+            .collect();
+        self.0.retain(|_, left| match jobs.remove(&left.uid) {
+            None => false,
+            Some(finalizers) => {
+                left.held = Some(Held {
+                    finalizers,
+                    pods: Vec::new(),
+                });
+                true
+            }
+        });
+    }
+
+    /// Where Pods may be that hold them.
+    pub fn places_of_pods(&self) -> Vec<Place> {
+        let waiting = self.0.iter().filter(|(_, left)| left.waits_for_pods());
+        Remaining(
+            waiting
+                .map(|(index, left)| (*index, left.clone()))
+                .collect(),
+        )
+        .namespaces()
+    }
+
+    /// Take note of the Pods that were found; those of other owners do not matter.
+    pub fn found_pods(&mut self, pods: Vec<FoundPod>) {
+        let mut by_owner: HashMap<Uid, Vec<Pod>> = HashMap::new();
+        for found in pods {
+            let pod = Pod {
+                name: found.name,
+                finalizers: found.finalizers,
+            };
+            for owner in found.owners {
+                by_owner.entry(owner).or_default().push(pod.clone());
+            }
+        }
+        for left in self.0.values_mut().filter(|left| left.waits_for_pods()) {
+            if let (Some(held), Some(pods)) = (&mut left.held, by_owner.remove(&left.uid)) {
+                held.pods = pods;
+            }
+        }
+    }
+
+    /// Waiting has ended: what is not left any more is `deleted`, and what was seen is not `gone`.
+    pub fn settle(self, outcomes: &mut [Outcome]) -> BTreeMap<usize, Held> {
+        for (index, outcome) in outcomes.iter_mut().enumerate() {
+            let left = self.0.get(&index);
+            match outcome {
+                Outcome::Terminating if left.is_none() => *outcome = Outcome::Deleted,
+                Outcome::Gone if left.is_some_and(|left| left.held.is_some()) => {
+                    *outcome = Outcome::Terminating;
+                }
+                _ => {}
+            }
+        }
+        let left = self.0.into_iter();
+        left.filter_map(|(index, left)| Some((index, left.held?)))
+            .collect()
+    }
+}
+
+impl Left {
+    fn waits_for_pods(&self) -> bool {
+        let finalizers = self.held.iter().flat_map(|held| &held.finalizers);
+        finalizers.into_iter().any(|name| name == WAITS_FOR_PODS)
+    }
+}
+
+/// How long to wait before looking for the `next`th time, from 1, when the last time took so long.
+pub fn pause(next: u32, took: Duration) -> Duration {
+    let usual = FIRST_PAUSE
+        .mul_f64(1.5f64.powi(next.clamp(1, 30).cast_signed() - 1))
+        .min(LONGEST_PAUSE);
+    usual.max((took * (SHARE - 1)).min(LONGEST_PAUSE_AFTER_SLOW))
+}
+
+/// What the garbage collector asks of the server for a Job of a `foreground` delete: it reads the Job twice and takes
+/// its finalizer away; with a Pod, it reads the Job once more, and reads the Pod and its owner and deletes the Pod.
+const REQUESTS_WITHOUT_POD: u64 = 3;
+const REQUESTS_WITH_POD: u64 = 7;
+/// kube-controller-manager's `--kube-api-qps` is 20 by default, and its garbage collector takes twice that.
+const REQUESTS_A_SECOND: u64 = 40;
+/// Nobody needs to be told of less.
+const WORTH_A_WORD: Duration = Duration::from_secs(120);
+
+/// How long the garbage collector may need for so many Jobs of a `foreground` delete at its default pace, without Pods
+/// and with one each; `None` if that is not worth a word.
+pub fn collector_time(jobs: usize) -> Option<(Duration, Duration)> {
+    let at = |requests: u64| Duration::from_secs(jobs as u64 * requests / REQUESTS_A_SECOND);
+    let longer = at(REQUESTS_WITH_POD);
+    (longer >= WORTH_A_WORD).then(|| (at(REQUESTS_WITHOUT_POD), longer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn remaining(jobs: &[(&str, &str)]) -> Remaining {
+        let jobs = jobs.iter().enumerate().map(|(index, (namespace, name))| {
+            let left = Left {
+                namespace: (*namespace).into(),
+                name: (*name).into(),
+                uid: Uid::from(format!("uid-{index}")),
+                held: None,
+            };
+            (index, left)
+        });
+        Remaining(jobs.collect())
+    }
+
+    fn found(index: usize, finalizers: &[&str]) -> FoundJob {
+        FoundJob {
+            uid: Uid::from(format!("uid-{index}")),
+            finalizers: finalizers.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn few_are_looked_for_by_name_and_many_where_they_are() {
+        let few = remaining(&[("a", "x"), ("b", "x")]);
+        let job = |namespace: &str| Place::Job(namespace.into(), "x".into());
+        assert_eq!(few.places(), [job("a"), job("b")]);
+        let names: Vec<String> = (0..9).map(|number| format!("x-{number}")).collect();
+        let many: Vec<(&str, &str)> = names.iter().map(|name| ("a", &**name)).collect();
+        assert_eq!(remaining(&many).places(), [Place::Namespace("a".into())]);
+        let wide: Vec<(&str, &str)> = names.iter().map(|name| (&**name, "x")).collect();
+        assert_eq!(remaining(&wide).places(), [Place::AllNamespaces]);
+    }
+
+    #[test]
+    fn what_was_not_found_is_deleted_and_what_was_is_not() {
+        let mut outcomes = vec![
+            Outcome::Terminating,
+            Outcome::Gone,
+            Outcome::Terminating,
+            Outcome::NotAttempted,
+        ];
+        let mut remaining = Remaining(BTreeMap::from([
+            (0, remaining(&[("a", "x")]).0[&0].clone()),
+            (2, remaining(&[("a", "x"), ("a", "y")]).0[&1].clone()),
+        ]));
+        remaining.found(vec![found(1, &["f"]), found(7, &["g"])]);
+        let held = remaining.settle(&mut outcomes);
+        assert_eq!(
+            outcomes,
+            [
+                Outcome::Deleted,
+                Outcome::Gone,
+                Outcome::Terminating,
+                Outcome::NotAttempted
+            ]
+        );
+        let finalizers: Vec<_> = held
+            .iter()
+            .map(|(at, held)| (*at, &*held.finalizers))
+            .collect();
+        assert_eq!(finalizers, [(2, &["f".to_owned()][..])]);
+    }
+
+    #[test]
+    fn only_jobs_that_wait_for_pods_are_held_by_them() {
+        let mut remaining = remaining(&[("a", "x"), ("b", "y"), ("c", "z")]);
+        assert_eq!(remaining.places_of_pods(), []);
+        remaining.found(vec![
+            found(0, &[WAITS_FOR_PODS]),
+            found(1, &["f"]),
+            found(2, &[]),
+        ]);
+        assert_eq!(remaining.places_of_pods(), [Place::Namespace("a".into())]);
+        let pod = |owner: usize| FoundPod {
+            owners: vec![Uid::from(format!("uid-{owner}"))],
+            name: format!("pod-{owner}"),
+            finalizers: Vec::new(),
+        };
+        remaining.found_pods(vec![pod(0), pod(1), pod(9)]);
+        let held = remaining.settle(&mut []);
+        let pods: Vec<usize> = held.values().map(|held| held.pods.len()).collect();
+        assert_eq!(pods, [1, 0, 0]);
+        assert_eq!(held[&0].pods[0].name, "pod-0");
+    }
+
+    #[test]
+    fn pauses_grow_and_give_a_slow_server_time() {
+        let quick = Duration::from_millis(1);
+        assert_eq!(pause(1, quick), FIRST_PAUSE);
+        assert!(pause(2, quick) > FIRST_PAUSE);
+        assert_eq!(pause(1_000_000, quick), LONGEST_PAUSE);
+        assert_eq!(pause(1, Duration::from_secs(3)), Duration::from_secs(12));
+        assert_eq!(pause(1, Duration::from_secs(100)), LONGEST_PAUSE_AFTER_SLOW);
+    }
+
+    #[test]
+    fn a_large_purge_keeps_the_collector_busy() {
+        assert_eq!(collector_time(0), None);
+        assert_eq!(collector_time(600), None);
+        let hours = |time: Duration| time.as_secs() / 3600;
+        let (shorter, longer) = collector_time(50_000).unwrap();
+        assert_eq!((hours(shorter), hours(longer)), (1, 2));
+    }
+}

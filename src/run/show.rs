@@ -1,0 +1,387 @@
+//! What a run shows on its way: what happens while listing and deleting, the plan, its warnings, the report.
+
+use std::io::{self, BufWriter, Write};
+
+use crate::{
+    cli::{Cli, Format},
+    cluster::{
+        delete::{Cascade, Effect},
+        list,
+    },
+    error::{Error, io_words},
+    job::Job,
+    output::{Colour, Headers, Style, View, json, name, summary, table, tsv, words, yaml},
+    plan::{
+        Plan, Warning,
+        recheck::Approved,
+        report::{End, EndedEarly, Outcome, Report, Waited, waited_for},
+        retention::Policy,
+    },
+    purge::{self, remaining::collector_time},
+    text::count,
+    time,
+    ui::{Ui, Verbosity},
+};
+
+/// More warnings than this of one plan are counted, not shown; a document has them all.
+const WARNINGS_SHOWN: usize = 10;
+
+/// More Jobs than this that are still there are counted, not shown.
+const HELD_SHOWN: usize = 10;
+
+/// More Jobs than this that have fallen out of a saved plan are counted, not shown.
+const FALLEN_SHOWN: usize = 10;
+
+/// More namespaces than this in which a run stopped are counted, not shown.
+const STOPPED_SHOWN: usize = 10;
+
+/// What happens while listing.
+pub fn list_event(event: &list::Event, ui: &Ui) {
+    match event {
+        list::Event::Read(count) => ui.progress(*count),
+        list::Event::Waiting { delay, why } => ui.note(
+            Verbosity::Verbose,
+            &format!(
+                "waiting {:.1} s before asking for the list again: {why}",
+                delay.as_secs_f32()
+            ),
+        ),
+        list::Event::StartingOver { why } => {
+            ui.progress(0);
+            ui.note(
+                Verbosity::Verbose,
+                &format!("starting the list over: {why}"),
+            );
+        }
+    }
+}
+
+/// Show the warnings of a plan; `place` says where Jobs were looked for.
+pub fn warnings(plan: &Plan, place: &str, ui: &Ui) {
+    for warning in plan.warnings.iter().take(WARNINGS_SHOWN) {
+        let text = words::warning(plan, warning);
+        match warning {
+            Warning::NothingFound => ui.warning(&format!("{text} {place}")),
+            _ => ui.warning(&text),
+        }
+    }
+    let more = plan.warnings.len().saturating_sub(WARNINGS_SHOWN);
+    if more > 0 {
+        ui.warning(&format!(
+            "{more} more warnings are in the document that -o json prints"
+        ));
+    }
+}
+
+/// If a plan has no Job, say where else to look; `in_one_namespace` tells that only one was looked into.
+pub fn where_else_to_look(plan: &Plan, in_one_namespace: bool, ui: &Ui) {
+    if plan.groups.is_empty() {
+        let hint = match in_one_namespace {
+            true => "hint: -A looks in every namespace, -L names another label",
+            false => "hint: -L names another label",
+        };
+        ui.note(Verbosity::Normal, hint);
+    }
+}
+
+/// What a person should know of a saved plan beside the plan: how old it is, what it keeps, how it deletes, and what of it
+/// has fallen out.
+pub fn saved_plan(approved: &Approved, now: &Plan, policy: &Policy, cascade: Cascade, ui: &Ui) {
+    let saved = approved.plan();
+    let age = now.taken_at.duration_since(saved.taken_at);
+    let note = |text: &str| ui.note(Verbosity::Normal, text);
+    note(&format!(
+        "the plan is {} old, of {}; {}; {}",
+        time::human(age),
+        saved.taken_at,
+        words::policy(policy),
+        match cascade {
+            Cascade::Background =>
+                "the Jobs go at once, and their Pods later (--cascade=background)",
+            Cascade::Foreground => "the Pods go first, and then their Jobs (--cascade=foreground)",
+            Cascade::Orphan => "the Pods stay when their Jobs go (--cascade=orphan)",
+        },
+    ));
+    let fallen = approved.fallen().count();
+    if fallen == 0 {
+        return;
+    }
+    note(&format!(
+        "of the {} that it purges, {fallen} {} by now:",
+        count(saved.summary().purge, "Job"),
+        if fallen == 1 {
+            "stays or is gone"
+        } else {
+            "stay or are gone"
+        },
+    ));
+    for (job, why) in approved.fallen().take(FALLEN_SHOWN) {
+        note(&format!("Job {}/{}: {why}", job.namespace, job.name));
+    }
+    if fallen > FALLEN_SHOWN {
+        note(&format!("and {} more", fallen - FALLEN_SHOWN));
+    }
+}
+
+/// A purge is preceded by the whole plan: on stdout in the forms for people, else on stderr if somebody will be asked. If
+/// nobody can be, the document of the plan is all that a program will get.
+///
+/// # Errors
+/// If it cannot be written: what nobody could see is not carried out.
+pub fn before_purge(cli: &Cli, plan: &Plan, ui: &Ui) -> Result<(), Error> {
+    let is_document = cli.output.format.is_for_programs();
+    let asks = !cli.action.yes && plan.summary().purge > 0;
+    if !is_document && plan.summary().purge == 0 || asks && Ui::can_ask().is_err() {
+        // Nothing will be deleted.
+        print_only(cli, View::Plan(plan), ui)?;
+    } else if !is_document {
+        print(cli, View::Plan(plan), ui)?;
+    }
+    if asks && Ui::can_ask().is_ok() && (is_document || cli.output.format == Format::Name) {
+        let mut text = Vec::new();
+        let style = ui.stderr_style(headers(cli));
+        table::write(&mut text, View::Plan(plan), table::Columns::Normal, style)
+            .map_err(|error| write_error(&error))?;
+        ui.text(&String::from_utf8_lossy(&text));
+    }
+    if cli.action.cascade == Cascade::Foreground {
+        slow_collector(plan.summary().purge, ui);
+    }
+    Ok(())
+}
+
+/// Show all of a plan in a pager, or on stderr where there is none.
+pub async fn whole_plan(plan: &Plan, ui: &Ui) {
+    let mut text = Vec::new();
+    let style = Style {
+        colour: Colour::Off,
+        ..ui.stderr_style(Headers::Show)
+    };
+    // Writing to a Vec cannot fail.
+    let _ = table::write(&mut text, View::Plan(plan), table::Columns::Normal, style);
+    if ui.page(text.clone()).await.is_err() {
+        ui.text(&String::from_utf8_lossy(&text));
+    }
+}
+
+/// That what follows will take its time, where it will, and what to do about it.
+fn slow_collector(jobs: usize, ui: &Ui) {
+    let Some((shorter, longer)) = collector_time(jobs) else {
+        return;
+    };
+    ui.note(
+        Verbosity::Normal,
+        &format!(
+            "note: with --cascade=foreground these {} stay Terminating until the garbage collector has taken their \
+             Pods: some {} at its default pace; with --cascade=background the Jobs go at once and their Pods after them",
+            count(jobs, "Job"),
+            words::span(shorter, longer),
+        ),
+    );
+}
+
+/// How waiting ended, and what holds the Jobs that are still there.
+fn waited(report: &Report, waited: &Waited, ui: &Ui) {
+    let left = count(waited.left, "Job");
+    let say = |text: &str| match waited.end {
+        // Whoever stopped it knows.
+        End::Stopped => ui.note(Verbosity::Normal, text),
+        _ => ui.failure(text),
+    };
+    match &waited.end {
+        End::AllGone => return,
+        End::TimedOut(limit) => say(&format!(
+            "{left} still terminating after {} s",
+            limit.as_secs()
+        )),
+        End::Blind(why) => say(&format!(
+            "{left} may still be terminating, and it cannot be seen whether they are: {why}"
+        )),
+        End::Stopped => say(&format!("{left} still terminating")),
+    }
+    let jobs: Vec<&Job> = waited_for(&report.plan).collect();
+    for (index, held) in waited.held.iter().take(HELD_SHOWN) {
+        let job = jobs[*index];
+        say(&format!(
+            "Job {}/{} is still terminating: {}",
+            job.namespace,
+            job.name,
+            words::held(held)
+        ));
+    }
+    let more = waited.held.len().saturating_sub(HELD_SHOWN);
+    if more > 0 {
+        say(&format!(
+            "{more} more are still terminating; the document that -o json prints has all of them"
+        ));
+    }
+}
+
+/// What happens during a purge.
+pub fn purge_event(event: &purge::Event, ui: &Ui) {
+    match event {
+        purge::Event::Settled { job, outcome } => {
+            ui.step();
+            let who = format!("{}/{}", job.namespace, job.name);
+            match outcome {
+                Outcome::Failed(message) => {
+                    ui.failure(&format!("cannot delete Job {who}: {message}"))
+                }
+                Outcome::Changed(change) => ui.warning(&format!(
+                    "Job {who} is left alone, since it has changed: {}",
+                    change.words()
+                )),
+
+                other => ui.note(Verbosity::Debug, &format!("Job {who}: {}", other.as_str())),
+            }
+        }
+        purge::Event::Waiting { job, delay, why } => ui.note(
+            Verbosity::Verbose,
+            &format!(
+                "waiting {:.1} s before trying Job {}/{} again: {why}",
+                delay.as_secs_f32(),
+                job.namespace,
+                job.name
+            ),
+        ),
+        purge::Event::Stopping { in_flight } => ui.note(
+            Verbosity::Normal,
+            &format!(
+                "stopping: {} in flight will finish; once more to leave at once",
+                count(*in_flight, "delete")
+            ),
+        ),
+    }
+}
+
+/// What became of the plan. If stdout cannot be written, which it says, the outcomes are told on stderr.
+pub fn report(cli: &Cli, report: &Report, effect: Effect, ui: &Ui) -> bool {
+    match &report.ended_early {
+        Some(EndedEarly::Unreachable(why)) => {
+            ui.failure(&format!("stopped early: the server does not answer: {why}"))
+        }
+        Some(EndedEarly::Stopped(_)) | None => {}
+    }
+    for (namespace, why) in report.stopped.iter().take(STOPPED_SHOWN) {
+        ui.failure(&format!(
+            "stopped early in namespace {namespace}: the same refusal again and again: {why}"
+        ));
+    }
+    let more = report.stopped.len().saturating_sub(STOPPED_SHOWN);
+    if more > 0 {
+        ui.failure(&format!("stopped early in {more} more namespaces"));
+    }
+    if let Some(end) = &report.waited {
+        waited(report, end, ui);
+    }
+    let counts = words::outcomes(report.counts(), report.outcomes.len());
+    let is_new = cli.output.format.is_for_programs() || effect == Effect::DryRun;
+    let written = match (cli.output.format, effect) {
+        // The plan has been shown already; what is new are the outcomes, if there are any.
+        (Format::Table | Format::Wide | Format::Summary | Format::Name, Effect::Delete)
+            if report.outcomes.is_empty() =>
+        {
+            Ok(())
+        }
+        (Format::Table | Format::Wide | Format::Summary, Effect::Delete) => {
+            write_out(|out| writeln!(out, "{counts}")).map_err(|error| write_error(&error))
+        }
+        (Format::Name, Effect::Delete) => {
+            ui.note(Verbosity::Normal, &counts);
+            Ok(())
+        }
+        // There is nothing in it that would be lost.
+        _ if report.outcomes.is_empty() => print_only(cli, View::Report(report), ui),
+        _ => print(cli, View::Report(report), ui),
+    };
+    if let Err(error) = &written {
+        ui.failure(&format!("{}; {counts}", error.message));
+        if is_new {
+            ui.note(
+                Verbosity::Normal,
+                "hint: what became of each Job is lost; run the command with --dry-run=client to see what is left",
+            );
+        }
+    }
+    written.is_ok()
+}
+
+/// Write a plan or report to stdout in the form asked for.
+///
+/// # Errors
+/// If it cannot be written.
+fn print(cli: &Cli, view: View, ui: &Ui) -> Result<(), Error> {
+    write_out(|out| render(cli, view, out)).map_err(|error| write_error(&error))?;
+    totals_of_rows(cli, view, ui);
+    Ok(())
+}
+
+/// The same where showing it is all that the run is for.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn print_only(cli: &Cli, view: View, ui: &Ui) -> Result<(), Error> {
+    write_only(|out| render(cli, view, out))?;
+    totals_of_rows(cli, view, ui);
+    Ok(())
+}
+
+/// Rows for programs have no totals among them; they are told to people.
+fn totals_of_rows(cli: &Cli, view: View, ui: &Ui) {
+    if cli.output.format != Format::Tsv {
+        return;
+    }
+    let summary = view.plan().summary();
+    ui.note(Verbosity::Normal, &words::totals(&summary));
+    if let View::Report(report) = view {
+        let counts = words::outcomes(report.counts(), summary.purge);
+        ui.note(Verbosity::Normal, &counts);
+    }
+}
+
+fn render(cli: &Cli, view: View, out: &mut dyn Write) -> io::Result<()> {
+    let style = Ui::stdout_style(headers(cli));
+    match cli.output.format {
+        Format::Table => table::write(out, view, table::Columns::Normal, style),
+        Format::Wide => table::write(out, view, table::Columns::Wide, style),
+        Format::Summary => summary::write(out, view, style),
+        Format::Json => json::write(out, view),
+        Format::Yaml => yaml::write(out, view),
+        Format::Tsv => tsv::write(out, view, style.headers),
+        Format::Name => name::write(out, view),
+    }
+}
+
+/// Write something to stdout as a whole.
+fn write_out(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    write(&mut out).and_then(|()| out.flush())
+}
+
+/// Write something to stdout that is all that the run is for: if its reader has seen enough, as `head` may, it has done
+/// its work.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_only(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+    match write_out(write) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(write_error(&error)),
+        _ => Ok(()),
+    }
+}
+
+fn write_error(error: &io::Error) -> Error {
+    Error::failure(cannot_write(error))
+}
+
+/// That stdout cannot be written, and why: a fragment.
+pub fn cannot_write(error: &io::Error) -> String {
+    format!("cannot write to standard output: {}", io_words(error))
+}
+
+fn headers(cli: &Cli) -> Headers {
+    match cli.output.no_headers {
+        true => Headers::Hide,
+        false => Headers::Show,
+    }
+}
