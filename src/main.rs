@@ -4,7 +4,7 @@ use std::{env, ffi::OsString, io, process::ExitCode};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
 use kubectl_jobclean::{
-    cli::{Cli, Command, Output, completion, tips::with_tip},
+    cli::{Cli, Command, Options, Output, Run, completion, tips::with_tip},
     error::{Error, Exit},
     run::{self, show},
     ui::{TerminalModes, Ui, Verbosity, signals},
@@ -34,17 +34,11 @@ fn main() -> ExitCode {
         Some(Command::Version) => run::print_version(),
         Some(Command::Completion { shell }) => run::print_completion(shell),
         Some(Command::Rbac(rbac)) => {
-            let (run, account) = rbac.into_run();
-            refuse_contradiction(&run, matches.subcommand_matches("rbac"));
-            run::print_role(&run, account.as_ref())
+            let (cli, account) = rbac.into_run();
+            let options = options(cli, matches.subcommand_matches("rbac"));
+            run::print_role(&options.run, account.as_ref())
         }
-        None => {
-            refuse_contradiction(&cli, Some(&matches));
-            match &cli.which.filename {
-                Some(path) => run::run_file(&cli, path, &ui),
-                None => clean(&cli, &ui),
-            }
-        }
+        None => clean(options(cli, Some(&matches)), &ui),
     };
     let exit = result.unwrap_or_else(|error| {
         ui.finish();
@@ -71,18 +65,23 @@ fn not_parsed(error: clap::Error) -> ExitCode {
     ExitCode::from(exit.code())
 }
 
-/// Leave with a usage error if flags contradict each other in a way that clap cannot see.
-fn refuse_contradiction(run: &Cli, flags: Option<&ArgMatches>) {
+/// What the flags come to. Leave with a usage error if they contradict each other in a way that clap cannot see.
+fn options(cli: Cli, flags: Option<&ArgMatches>) -> Options {
     let source = flags.and_then(|flags| flags.value_source("labels"));
     // Its default from the environment is no contradiction.
-    if let Some(contradiction) = run.contradiction(source == Some(ValueSource::CommandLine)) {
+    let label_given = source == Some(ValueSource::CommandLine);
+    cli.options(label_given).unwrap_or_else(|contradiction| {
         Cli::command()
             .error(ErrorKind::ArgumentConflict, contradiction)
-            .exit();
-    }
+            .exit()
+    })
 }
 
-fn clean(cli: &Cli, ui: &Ui) -> Result<Exit, Error> {
+fn clean(options: Options, ui: &Ui) -> Result<Exit, Error> {
+    let wanted = match &options.run {
+        Run::FromFile(wanted) => return run::plan_file(wanted, &options, ui),
+        Run::OnCluster(wanted) => wanted,
+    };
     // One thread: what comes is read far faster than any server sends it, and handing it from thread to thread costs a
     // quarter of the work of a delete.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -92,7 +91,7 @@ fn clean(cli: &Cli, ui: &Ui) -> Result<Exit, Error> {
     let modes = TerminalModes::save();
     let result = runtime.block_on(async {
         let stop = signals::listen(modes.clone());
-        run::run_cluster(cli, ui, stop).await
+        run::clean(wanted, &options, ui, stop).await
     });
     modes.restore();
     ui.leave();

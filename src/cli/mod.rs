@@ -1,6 +1,7 @@
 //! What a user can say. Values check themselves, so that a typo is a usage error before anything happens.
 
 pub mod completion;
+mod options;
 mod subcommands;
 pub mod tips;
 mod wait;
@@ -13,13 +14,14 @@ use clap::{
 };
 
 pub use self::{
+    options::{Deletes, FromFile, Goal, OnCluster, Options, PlanSource, Purge, Run, Selection},
     subcommands::{Command, Rbac, ServiceAccount, Shell},
     wait::{Patience, Waiting},
 };
 
 use crate::{
     cluster::delete::Cascade,
-    connection::flags::{ConnectionFlags, NOT_UNSEEN, go_bool, non_empty, non_empty_path},
+    connection::flags::{ConnectionFlags, go_bool, non_empty, non_empty_path},
     job::{
         label::{LabelKey, is_dns_label},
         query::Scope,
@@ -322,55 +324,6 @@ impl Kept {
             owned: Treatment::included(self.include_owned),
             mixed_groups: self.mixed_groups,
         }
-    }
-}
-
-impl Cli {
-    /// What contradicts itself in a way that clap cannot see; a fragment for a usage error. Whether the label was given
-    /// as a flag is not to be seen in its value.
-    pub fn contradiction(&self, label_given: bool) -> Option<String> {
-        if self.action.plan.is_some() && label_given {
-            return Some(
-                "--plan and --label cannot be used together: the plan has its label".to_owned(),
-            );
-        }
-        if self.action.save_plan.is_some() && self.action.dry_run == DryRun::Server {
-            return Some("--save-plan only plans: --dry-run=server goes with --plan".to_owned());
-        }
-        // Choosing is a question, and these ask none.
-        if self.action.interactive {
-            let asks_nothing = [
-                ("--yes", self.action.yes),
-                ("--filename", self.which.filename.is_some()),
-                ("--dry-run", self.action.dry_run != DryRun::None),
-            ];
-            if let Some((flag, _)) = asks_nothing.into_iter().find(|(_, given)| *given) {
-                return Some(format!("--interactive and {flag} cannot be used together"));
-            }
-        }
-        if let Some(contradiction) = self.action.waiting.contradiction() {
-            return Some(contradiction);
-        }
-        let mut seen = Vec::new();
-        for label in &self.which.labels {
-            if seen.contains(&label) {
-                return Some(format!("the label {label} is given twice"));
-            }
-            seen.push(label);
-        }
-        if self.connection.insecure_skip_tls_verify
-            && self.connection.certificate_authority.is_some()
-        {
-            return Some(
-                "--certificate-authority and --insecure-skip-tls-verify cannot be used together"
-                    .to_owned(),
-            );
-        }
-        if self.connection.insecure_skip_tls_verify && self.action.yes && self.action.plan.is_none()
-        {
-            return Some(format!("--insecure-skip-tls-verify and {NOT_UNSEEN}"));
-        }
-        None
     }
 }
 

@@ -6,6 +6,8 @@ mod attempt;
 pub mod backup;
 mod breaker;
 pub mod remaining;
+pub mod stop;
+pub mod wait;
 mod window;
 
 use std::{

@@ -7,9 +7,14 @@ use std::{
 
 use serde_json::{Value, json};
 
+use super::show;
 use crate::{
-    cli::{Cli, DryRun, ServiceAccount},
+    cli::{Goal, PlanSource, Run, Selection, ServiceAccount},
+    connection::target::default_namespace,
+    error::{Error, Exit},
     job::query::Scope,
+    output::saved::SavedPlan,
+    text::harmless,
 };
 
 /// The API group of roles and bindings.
@@ -121,14 +126,49 @@ fn document(out: &mut dyn Write, object: &Value) -> io::Result<()> {
     out.write_all(text.as_bytes())
 }
 
-/// What a run asks of the API server and cannot do without.
-pub fn needs(run: &Cli) -> Vec<Need> {
-    let only_plans = run.action.save_plan.is_some() || run.action.dry_run == DryRun::Client;
-    if run.which.filename.is_some() {
-        vec![]
-    } else if only_plans {
-        vec![Need::ListJobs]
-    } else {
-        vec![Need::ListJobs, Need::DeleteJobs]
+/// Print the least role that a run needs, and its binding to an account. No cluster is contacted.
+///
+/// # Errors
+/// If the run needs no rights, or another account's, or it does not say where; or if it cannot be written.
+pub fn print_role(run: &Run, account: Option<&ServiceAccount>) -> Result<Exit, Error> {
+    let Run::OnCluster(wanted) = run else {
+        let message = "this run needs no rights: it only shows what is in a file";
+        return Err(Error::new(Exit::Usage, message).hint("leave --filename out"));
+    };
+    if let Some(user) = &wanted.connection.impersonate {
+        let message = format!(
+            "with --as the rights are those of another: {}",
+            harmless(user)
+        );
+        return Err(Error::new(Exit::Usage, message)
+            .hint("leave --as and its companions out, and bind the role to whom they name"));
     }
+    let scope = match &wanted.plan {
+        PlanSource::Saved(path) => {
+            let plan = SavedPlan::load(path, wanted.chunk_size).map_err(|error| {
+                let message = format!("cannot read the plan {}: {error}", path.display());
+                Error::failure(message).hint("save the plan anew with --save-plan")
+            })?;
+            plan.query.scope
+        }
+        PlanSource::Listed(Selection {
+            scope: Some(scope), ..
+        }) => scope.clone(),
+        PlanSource::Listed(_) => {
+            let namespace = default_namespace(&wanted.connection).map_err(|error| {
+                let message = format!("cannot tell the namespace: {error}");
+                Error::failure(message).hint("name it with -n, or give -A for all")
+            })?;
+            Scope::Namespace(namespace)
+        }
+    };
+    let grant = Grant {
+        needs: match &wanted.goal {
+            Goal::Save(_) | Goal::Show => vec![Need::ListJobs],
+            Goal::TryOnServer | Goal::Purge(_) => vec![Need::ListJobs, Need::DeleteJobs],
+        },
+        scope,
+    };
+    show::write_only(|out| grant.write(out, account))?;
+    Ok(Exit::Success)
 }

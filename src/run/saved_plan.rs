@@ -7,14 +7,14 @@ use std::{
     time::Duration,
 };
 
+use super::show;
 use crate::{
-    cli::Cli,
     cluster::Cluster,
     error::{Error, io_words},
     output::{extras::Identity, saved::SavedPlan},
     plan::Source,
     purge::backup::sync_dir,
-    ui::{Ui, Verbosity},
+    ui::Ui,
 };
 
 /// Write a plan into a file, whole or not at all.
@@ -47,11 +47,11 @@ fn cannot_save(path: &Path, error: &io::Error) -> Error {
 /// Read a saved plan, and make sure that this is the cluster that it was made for.
 pub(super) async fn load(
     path: &Path,
-    cli: &Cli,
+    chunk_size: u32,
     cluster: &Cluster,
     ui: &Ui,
 ) -> Result<SavedPlan, Error> {
-    let saved = SavedPlan::load(path, cli.action.chunk_size).map_err(|error| {
+    let saved = SavedPlan::load(path, chunk_size).map_err(|error| {
         Error::failure(format!("cannot carry out {}: {error}", path.display()))
             .hint("save the plan anew with --save-plan")
     })?;
@@ -87,11 +87,7 @@ pub(super) async fn load(
 
 pub(super) async fn identity(cluster: &Cluster, ui: &Ui) -> Result<Identity, Error> {
     let mut on_wait = |delay: Duration, why: &str| {
-        let seconds = delay.as_secs_f32();
-        ui.note(
-            Verbosity::Verbose,
-            &format!("waiting {seconds:.1} s before asking again which cluster this is: {why}"),
-        );
+        show::waiting(delay, "asking again which cluster this is", why, ui);
     };
     Ok(Identity {
         ca_sha256: cluster.connection.ca_sha256.clone(),

@@ -1,4 +1,4 @@
-//! One run against one cluster: the steps that [`crate::run`] tells the story with.
+//! The steps of a run against one cluster.
 
 use std::{
     path::Path,
@@ -8,61 +8,63 @@ use std::{
 use jiff::SignedDuration;
 use tokio::sync::watch;
 
-use super::{saved_plan, show};
+use super::{
+    Ended, saved_plan,
+    show::{self, Printer},
+};
 use crate::{
-    cli::Cli,
+    cli::{Goal, OnCluster, Patience, PlanSource, Selection},
     cluster::{
         Cluster,
         access::Access,
         delete::{DeleteOptions, Effect},
         list::{self, Reading},
     },
-    connection::{Connection, flags::Unchecked},
-    error::{Error, Exit, Stop},
+    connection::Connection,
+    error::{Error, Exit, Stop, io_words},
     job::query::{Query, Scope, Sink},
-    output::{saved::SavedPlan, words},
+    output::{View, saved::SavedPlan, words},
     plan::{
         CLOCKS_MAY_DIFFER, Plan, Snapshot, Source, Warning,
+        max_purge::MaxPurge,
         recheck::{Approved, Recheck},
         report::Report,
         retention::Policy,
     },
-    purge::{self, Orders, backup::BackupDir},
+    purge::{self, Orders, backup::BackupDir, stop::unless_stopped, wait},
     text::{count, harmless},
-    ui::{Answer, Consent, Ui, Verbosity},
+    ui::{Answer, Consent, Picked, Ui, Verbosity, picker::Choice},
 };
 
-/// What becomes of a plan.
-pub enum Decision {
-    /// It is carried out, as far as it still holds.
-    CarryOut(Box<Approved>),
-    /// It is not, and the process ends so.
-    Stop(Exit, Box<Plan>),
-}
-
 /// A plan that is about to be carried out.
-pub struct Candidate {
+pub(super) struct Candidate {
     /// What is shown and asked about.
-    pub shown: Plan,
+    shown: Plan,
+    /// How many Jobs were listed for it.
+    listed: usize,
     /// Where it was saved, all of it, and what of it has fallen out by now.
     saved: Option<Saved>,
 }
 
 impl Candidate {
     /// These groups of what is shown alone, named by their places, in order.
-    pub(super) fn only(self, groups: &[usize]) -> Candidate {
+    fn only(self, groups: &[usize]) -> Candidate {
         let shown = self.shown.only(groups);
         let saved = self.saved.map(|saved| Saved {
-            approved: Box::new(saved.approved.only(&shown)),
+            approved: saved.approved.only(&shown),
             read: saved.read,
         });
-        Candidate { shown, saved }
+        Candidate {
+            shown,
+            listed: self.listed,
+            saved,
+        }
     }
 }
 
 /// A saved plan that was held against a list.
 struct Saved {
-    approved: Box<Approved>,
+    approved: Approved,
     /// When reading that list began.
     read: Instant,
 }
@@ -75,68 +77,196 @@ const MAX_AGE: Duration = Duration::from_secs(10);
 const TYPED_ABOVE: usize = 500;
 
 /// One run against one cluster.
-pub struct Session<'a> {
-    pub(super) cli: &'a Cli,
-    pub(super) ui: &'a Ui,
-    pub(super) stop: watch::Receiver<Option<Stop>>,
-    pub(super) cluster: Cluster,
-    pub(super) query: Query,
-    pub(super) policy: Policy,
+pub(super) struct Session<'a> {
+    wanted: &'a OnCluster,
+    printer: Printer,
+    ui: &'a Ui,
+    stop: watch::Receiver<Option<Stop>>,
+    cluster: Cluster,
+    query: Query,
+    policy: Policy,
+    /// The plan that was saved, until it is held against the cluster.
+    saved: Option<Plan>,
     /// When the plan was read, or its reading began.
     begun: Instant,
 }
 
 impl<'a> Session<'a> {
-    /// Connect, list and plan.
+    /// Connect, and read the saved plan if there is one.
     ///
     /// # Errors
-    /// If any of it fails: there is no plan then.
-    pub async fn begin(
-        cli: &'a Cli,
+    /// If there is no cluster to talk to, or the plan is not for it, or what the run is to do cannot be done here.
+    pub(super) async fn connect(
+        wanted: &'a OnCluster,
+        printer: Printer,
         ui: &'a Ui,
         stop: watch::Receiver<Option<Stop>>,
-    ) -> Result<(Session<'a>, Plan), Error> {
-        let unchecked = if cli.action.yes && cli.action.plan.is_none() {
-            Unchecked::Refused
-        } else {
-            Unchecked::Allowed
-        };
+    ) -> Result<Session<'a>, Error> {
+        if wanted.choose && !ui.can_choose() {
+            let message = "nothing was deleted: there is no terminal to choose groups on";
+            return Err(Error::new(Exit::Usage, message)
+                .hint("leave --interactive out and select with --namespace and --selector"));
+        }
+        if let Goal::Save(path) = &wanted.goal {
+            saved_plan::check_target(path)?;
+        }
         let console = ui.console(stop.clone());
-        let cluster = Cluster::new(Connection::open(&cli.connection, console, unchecked).await?);
+        let connection = Connection::open(&wanted.connection, console, wanted.unchecked).await?;
+        let cluster = Cluster::new(connection);
         if cluster.connection.is_insecure {
             ui.warning("the server's certificate is not checked (insecure-skip-tls-verify)");
         }
-        let saved = match &cli.action.plan {
-            None => None,
-            Some(path) => Some(saved_plan::load(path, cli, &cluster, ui).await?),
+        let (query, policy, saved) = match &wanted.plan {
+            PlanSource::Saved(path) => {
+                let saved = saved_plan::load(path, wanted.chunk_size, &cluster, ui).await?;
+                (saved.query, saved.policy, Some(saved.plan))
+            }
+            PlanSource::Listed(selection) => {
+                let query = query(selection, wanted.chunk_size, &cluster);
+                (query, selection.policy.clone(), None)
+            }
         };
-        let session = Session {
-            query: match &saved {
-                Some(saved) => saved.query.clone(),
-                None => query(cli, &cluster),
-            },
-            policy: match &saved {
-                Some(saved) => saved.policy.clone(),
-                None => cli.kept.policy(),
-            },
-            cli,
+        Ok(Session {
+            wanted,
+            printer,
             ui,
             stop,
             cluster,
+            query,
+            policy,
+            saved,
             begun: Instant::now(),
-        };
-        let plan = match saved {
-            // It is shown when it was held against what is there now.
-            Some(saved) => saved.plan,
+        })
+    }
+
+    /// List and judge; hold a saved plan against what is there now.
+    ///
+    /// # Errors
+    /// If the list fails, or the run is asked to stop: there is no plan then.
+    pub(super) async fn plan(&mut self) -> Result<Candidate, Ended> {
+        let (shown, saved) = match self.saved.take() {
+            Some(plan) => {
+                let read = Instant::now();
+                let (approved, reading) = self.list_again(plan).await?;
+                let mut shown = approved.as_of_now();
+                shown.resource_version = reading.resource_version;
+                warn_of_clocks(&mut shown, reading.clock_ahead);
+                show::warnings(&shown, &self.place(), self.ui);
+                let cascade = self.wanted.deletes.cascade;
+                show::saved_plan(&approved, &shown, &self.policy, cascade, self.ui);
+                (shown, Some(Saved { approved, read }))
+            }
             None => {
-                let plan = session.plan().await?;
-                show::warnings(&plan, &session.place(), ui);
-                let in_one = matches!(session.query.scope, Scope::Namespace(_));
-                show::where_else_to_look(&plan, in_one, ui);
-                plan
+                let plan = unless_stopped(&self.stop, self.list()).await??;
+                show::warnings(&plan, &self.place(), self.ui);
+                let in_one = matches!(self.query.scope, Scope::Namespace(_));
+                show::where_else_to_look(&plan, in_one, self.ui);
+                (plan, None)
             }
         };
-        Ok((session, plan))
+        Ok(Candidate {
+            listed: shown.summary().jobs,
+            shown,
+            saved,
+        })
+    }
+
+    /// Let the user pick the groups to purge, if that was asked for.
+    ///
+    /// # Errors
+    /// If nothing was chosen, or the run is asked to stop.
+    pub(super) async fn choose(&self, plan: Candidate) -> Result<Candidate, Ended> {
+        if !self.wanted.choose || plan.shown.summary().purge == 0 {
+            return Ok(plan);
+        }
+        let picked = self.ui.choose(Choice::new(&plan.shown));
+        let exit = match unless_stopped(&self.stop, picked).await {
+            Ok(Picked::Groups(groups)) if !groups.is_empty() => return Ok(plan.only(&groups)),
+            Ok(Picked::Groups(_) | Picked::Nothing) => {
+                let text = "Nothing was chosen, and nothing was deleted.";
+                self.ui.note(Verbosity::Normal, text);
+                Exit::Declined
+            }
+            Ok(Picked::Interrupted) => Exit::Interrupted,
+            Err(reason) => {
+                // The list stands where it was; what comes next begins a line of its own.
+                self.ui.text("");
+                reason.into()
+            }
+        };
+        Err(Ended::with_plan(exit, plan.shown))
+    }
+
+    /// Hold a plan that would purge too many, or that cannot be printed in the form that was asked for.
+    ///
+    /// # Errors
+    /// If it is such a one.
+    pub(super) fn check(
+        &self,
+        mut plan: Candidate,
+        max_purge: Option<MaxPurge>,
+    ) -> Result<Candidate, Error> {
+        self.printer.refuse_bare_names(&plan.shown)?;
+        let held = show::check_limit(&mut plan.shown, max_purge, plan.listed);
+        if held.is_err() {
+            self.printer.print_only(View::Plan(&plan.shown), self.ui)?;
+        }
+        held.map(|()| plan)
+    }
+
+    /// Show the plan, and say how it is to be carried out.
+    ///
+    /// # Errors
+    /// If the run ends here, since the plan was all that was wanted, or if the plan cannot be shown.
+    pub(super) async fn show(&self, plan: &Candidate) -> Result<Orders, Ended> {
+        let plan = &plan.shown;
+        let (effect, backup) = match &self.wanted.goal {
+            Goal::Save(path) => {
+                self.printer.print_only(View::Plan(plan), self.ui)?;
+                unless_stopped(&self.stop, self.save(plan, path)).await??;
+                return Err(Exit::Success.into());
+            }
+            Goal::Show => {
+                self.printer.print_only(View::Plan(plan), self.ui)?;
+                return Err(Exit::Success.into());
+            }
+            // Each Job is shown once, with what the server said to its delete.
+            Goal::TryOnServer => (Effect::DryRun, None),
+            Goal::Purge(purge) => {
+                let backup = purge.backup.as_deref().map(backup_dir).transpose()?;
+                let cascade = self.wanted.deletes.cascade;
+                self.printer
+                    .before_purge(plan, purge.ask, cascade, self.ui)?;
+                (Effect::Delete, backup)
+            }
+        };
+        Ok(Orders {
+            options: DeleteOptions {
+                cascade: self.wanted.deletes.cascade,
+                effect,
+            },
+            concurrency: self.wanted.deletes.concurrency,
+            backup,
+            query: self.query.clone(),
+        })
+    }
+
+    /// Write a plan into a file, with what tells this cluster from another.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    async fn save(&self, plan: &Plan, path: &Path) -> Result<(), Error> {
+        let saved = SavedPlan {
+            plan: plan.clone(),
+            query: self.query.clone(),
+            policy: self.policy.clone(),
+            identity: saved_plan::identity(&self.cluster, self.ui).await?,
+        };
+        saved_plan::save(&saved, path)?;
+        let path = path.display();
+        let text = format!("saved; kubectl jobclean --plan {path} carries it out");
+        self.ui.note(Verbosity::Normal, &text);
+        Ok(())
     }
 
     /// Where Jobs are looked for, as a person would say it.
@@ -145,14 +275,15 @@ impl<'a> Session<'a> {
             Scope::AllNamespaces => "in any namespace".to_owned(),
             Scope::Namespace(namespace) => format!("in namespace {namespace}"),
         };
-        match self.query.selector.is_empty() {
-            true => place,
-            false => format!("{place} matching {}", self.query.selector),
+        if self.query.selector.is_empty() {
+            place
+        } else {
+            format!("{place} matching {}", self.query.selector)
         }
     }
 
     /// List and judge.
-    async fn plan(&self) -> Result<Plan, Error> {
+    async fn list(&self) -> Result<Plan, Error> {
         let mut jobs = Vec::new();
         let reading = self.read(&mut jobs).await?;
         let snapshot = Snapshot {
@@ -196,154 +327,72 @@ impl<'a> Session<'a> {
         Ok(reading)
     }
 
-    /// Hold a saved plan against what is there now, before it is asked about. Any other plan is of this moment.
-    ///
-    /// Where the run is asked to stop meanwhile, that is how the process ends, and the plan.
+    /// Ask, unless that is not wanted, and hold what was approved against what is there by then.
     ///
     /// # Errors
-    /// If the new list fails.
-    pub async fn prepare(&self, plan: Plan) -> Result<Result<Candidate, (Exit, Box<Plan>)>, Error> {
-        if self.cli.action.plan.is_none() {
-            return Ok(Ok(Candidate {
-                shown: plan,
-                saved: None,
-            }));
-        }
-        let read = Instant::now();
-        let (approved, reading) = match self.list_again(plan).await? {
-            Ok(listed) => listed,
-            Err(stopped) => return Ok(Err(stopped)),
-        };
-        let mut shown = approved.as_of_now();
-        shown.resource_version = reading.resource_version;
-        warn_of_clocks(&mut shown, reading.clock_ahead);
-        show::warnings(&shown, &self.place(), self.ui);
-        let cascade = self.cli.action.cascade;
-        show::saved_plan(&approved, &shown, &self.policy, cascade, self.ui);
-        Ok(Ok(Candidate {
-            shown,
-            saved: Some(Saved {
-                approved: Box::new(approved),
-                read,
-            }),
-        }))
-    }
-
-    /// Write a plan into a file, with what tells this cluster from another.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub async fn save(&self, plan: Plan, path: &Path) -> Result<(), Error> {
-        let saved = SavedPlan {
-            plan,
-            query: self.query.clone(),
-            policy: self.policy.clone(),
-            identity: saved_plan::identity(&self.cluster, self.ui).await?,
-        };
-        saved_plan::save(&saved, path)?;
-        let path = path.display();
-        let text = format!("saved; kubectl jobclean --plan {path} carries it out");
-        self.ui.note(Verbosity::Normal, &text);
-        Ok(())
-    }
-
-    /// Ask, and hold what was approved against what is there by then.
-    ///
-    /// # Errors
-    /// If the question cannot be asked, the deletes would be refused, or the new list fails.
-    pub async fn approve(&self, candidate: Candidate) -> Result<Decision, Error> {
-        let Candidate { shown: plan, saved } = candidate;
-        let ask = !self.cli.action.yes && plan.summary().purge > 0;
-        if ask && let Err(not) = Ui::can_ask() {
-            return Err(Error::new(
-                Exit::Usage,
-                format!(
-                    "nothing was deleted: the question needs a terminal, and {} is not one",
-                    not.stream()
-                ),
-            )
-            .hint("add --yes to delete without asking, or --dry-run to change nothing"));
-        }
-        if ask {
-            match unless_stopped(&self.stop, self.check_access(&plan)).await {
-                Ok(allowed) => allowed?,
-                Err(reason) => return Ok(Decision::Stop(reason.into(), Box::new(plan))),
-            }
-            match self.ask(&plan).await {
-                Ok(true) => {}
-                Ok(false) => {
-                    self.ui.note(Verbosity::Normal, "Nothing was deleted.");
-                    return Ok(Decision::Stop(Exit::Declined, Box::new(plan)));
-                }
-                Err(reason) => return Ok(Decision::Stop(reason.into(), Box::new(plan))),
-            }
+    /// If the question cannot be asked or is declined, the deletes would be refused, or the new list fails.
+    pub(super) async fn approve(&self, plan: Candidate) -> Result<Approved, Ended> {
+        let Candidate { shown, saved, .. } = plan;
+        let asks = matches!(&self.wanted.goal, Goal::Purge(purge) if purge.ask);
+        let is_asked = asks && shown.summary().purge > 0;
+        if is_asked {
+            self.ask_first(&shown).await.map_err(|ended| Ended {
+                plan: ended.error.is_none().then(|| Box::new(shown.clone())),
+                ..ended
+            })?;
         }
         // The question may have stood for an hour.
         match saved {
-            Some(saved) => self.recheck_saved(saved, ask).await,
-            None => self.recheck(plan, ask).await,
+            Some(saved) if is_asked || saved.read.elapsed() > MAX_AGE => {
+                let (plan, earlier) = saved.approved.into_parts();
+                // What had fallen out of it before it was shown stays out.
+                let (approved, _) = self.list_again(plan).await?;
+                Ok(approved.narrowed(earlier))
+            }
+            Some(saved) => Ok(saved.approved),
+            None if shown.summary().purge > 0 && (is_asked || self.begun.elapsed() > MAX_AGE) => {
+                let (approved, _) = self.list_again(shown).await?;
+                Ok(approved)
+            }
+            None => Ok(Approved::as_planned(shown, self.policy.clone())),
         }
     }
 
-    /// Go on without a question.
+    /// Ask whether to carry a plan out.
     ///
     /// # Errors
-    /// If the new list fails.
-    pub async fn without_asking(&self, candidate: Candidate) -> Result<Decision, Error> {
-        match candidate.saved {
-            Some(saved) => self.recheck_saved(saved, false).await,
-            None => self.recheck(candidate.shown, false).await,
+    /// If it is not to be.
+    async fn ask_first(&self, plan: &Plan) -> Result<(), Ended> {
+        if let Err(not) = Ui::can_ask() {
+            let message = format!(
+                "nothing was deleted: the question needs a terminal, and {} is not one",
+                not.stream()
+            );
+            return Err(Error::new(Exit::Usage, message)
+                .hint("add --yes to delete without asking, or --dry-run to change nothing")
+                .into());
         }
-    }
-
-    /// Hold a plan against what is there now, if it is not of this very moment.
-    ///
-    /// # Errors
-    /// If the new list fails.
-    async fn recheck(&self, plan: Plan, was_asked: bool) -> Result<Decision, Error> {
-        let is_old = was_asked || self.begun.elapsed() > MAX_AGE;
-        if plan.summary().purge == 0 || !is_old {
-            let approved = Approved::as_planned(plan, self.policy.clone());
-            return Ok(Decision::CarryOut(Box::new(approved)));
+        unless_stopped(&self.stop, self.check_access(plan)).await??;
+        if self.ask(plan).await? {
+            return Ok(());
         }
-        Ok(match self.list_again(plan).await? {
-            Ok((approved, _)) => Decision::CarryOut(Box::new(approved)),
-            Err((exit, plan)) => Decision::Stop(exit, plan),
-        })
-    }
-
-    /// The same for a saved plan. What had fallen out of it before it was shown stays out.
-    async fn recheck_saved(&self, saved: Saved, was_asked: bool) -> Result<Decision, Error> {
-        let is_old = was_asked || saved.read.elapsed() > MAX_AGE;
-        if !is_old {
-            return Ok(Decision::CarryOut(saved.approved));
-        }
-        let (plan, earlier) = saved.approved.into_parts();
-        Ok(match self.list_again(plan).await? {
-            Ok((approved, _)) => Decision::CarryOut(Box::new(approved.narrowed(earlier))),
-            Err((exit, plan)) => Decision::Stop(exit, plan),
-        })
+        self.ui.note(Verbosity::Normal, "Nothing was deleted.");
+        Err(Exit::Declined.into())
     }
 
     /// Hold a plan against what is there now.
     ///
-    /// Where the run is asked to stop meanwhile, that is how the process ends, and the plan.
-    async fn list_again(
-        &self,
-        plan: Plan,
-    ) -> Result<Result<(Approved, Reading), (Exit, Box<Plan>)>, Error> {
+    /// # Errors
+    /// If the list fails. If the run is asked to stop meanwhile, it ends with the plan.
+    async fn list_again(&self, plan: Plan) -> Result<(Approved, Reading), Ended> {
         let mut recheck = Recheck::new(plan);
         match unless_stopped(&self.stop, self.read(&mut recheck)).await {
             Ok(reading) => {
                 let reading = reading?;
                 let approved = recheck.approve(reading.taken_at, self.policy.clone());
-                Ok(Ok((approved, reading)))
+                Ok((approved, reading))
             }
-            Err(reason) => {
-                // What is printed next is not to be mixed with the spinner.
-                self.ui.finish();
-                Ok(Err((reason.into(), Box::new(recheck.into_plan()))))
-            }
+            Err(reason) => Err(Ended::with_plan(reason.into(), recheck.into_plan())),
         }
     }
 
@@ -424,13 +473,8 @@ impl<'a> Session<'a> {
     }
 
     /// Delete what was approved, or try to.
-    pub async fn carry_out(
-        &self,
-        approved: Approved,
-        effect: Effect,
-        backup: Option<BackupDir>,
-    ) -> Report {
-        let verb = match effect {
+    pub(super) async fn purge(&self, approved: Approved, orders: &Orders) -> Report {
+        let verb = match orders.options.effect {
             Effect::Delete => "purged",
             Effect::DryRun => "tried",
         };
@@ -438,21 +482,31 @@ impl<'a> Session<'a> {
             approved.targets().len(),
             &format!("{{bar:30}} {{pos}}/{{len}} {verb}, {{per_sec}}, {{eta}} left"),
         );
-        let orders = Orders {
-            options: DeleteOptions {
-                cascade: self.cli.action.cascade,
-                effect,
-            },
-            concurrency: usize::from(self.cli.action.concurrency),
-            backup,
-            query: self.query.clone(),
+        let (stop, ui) = (self.stop.clone(), self.ui);
+        let mut on_event = |event: purge::Event| show::purge_event(&event, ui);
+        let report = purge::purge(approved, &self.cluster, orders, stop, &mut on_event).await;
+        self.ui.finish();
+        self.show_server_warnings();
+        report
+    }
+
+    /// Stay until the Jobs are gone, if that was asked for.
+    pub(super) async fn wait(&self, report: Report) -> Report {
+        let Goal::Purge(wanted) = &self.wanted.goal else {
+            return report;
         };
-        let mut on_event = |event: purge::Event| show::purge_event(&event, self.ui);
-        let report = purge::purge(
-            approved,
+        let Patience::UntilGone(limit) = wanted.patience else {
+            return report;
+        };
+        let (stop, ui) = (self.stop.clone(), self.ui);
+        let mut on_event = |event: wait::Event| show::wait_event(&event, ui);
+        let chunk_size = self.query.chunk_size;
+        let report = wait::wait(
+            report,
             &self.cluster,
-            &orders,
-            self.stop.clone(),
+            chunk_size,
+            limit,
+            stop,
             &mut on_event,
         )
         .await;
@@ -461,7 +515,17 @@ impl<'a> Session<'a> {
         report
     }
 
-    pub(super) fn show_server_warnings(&self) {
+    /// Show what became of the plan, and tell what the process exits with.
+    pub(super) fn report(&self, report: &Report, orders: &Orders) -> Exit {
+        let is_shown = self.printer.report(report, orders.options.effect, self.ui);
+        match report.exit() {
+            // What was done is not known to the program that reads it.
+            Exit::Success if !is_shown => Exit::Incomplete,
+            exit => exit,
+        }
+    }
+
+    fn show_server_warnings(&self) {
         for warning in self.cluster.connection.warnings.take() {
             self.ui.warning(&warning);
         }
@@ -476,35 +540,20 @@ fn warn_of_clocks(plan: &mut Plan, ahead: SignedDuration) {
 }
 
 /// What the flags ask to be listed.
-fn query(cli: &Cli, cluster: &Cluster) -> Query {
+fn query(selection: &Selection, chunk_size: u32, cluster: &Cluster) -> Query {
+    let default = || Scope::Namespace(cluster.connection.default_namespace.clone());
     Query {
-        labels: cli.which.labels.clone(),
-        selector: cli.which.selector.clone().unwrap_or_default(),
-        scope: cli
-            .which
-            .scope()
-            .unwrap_or_else(|| Scope::Namespace(cluster.connection.default_namespace.clone())),
-        chunk_size: cli.action.chunk_size,
+        labels: selection.labels.clone(),
+        selector: selection.selector.clone(),
+        scope: selection.scope.clone().unwrap_or_else(default),
+        chunk_size,
     }
 }
 
-/// Do something, unless the run is asked to stop meanwhile.
-pub async fn unless_stopped<T>(
-    stop: &watch::Receiver<Option<Stop>>,
-    work: impl Future<Output = T>,
-) -> Result<T, Stop> {
-    let mut stop = stop.clone();
-    tokio::select! {
-        done = work => Ok(done),
-        reason = stopped(&mut stop) => Err(reason),
-    }
-}
-
-/// Wait until the run is asked to stop.
-pub(super) async fn stopped(stop: &mut watch::Receiver<Option<Stop>>) -> Stop {
-    match stop.wait_for(Option::is_some).await.map(|reason| *reason) {
-        Ok(Some(reason)) => reason,
-        // Nobody is left who could ask.
-        _ => std::future::pending().await,
-    }
+fn backup_dir(path: &Path) -> Result<BackupDir, Error> {
+    BackupDir::create(path).map_err(|error| {
+        let (path, why) = (path.display(), io_words(&error));
+        Error::failure(format!("cannot back up into {path}: {why}"))
+            .hint("name a folder that you may write to")
+    })
 }

@@ -1,23 +1,27 @@
 //! What a run shows on its way: what happens while listing and deleting, the plan, its warnings, the report.
 
-use std::io::{self, BufWriter, Write};
+use std::{
+    io::{self, BufWriter, Write},
+    time::Duration,
+};
 
 use crate::{
-    cli::{Cli, Format},
+    cli::{Format, Options},
     cluster::{
         delete::{Cascade, Effect},
         list,
     },
-    error::{Error, io_words},
+    error::{Error, Exit, io_words},
     job::Job,
     output::{Colour, Headers, Style, View, json, name, summary, table, tsv, words, yaml},
     plan::{
         Plan, Warning,
+        max_purge::MaxPurge,
         recheck::Approved,
         report::{End, EndedEarly, Outcome, Report, Waited, waited_for},
         retention::Policy,
     },
-    purge::{self, remaining::collector_time},
+    purge::{self, remaining::collector_time, wait},
     text::count,
     time,
     ui::{Ui, Verbosity},
@@ -39,13 +43,9 @@ const STOPPED_SHOWN: usize = 10;
 pub fn list_event(event: &list::Event, ui: &Ui) {
     match event {
         list::Event::Read(count) => ui.progress(*count),
-        list::Event::Waiting { delay, why } => ui.note(
-            Verbosity::Verbose,
-            &format!(
-                "waiting {:.1} s before asking for the list again: {why}",
-                delay.as_secs_f32()
-            ),
-        ),
+        list::Event::Waiting { delay, why } => {
+            waiting(*delay, "asking for the list again", why, ui);
+        }
         list::Event::StartingOver { why } => {
             ui.progress(0);
             ui.note(
@@ -123,33 +123,6 @@ pub fn saved_plan(approved: &Approved, now: &Plan, policy: &Policy, cascade: Cas
     }
 }
 
-/// A purge is preceded by the whole plan: on stdout in the forms for people, else on stderr if somebody will be asked. If
-/// nobody can be, the document of the plan is all that a program will get.
-///
-/// # Errors
-/// If it cannot be written: what nobody could see is not carried out.
-pub fn before_purge(cli: &Cli, plan: &Plan, ui: &Ui) -> Result<(), Error> {
-    let is_document = cli.output.format.is_for_programs();
-    let asks = !cli.action.yes && plan.summary().purge > 0;
-    if !is_document && plan.summary().purge == 0 || asks && Ui::can_ask().is_err() {
-        // Nothing will be deleted.
-        print_only(cli, View::Plan(plan), ui)?;
-    } else if !is_document {
-        print(cli, View::Plan(plan), ui)?;
-    }
-    if asks && Ui::can_ask().is_ok() && (is_document || cli.output.format == Format::Name) {
-        let mut text = Vec::new();
-        let style = ui.stderr_style(headers(cli));
-        table::write(&mut text, View::Plan(plan), table::Columns::Normal, style)
-            .map_err(|error| write_error(&error))?;
-        ui.text(&String::from_utf8_lossy(&text));
-    }
-    if cli.action.cascade == Cascade::Foreground {
-        slow_collector(plan.summary().purge, ui);
-    }
-    Ok(())
-}
-
 /// Show all of a plan in a pager, or on stderr where there is none.
 pub async fn whole_plan(plan: &Plan, ui: &Ui) {
     let mut text = Vec::new();
@@ -178,6 +151,37 @@ fn slow_collector(jobs: usize, ui: &Ui) {
             words::span(shorter, longer),
         ),
     );
+}
+
+/// What happens while waiting for the Jobs to be gone.
+pub fn wait_event(event: &wait::Event, ui: &Ui) {
+    match event {
+        wait::Event::Begun(of) => {
+            let (jobs, verb) = (count(*of, "Job"), if *of == 1 { "is" } else { "are" });
+            let text = format!("waiting until {jobs} {verb} gone");
+            ui.note(Verbosity::Normal, &text);
+            ui.start_bar(*of, "{bar:30} {msg} still terminating, {elapsed}");
+            ui.progress_of(0, &jobs);
+        }
+        wait::Event::Looked { left, of, elapsed } => {
+            let jobs = count(*left, "Job");
+            ui.progress_of(of - left, &jobs);
+            let seconds = elapsed.as_secs_f32();
+            let text = format!("{jobs} still terminating after {seconds:.0} s");
+            ui.note(Verbosity::Debug, &text);
+        }
+        wait::Event::Waiting { delay, why } => waiting(*delay, "looking again", why, ui),
+        wait::Event::NoPods(why) => {
+            ui.note(Verbosity::Verbose, &format!("cannot list Pods: {why}"));
+        }
+    }
+}
+
+/// Say that the run waits before it does something again.
+pub fn waiting(delay: Duration, before: &str, why: &str, ui: &Ui) {
+    let seconds = delay.as_secs_f32();
+    let text = format!("waiting {seconds:.1} s before {before}: {why}");
+    ui.note(Verbosity::Verbose, &text);
 }
 
 /// How waiting ended, and what holds the Jobs that are still there.
@@ -235,15 +239,10 @@ pub fn purge_event(event: &purge::Event, ui: &Ui) {
                 other => ui.note(Verbosity::Debug, &format!("Job {who}: {}", other.as_str())),
             }
         }
-        purge::Event::Waiting { job, delay, why } => ui.note(
-            Verbosity::Verbose,
-            &format!(
-                "waiting {:.1} s before trying Job {}/{} again: {why}",
-                delay.as_secs_f32(),
-                job.namespace,
-                job.name
-            ),
-        ),
+        purge::Event::Waiting { job, delay, why } => {
+            let again = format!("trying Job {}/{} again", job.namespace, job.name);
+            waiting(*delay, &again, why, ui);
+        }
         purge::Event::Stopping { in_flight } => ui.note(
             Verbosity::Normal,
             &format!(
@@ -254,101 +253,200 @@ pub fn purge_event(event: &purge::Event, ui: &Ui) {
     }
 }
 
-/// What became of the plan. If stdout cannot be written, which it says, the outcomes are told on stderr.
-pub fn report(cli: &Cli, report: &Report, effect: Effect, ui: &Ui) -> bool {
-    match &report.ended_early {
-        Some(EndedEarly::Unreachable(why)) => {
-            ui.failure(&format!("stopped early: the server does not answer: {why}"))
+/// How a plan or report is printed.
+#[derive(Debug, Clone, Copy)]
+pub struct Printer {
+    format: Format,
+    headers: Headers,
+}
+
+impl Printer {
+    /// In the form that was asked for.
+    pub fn new(options: &Options) -> Printer {
+        Printer {
+            format: options.format,
+            headers: if options.no_headers {
+                Headers::Hide
+            } else {
+                Headers::Show
+            },
         }
-        Some(EndedEarly::Stopped(_)) | None => {}
     }
-    for (namespace, why) in report.stopped.iter().take(STOPPED_SHOWN) {
-        ui.failure(&format!(
-            "stopped early in namespace {namespace}: the same refusal again and again: {why}"
-        ));
+
+    /// Whether a program reads it, which gets one text.
+    pub fn is_for_programs(self) -> bool {
+        self.format.is_for_programs()
     }
-    let more = report.stopped.len().saturating_sub(STOPPED_SHOWN);
-    if more > 0 {
-        ui.failure(&format!("stopped early in {more} more namespaces"));
-    }
-    if let Some(end) = &report.waited {
-        waited(report, end, ui);
-    }
-    let counts = words::outcomes(report.counts(), report.outcomes.len());
-    let is_new = cli.output.format.is_for_programs() || effect == Effect::DryRun;
-    let written = match (cli.output.format, effect) {
-        // The plan has been shown already; what is new are the outcomes, if there are any.
-        (Format::Table | Format::Wide | Format::Summary | Format::Name, Effect::Delete)
-            if report.outcomes.is_empty() =>
-        {
-            Ok(())
+
+    /// A name alone says nothing where there are several namespaces: what reads it would delete in the wrong one.
+    ///
+    /// # Errors
+    /// If only names would be printed, of several namespaces.
+    pub fn refuse_bare_names(self, plan: &Plan) -> Result<(), Error> {
+        if self.format != Format::Name || plan.namespaces() < 2 {
+            return Ok(());
         }
-        (Format::Table | Format::Wide | Format::Summary, Effect::Delete) => {
-            write_out(|out| writeln!(out, "{counts}")).map_err(|error| write_error(&error))
+        let message = format!(
+            "-o name prints no namespaces, and the plan has {} of them",
+            plan.namespaces()
+        );
+        Err(Error::new(Exit::Usage, message)
+            .hint("-o tsv prints a row a Job with its namespace; -n plans for one namespace"))
+    }
+
+    /// A purge is preceded by the whole plan: on stdout in the forms for people, else on stderr if somebody will be asked. If
+    /// nobody can be, the document of the plan is all that a program will get.
+    ///
+    /// # Errors
+    /// If it cannot be written: what nobody could see is not carried out.
+    pub fn before_purge(
+        self,
+        plan: &Plan,
+        ask: bool,
+        cascade: Cascade,
+        ui: &Ui,
+    ) -> Result<(), Error> {
+        let is_document = self.is_for_programs();
+        let asks = ask && plan.summary().purge > 0;
+        if !is_document && plan.summary().purge == 0 || asks && Ui::can_ask().is_err() {
+            // Nothing will be deleted.
+            self.print_only(View::Plan(plan), ui)?;
+        } else if !is_document {
+            self.print(View::Plan(plan), ui)?;
         }
-        (Format::Name, Effect::Delete) => {
+        if asks && Ui::can_ask().is_ok() && (is_document || self.format == Format::Name) {
+            let mut text = Vec::new();
+            let style = ui.stderr_style(self.headers);
+            table::write(&mut text, View::Plan(plan), table::Columns::Normal, style)
+                .map_err(|error| write_error(&error))?;
+            ui.text(&String::from_utf8_lossy(&text));
+        }
+        if cascade == Cascade::Foreground {
+            slow_collector(plan.summary().purge, ui);
+        }
+        Ok(())
+    }
+
+    /// What became of the plan. If stdout cannot be written, which it says, the outcomes are told on stderr.
+    pub fn report(self, report: &Report, effect: Effect, ui: &Ui) -> bool {
+        match &report.ended_early {
+            Some(EndedEarly::Unreachable(why)) => {
+                ui.failure(&format!("stopped early: the server does not answer: {why}"))
+            }
+            Some(EndedEarly::Stopped(_)) | None => {}
+        }
+        for (namespace, why) in report.stopped.iter().take(STOPPED_SHOWN) {
+            ui.failure(&format!(
+                "stopped early in namespace {namespace}: the same refusal again and again: {why}"
+            ));
+        }
+        let more = report.stopped.len().saturating_sub(STOPPED_SHOWN);
+        if more > 0 {
+            ui.failure(&format!("stopped early in {more} more namespaces"));
+        }
+        if let Some(end) = &report.waited {
+            waited(report, end, ui);
+        }
+        let counts = words::outcomes(report.counts(), report.outcomes.len());
+        let is_new = self.is_for_programs() || effect == Effect::DryRun;
+        let written = match (self.format, effect) {
+            // The plan has been shown already; what is new are the outcomes, if there are any.
+            (Format::Table | Format::Wide | Format::Summary | Format::Name, Effect::Delete)
+                if report.outcomes.is_empty() =>
+            {
+                Ok(())
+            }
+            (Format::Table | Format::Wide | Format::Summary, Effect::Delete) => {
+                write_out(|out| writeln!(out, "{counts}")).map_err(|error| write_error(&error))
+            }
+            (Format::Name, Effect::Delete) => {
+                ui.note(Verbosity::Normal, &counts);
+                Ok(())
+            }
+            // There is nothing in it that would be lost.
+            _ if report.outcomes.is_empty() => self.print_only(View::Report(report), ui),
+            _ => self.print(View::Report(report), ui),
+        };
+        if let Err(error) = &written {
+            ui.failure(&format!("{}; {counts}", error.message));
+            if is_new {
+                ui.note(
+                    Verbosity::Normal,
+                    "hint: what became of each Job is lost; run the command with --dry-run=client to see what is left",
+                );
+            }
+        }
+        written.is_ok()
+    }
+
+    /// Write a plan or report to stdout in the form asked for.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn print(self, view: View, ui: &Ui) -> Result<(), Error> {
+        write_out(|out| self.render(view, out)).map_err(|error| write_error(&error))?;
+        self.totals_of_rows(view, ui);
+        Ok(())
+    }
+
+    /// The same where showing it is all that the run is for.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn print_only(self, view: View, ui: &Ui) -> Result<(), Error> {
+        write_only(|out| self.render(view, out))?;
+        self.totals_of_rows(view, ui);
+        Ok(())
+    }
+
+    /// Rows for programs have no totals among them; they are told to people.
+    fn totals_of_rows(self, view: View, ui: &Ui) {
+        if self.format != Format::Tsv {
+            return;
+        }
+        let summary = view.plan().summary();
+        ui.note(Verbosity::Normal, &words::totals(&summary));
+        if let View::Report(report) = view {
+            let counts = words::outcomes(report.counts(), summary.purge);
             ui.note(Verbosity::Normal, &counts);
-            Ok(())
-        }
-        // There is nothing in it that would be lost.
-        _ if report.outcomes.is_empty() => print_only(cli, View::Report(report), ui),
-        _ => print(cli, View::Report(report), ui),
-    };
-    if let Err(error) = &written {
-        ui.failure(&format!("{}; {counts}", error.message));
-        if is_new {
-            ui.note(
-                Verbosity::Normal,
-                "hint: what became of each Job is lost; run the command with --dry-run=client to see what is left",
-            );
         }
     }
-    written.is_ok()
-}
 
-/// Write a plan or report to stdout in the form asked for.
-///
-/// # Errors
-/// If it cannot be written.
-fn print(cli: &Cli, view: View, ui: &Ui) -> Result<(), Error> {
-    write_out(|out| render(cli, view, out)).map_err(|error| write_error(&error))?;
-    totals_of_rows(cli, view, ui);
-    Ok(())
-}
-
-/// The same where showing it is all that the run is for.
-///
-/// # Errors
-/// If it cannot be written.
-pub fn print_only(cli: &Cli, view: View, ui: &Ui) -> Result<(), Error> {
-    write_only(|out| render(cli, view, out))?;
-    totals_of_rows(cli, view, ui);
-    Ok(())
-}
-
-/// Rows for programs have no totals among them; they are told to people.
-fn totals_of_rows(cli: &Cli, view: View, ui: &Ui) {
-    if cli.output.format != Format::Tsv {
-        return;
-    }
-    let summary = view.plan().summary();
-    ui.note(Verbosity::Normal, &words::totals(&summary));
-    if let View::Report(report) = view {
-        let counts = words::outcomes(report.counts(), summary.purge);
-        ui.note(Verbosity::Normal, &counts);
+    fn render(self, view: View, out: &mut dyn Write) -> io::Result<()> {
+        let style = Ui::stdout_style(self.headers);
+        match self.format {
+            Format::Table => table::write(out, view, table::Columns::Normal, style),
+            Format::Wide => table::write(out, view, table::Columns::Wide, style),
+            Format::Summary => summary::write(out, view, style),
+            Format::Json => json::write(out, view),
+            Format::Yaml => yaml::write(out, view),
+            Format::Tsv => tsv::write(out, view, style.headers),
+            Format::Name => name::write(out, view),
+        }
     }
 }
 
-fn render(cli: &Cli, view: View, out: &mut dyn Write) -> io::Result<()> {
-    let style = Ui::stdout_style(headers(cli));
-    match cli.output.format {
-        Format::Table => table::write(out, view, table::Columns::Normal, style),
-        Format::Wide => table::write(out, view, table::Columns::Wide, style),
-        Format::Summary => summary::write(out, view, style),
-        Format::Json => json::write(out, view),
-        Format::Yaml => yaml::write(out, view),
-        Format::Tsv => tsv::write(out, view, style.headers),
-        Format::Name => name::write(out, view),
+/// Hold the plan if it would purge more than it may of the Jobs listed.
+///
+/// # Errors
+/// If it does.
+pub fn check_limit(
+    plan: &mut Plan,
+    max_purge: Option<MaxPurge>,
+    listed: usize,
+) -> Result<(), Error> {
+    match max_purge.and_then(|limit| plan.limit(limit, listed)) {
+        None => Ok(()),
+        Some(exceeded) => Err(Error::new(
+            Exit::Held,
+            format!(
+                "nothing was deleted: the plan would purge {} of {}, more than --max-purge {}",
+                exceeded.purge,
+                count(exceeded.listed, "Job"),
+                exceeded.limit
+            ),
+        )
+        .hint("look at the plan; if it is right, raise --max-purge")),
     }
 }
 
@@ -377,11 +475,4 @@ fn write_error(error: &io::Error) -> Error {
 /// That stdout cannot be written, and why: a fragment.
 pub fn cannot_write(error: &io::Error) -> String {
     format!("cannot write to standard output: {}", io_words(error))
-}
-
-fn headers(cli: &Cli) -> Headers {
-    match cli.output.no_headers {
-        true => Headers::Hide,
-        false => Headers::Show,
-    }
 }

@@ -1,0 +1,233 @@
+//! What a run is to do, once its flags are known to make sense together.
+
+use std::path::PathBuf;
+
+use super::{Cli, DryRun, Format, Patience};
+use crate::{
+    cluster::delete::Cascade,
+    connection::flags::{ConnectionFlags, NOT_UNSEEN, Unchecked},
+    job::{label::LabelKey, query::Scope, selector::Selector},
+    plan::{max_purge::MaxPurge, retention::Policy},
+};
+
+/// What a run is to do, and how it is shown.
+#[derive(Debug)]
+pub struct Options {
+    /// What to do.
+    pub run: Run,
+    /// The most that the plan may purge.
+    pub max_purge: Option<MaxPurge>,
+    /// The form of the plan or report.
+    pub format: Format,
+    /// Whether tables go without their headers.
+    pub no_headers: bool,
+}
+
+/// What a run is to do.
+#[derive(Debug)]
+pub enum Run {
+    /// Plan from a file, and contact no cluster.
+    FromFile(FromFile),
+    /// Plan for a cluster, and perhaps clean it.
+    OnCluster(Box<OnCluster>),
+}
+
+/// A plan from a file.
+#[derive(Debug)]
+pub struct FromFile {
+    /// The file; `-` is standard input.
+    pub path: String,
+    /// What makes the groups.
+    pub labels: Vec<LabelKey>,
+    /// Which Jobs.
+    pub selector: Selector,
+    /// Where; `None` is everywhere.
+    pub namespace: Option<String>,
+    /// What to keep.
+    pub policy: Policy,
+    /// Whether the plan should have been tried on a server, which is not contacted.
+    pub asks_for_server: bool,
+}
+
+/// A plan for a cluster.
+#[derive(Debug)]
+pub struct OnCluster {
+    /// How to reach it.
+    pub connection: ConnectionFlags,
+    /// Whether its certificate may go unchecked.
+    pub unchecked: Unchecked,
+    /// Where the plan comes from.
+    pub plan: PlanSource,
+    /// The most Jobs in one answer; 0 asks for all at once.
+    pub chunk_size: u32,
+    /// Whether the user picks the groups.
+    pub choose: bool,
+    /// How deletes are sent, if there are any.
+    pub deletes: Deletes,
+    /// What becomes of the plan.
+    pub goal: Goal,
+}
+
+/// Where a plan for a cluster comes from.
+#[derive(Debug)]
+pub enum PlanSource {
+    /// The Jobs are listed.
+    Listed(Selection),
+    /// It was saved before.
+    Saved(PathBuf),
+}
+
+/// Which Jobs to list, and which of them to keep.
+#[derive(Debug)]
+pub struct Selection {
+    /// What makes the groups.
+    pub labels: Vec<LabelKey>,
+    /// Which Jobs.
+    pub selector: Selector,
+    /// Where; `None` is the namespace of the context.
+    pub scope: Option<Scope>,
+    /// What to keep.
+    pub policy: Policy,
+}
+
+/// What becomes of a plan.
+#[derive(Debug)]
+pub enum Goal {
+    /// It is written into a file.
+    Save(PathBuf),
+    /// It is shown.
+    Show,
+    /// Every delete is tried with `dryRun=All`.
+    TryOnServer,
+    /// It is carried out.
+    Purge(Purge),
+}
+
+/// How deletes are sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Deletes {
+    /// What becomes of the Pods.
+    pub cascade: Cascade,
+    /// How many may be in flight.
+    pub concurrency: usize,
+}
+
+/// How a plan is carried out.
+#[derive(Debug)]
+pub struct Purge {
+    /// Whether to ask before.
+    pub ask: bool,
+    /// Where each Job's manifest is written before its delete.
+    pub backup: Option<PathBuf>,
+    /// Whether to stay until the Jobs are gone.
+    pub patience: Patience,
+}
+
+impl Cli {
+    /// What the flags come to. Whether the label was given as a flag is not to be seen in its value.
+    ///
+    /// # Errors
+    /// If flags contradict each other in a way that clap cannot see; a fragment for a usage error.
+    pub fn options(self, label_given: bool) -> Result<Options, String> {
+        self.refuse_contradiction(label_given)?;
+        let scope = self.which.scope();
+        let policy = self.kept.policy();
+        let selector = self.which.selector.unwrap_or_default();
+        let action = self.action;
+        let run = match self.which.filename {
+            Some(path) => Run::FromFile(FromFile {
+                path,
+                labels: self.which.labels,
+                selector,
+                namespace: match scope {
+                    Some(Scope::Namespace(namespace)) => Some(namespace),
+                    Some(Scope::AllNamespaces) | None => None,
+                },
+                policy,
+                asks_for_server: action.dry_run == DryRun::Server,
+            }),
+            None => Run::OnCluster(Box::new(OnCluster {
+                connection: self.connection,
+                unchecked: if action.yes && action.plan.is_none() {
+                    Unchecked::Refused
+                } else {
+                    Unchecked::Allowed
+                },
+                plan: match action.plan {
+                    Some(path) => PlanSource::Saved(path),
+                    None => PlanSource::Listed(Selection {
+                        labels: self.which.labels,
+                        selector,
+                        scope,
+                        policy,
+                    }),
+                },
+                chunk_size: action.chunk_size,
+                choose: action.interactive,
+                deletes: Deletes {
+                    cascade: action.cascade,
+                    concurrency: usize::from(action.concurrency),
+                },
+                goal: match (action.save_plan, action.dry_run) {
+                    (Some(path), _) => Goal::Save(path),
+                    (None, DryRun::Client) => Goal::Show,
+                    (None, DryRun::Server) => Goal::TryOnServer,
+                    (None, DryRun::None) => Goal::Purge(Purge {
+                        ask: !action.yes,
+                        backup: action.backup,
+                        patience: action.waiting.patience(),
+                    }),
+                },
+            })),
+        };
+        Ok(Options {
+            run,
+            max_purge: action.max_purge,
+            format: self.output.format,
+            no_headers: self.output.no_headers,
+        })
+    }
+
+    fn refuse_contradiction(&self, label_given: bool) -> Result<(), String> {
+        let (action, connection) = (&self.action, &self.connection);
+        if action.plan.is_some() && label_given {
+            return Err(
+                "--plan and --label cannot be used together: the plan has its label".into(),
+            );
+        }
+        if action.save_plan.is_some() && action.dry_run == DryRun::Server {
+            return Err("--save-plan only plans: --dry-run=server goes with --plan".into());
+        }
+        // Choosing is a question, and these ask none.
+        if action.interactive {
+            let asks_nothing = [
+                ("--yes", action.yes),
+                ("--filename", self.which.filename.is_some()),
+                ("--dry-run", action.dry_run != DryRun::None),
+            ];
+            if let Some((flag, _)) = asks_nothing.into_iter().find(|(_, given)| *given) {
+                return Err(format!("--interactive and {flag} cannot be used together"));
+            }
+        }
+        if let Some(contradiction) = action.waiting.contradiction() {
+            return Err(contradiction);
+        }
+        let mut seen = Vec::new();
+        for label in &self.which.labels {
+            if seen.contains(&label) {
+                return Err(format!("the label {label} is given twice"));
+            }
+            seen.push(label);
+        }
+        if connection.insecure_skip_tls_verify && connection.certificate_authority.is_some() {
+            return Err(
+                "--certificate-authority and --insecure-skip-tls-verify cannot be used together"
+                    .into(),
+            );
+        }
+        if connection.insecure_skip_tls_verify && action.yes && action.plan.is_none() {
+            return Err(format!("--insecure-skip-tls-verify and {NOT_UNSEEN}"));
+        }
+        Ok(())
+    }
+}
