@@ -19,16 +19,22 @@
 //! Each room may use those below it, `job`, `plan` and `decode` are pure: no kube, no tokio, no clap, no I/O, no clock;
 //! the time is a parameter. `tests/it/architecture.rs` holds the sources to this.
 
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod cluster;
 pub mod connection;
 pub mod decode;
 pub mod error;
 pub mod job;
+#[cfg(feature = "cli")]
 pub mod output;
 pub mod plan;
 pub mod purge;
+#[cfg(feature = "cli")]
 pub mod run;
 pub mod text;
 pub mod time;
+#[cfg(feature = "cli")]
 pub mod ui;
+
+pub use self::purge::cleaner::Cleaner;

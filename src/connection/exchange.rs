@@ -1,21 +1,22 @@
 //! One request and its answer: deadline, the server's warnings, and what went wrong in words.
 
+#[cfg(feature = "cli")]
+use std::time::Instant;
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
 use kube::client::Body;
 
 use super::{
-    Connection,
+    Authenticator, Connection,
     failure::{Failure, classify},
-    login::Pass,
 };
 use crate::time;
 
@@ -206,37 +207,44 @@ impl Connection {
         most: usize,
         on_piece: &mut (dyn FnMut(&str, &[u8]) -> Piece + Send),
     ) -> Result<Answer, Failure> {
-        let pass = self.login.pass().await?;
-        let again = match self.login.is_renewable() {
-            true => copy(&request),
-            false => None,
-        };
-        let sent = Instant::now();
-        let answer = self.exchange(&pass, request, most, on_piece).await?;
-        match again {
-            // The server does not know the credentials, so it has done nothing yet. Others may take their time, like the
-            // first ones: the deadline is for the server.
-            Some(again) if answer.status == StatusCode::UNAUTHORIZED => {
-                match self.login.instead_of(&pass, sent).await {
-                    Some(other) => self.exchange(&other, again, most, on_piece).await,
-                    None => Ok(answer),
+        match &self.authenticator {
+            Authenticator::Client(client) => {
+                let response = async {
+                    let response = client.send(request).await;
+                    response.map_err(|error| classify(&error))
+                };
+                self.exchange(response, most, on_piece).await
+            }
+            #[cfg(feature = "cli")]
+            Authenticator::Login(login) => {
+                let pass = login.pass().await?;
+                let again = login.is_renewable().then(|| copy(&request)).flatten();
+                let sent = Instant::now();
+                let answer = self.exchange(pass.send(request), most, on_piece).await?;
+                match again {
+                    // The server does not know the credentials, so it has done nothing yet. Others may take their time,
+                    // like the first ones: the deadline is for the server.
+                    Some(again) if answer.status == StatusCode::UNAUTHORIZED => {
+                        match login.instead_of(&pass, sent).await {
+                            Some(other) => self.exchange(other.send(again), most, on_piece).await,
+                            None => Ok(answer),
+                        }
+                    }
+                    _ => Ok(answer),
                 }
             }
-            _ => Ok(answer),
         }
     }
 
-    /// Send a request once and read the answer to its end, within the deadline.
+    /// Read the answer to a request to its end, within the deadline.
     async fn exchange(
         &self,
-        pass: &Pass,
-        request: Request<Body>,
+        response: impl Future<Output = Result<Response<Body>, Failure>>,
         most: usize,
         on_piece: &mut (dyn FnMut(&str, &[u8]) -> Piece + Send),
     ) -> Result<Answer, Failure> {
         let exchange = async {
-            let response = pass.send(request).await?;
-            let (parts, mut stream) = response.into_parts();
+            let (parts, mut stream) = response.await?.into_parts();
             self.warnings.add_all(&parts.headers);
             let mut answer = Answer {
                 status: parts.status,
@@ -281,6 +289,7 @@ impl Connection {
 }
 
 /// The same request, if its body is there to be copied.
+#[cfg(feature = "cli")]
 fn copy(request: &Request<Body>) -> Option<Request<Body>> {
     let mut copy = Request::new(request.body().try_clone()?);
     *copy.method_mut() = request.method().clone();

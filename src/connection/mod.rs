@@ -1,48 +1,65 @@
-//! From kubectl's connection flags to a client.
+//! As whom and where, as kubectl: one request, one answer. It knows no Jobs.
 
+#[cfg(feature = "cli")]
 pub mod console;
+#[cfg(feature = "cli")]
 pub mod credentials;
+#[cfg(feature = "cli")]
 pub mod der;
+#[cfg(feature = "cli")]
 pub mod entries;
 pub mod exchange;
+#[cfg(feature = "cli")]
 pub mod exec;
 pub mod failure;
+#[cfg(feature = "cli")]
 pub mod flags;
+#[cfg(feature = "cli")]
 pub mod identity;
+#[cfg(feature = "cli")]
 pub mod in_cluster;
+#[cfg(feature = "cli")]
 pub mod kubeconfig;
+#[cfg(feature = "cli")]
 pub mod kuberc;
+#[cfg(feature = "cli")]
 pub mod login;
+#[cfg(feature = "cli")]
 pub mod oidc;
+#[cfg(feature = "cli")]
+pub mod open;
+#[cfg(feature = "cli")]
 pub mod proxy;
+#[cfg(feature = "cli")]
 pub mod target;
+#[cfg(feature = "cli")]
+pub mod tls;
+#[cfg(feature = "cli")]
 pub mod transport;
+#[cfg(feature = "cli")]
 pub mod trust;
+#[cfg(feature = "cli")]
 pub mod tunnel;
+#[cfg(feature = "cli")]
 pub mod validate;
 
-use std::{env, sync::Arc, time::Duration};
+#[cfg(feature = "cli")]
+use std::sync::Arc;
+use std::time::Duration;
 
-use http::{HeaderName, HeaderValue};
-use rustls::pki_types::CertificateDer;
+use kube::Client;
 
-use self::{
-    console::Console,
-    exchange::Warnings,
-    flags::{ConnectionFlags, Unchecked},
-    kubeconfig::Target,
-    login::Login,
-    trust::Trust,
-};
-use crate::error::Error;
+use self::exchange::Warnings;
+#[cfg(feature = "cli")]
+use self::login::Login;
 
 /// A connection to one API server, made once and shared by every request.
 #[derive(Clone)]
 pub struct Connection {
-    login: Arc<Login>,
+    authenticator: Authenticator,
     /// The kubeconfig context that led here; empty if none did.
     pub context: String,
-    /// The address of the API server.
+    /// The address of the API server, or words for it where it is not known.
     pub server: String,
     /// The namespace that applies where none is asked for.
     pub default_namespace: String,
@@ -56,72 +73,31 @@ pub struct Connection {
     pub warnings: Warnings,
 }
 
+/// Who the requests come from.
+#[derive(Clone)]
+enum Authenticator {
+    /// Whoever the client is; it renews its credentials by itself.
+    Client(Client),
+    /// The user of a kubeconfig, of flags, or of a Pod.
+    #[cfg(feature = "cli")]
+    Login(Arc<Login>),
+}
+
+/// The longest that one request may take where nothing else is said: long enough for a page from a busy server.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
 impl Connection {
-    /// Get ready to talk to a cluster. Nothing is sent yet, but a credential plugin may run.
-    ///
-    /// # Errors
-    /// If there is no cluster to talk to, or a file or name that was given does not exist, or its certificate is not
-    /// checked though it must be.
-    pub async fn open(
-        flags: &ConnectionFlags,
-        console: Arc<dyn Console>,
-        unchecked: Unchecked,
-    ) -> Result<Connection, Error> {
-        let target = Target::find(flags)?;
-        if unchecked == Unchecked::Refused {
-            target.refuse_unchecked()?;
-        }
-        let (server, context) = (target.server(), target.context_name.clone());
-        let is_insecure = target.is_unchecked();
-        let (mut line, source) = target.into_line(console)?;
-        let config = &mut line.config;
-        config.headers.push((
-            HeaderName::from_static("user-agent"),
-            HeaderValue::from_str(&user_agent()).expect("version and platform are plain text"),
-        ));
-        Ok(Connection {
-            context,
-            server,
-            default_namespace: config.default_namespace.clone(),
-            is_insecure,
-            ca_sha256: match &line.trust {
-                Trust::Named(certificates) => Some(fingerprint(certificates)),
-                _ => None,
-            },
-            login: Arc::new(Login::open(line, source).await?),
-            request_timeout: flags.request_timeout.unwrap_or_default().0,
+    /// By way of a client that is there already.
+    pub fn from_client(client: Client) -> Connection {
+        Connection {
+            context: String::new(),
+            server: "the API server".to_owned(),
+            default_namespace: client.default_namespace().to_owned(),
+            authenticator: Authenticator::Client(client),
+            is_insecure: false,
+            ca_sha256: None,
+            request_timeout: Some(REQUEST_TIMEOUT),
             warnings: Warnings::default(),
-        })
+        }
     }
-}
-
-/// `kubectl-jobclean/VERSION (os/arch)`, in Go's words for both.
-pub fn user_agent() -> String {
-    let os = match env::consts::OS {
-        "macos" => "darwin",
-        os => os,
-    };
-    let arch = match env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        arch => arch,
-    };
-    format!(
-        "kubectl-jobclean/{} ({os}/{arch})",
-        env!("CARGO_PKG_VERSION")
-    )
-}
-
-/// The SHA-256 of some certificates, in hex.
-fn fingerprint(certificates: &[CertificateDer<'_>]) -> String {
-    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
-    for certificate in certificates {
-        context.update(certificate);
-    }
-    let digest = context.finish();
-    digest
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }

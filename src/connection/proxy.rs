@@ -283,6 +283,14 @@ pub(crate) fn basic(login: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
+/// Where a server or proxy is, without who might log in there.
+pub(crate) fn address(url: &Uri) -> String {
+    let scheme = url.scheme_str().unwrap_or_default();
+    let authority = url.authority().map_or("", |authority| authority.as_str());
+    let place = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{place}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -31,9 +31,9 @@ use tower::{BoxError, Service, ServiceBuilder};
 use tower_http::decompression::DecompressionLayer;
 
 use super::{
-    failure::{address, innermost},
     identity::Identity,
-    proxy::Proxy,
+    proxy::{Proxy, address},
+    tls::innermost,
     trust::Trust,
     tunnel::Through,
 };

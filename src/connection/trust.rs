@@ -171,9 +171,10 @@ impl Named {
                 "its certificate is signed by one that may not sign others (CA:FALSE), though it is named as the authority"
                     .to_owned()
             }
-            Cert::UnknownIssuer if let Some(why) = issuers().find_map(unfit) => {
-                format!("the authority that signed its certificate {why}")
-            }
+            Cert::UnknownIssuer => match issuers().find_map(unfit) {
+                Some(why) => format!("the authority that signed its certificate {why}"),
+                None => return error,
+            },
             Cert::BadSignature => match issuers().find_map(|issuer| weak(issuer.key_kind())) {
                 Some(key) => format!("the authority that signed its certificate has {key}"),
                 None => return error,

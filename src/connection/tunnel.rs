@@ -15,8 +15,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tower::{BoxError, Service, ServiceExt as _, service_fn};
 
 use super::{
-    failure::{Failure, ProxyFailure, address, classify},
-    proxy::{Origin, Proxy, basic, login, name_and_password},
+    failure::{Failure, ProxyFailure, classify},
+    proxy::{Origin, Proxy, address, basic, login, name_and_password},
 };
 
 /// The most bytes of the head of a proxy's answer.

@@ -5,6 +5,7 @@
 //! `k8s.io/apimachinery/pkg/apis/meta/v1/generated.proto`; the JSON names are those of the same
 //! types.
 
+#[cfg(feature = "cli")]
 pub mod file;
 pub mod job;
 mod list;

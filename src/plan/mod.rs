@@ -197,6 +197,13 @@ impl Plan {
         self.exceeded
     }
 
+    /// Say first if this machine's clock and the server's differ.
+    pub fn warn_of_clocks(&mut self, ahead: SignedDuration) {
+        if ahead.abs() > CLOCKS_MAY_DIFFER {
+            self.warnings.insert(0, Warning::ClocksDiffer { ahead });
+        }
+    }
+
     /// How many namespaces it has.
     pub fn namespaces(&self) -> usize {
         // Groups stand in the order of their namespaces.

@@ -159,7 +159,10 @@ fn short_name(name: &str, uid: &str) -> String {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let begins = name.floor_char_boundary(NAME_MAX / 2);
+    let mut begins = NAME_MAX / 2;
+    while !name.is_char_boundary(begins) {
+        begins -= 1;
+    }
     format!("{}-{hash}.json", &name[..begins])
 }
 

@@ -5,6 +5,7 @@
 mod attempt;
 pub mod backup;
 mod breaker;
+pub mod cleaner;
 pub mod remaining;
 pub mod stop;
 pub mod wait;

@@ -5,7 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::SignedDuration;
 use tokio::sync::watch;
 
 use super::{
@@ -25,13 +24,12 @@ use crate::{
     job::query::{Query, Scope, Sink},
     output::{View, saved::SavedPlan, words},
     plan::{
-        CLOCKS_MAY_DIFFER, Plan, Snapshot, Source, Warning,
+        Plan,
         max_purge::MaxPurge,
         recheck::{Approved, Recheck},
         report::Report,
-        retention::Policy,
     },
-    purge::{self, Orders, backup::BackupDir, stop::unless_stopped, wait},
+    purge::{self, Orders, backup::BackupDir, cleaner::Cleaner, stop::unless_stopped, wait},
     text::{count, harmless},
     ui::{Answer, Consent, Picked, Ui, Verbosity, picker::Choice},
 };
@@ -82,9 +80,7 @@ pub(super) struct Session<'a> {
     printer: Printer,
     ui: &'a Ui,
     stop: watch::Receiver<Option<Stop>>,
-    cluster: Cluster,
-    query: Query,
-    policy: Policy,
+    cleaner: Cleaner,
     /// The plan that was saved, until it is held against the cluster.
     saved: Option<Plan>,
     /// When the plan was read, or its reading began.
@@ -131,9 +127,11 @@ impl<'a> Session<'a> {
             printer,
             ui,
             stop,
-            cluster,
-            query,
-            policy,
+            cleaner: Cleaner {
+                query,
+                policy,
+                ..Cleaner::of(cluster)
+            },
             saved,
             begun: Instant::now(),
         })
@@ -150,16 +148,16 @@ impl<'a> Session<'a> {
                 let (approved, reading) = self.list_again(plan).await?;
                 let mut shown = approved.as_of_now();
                 shown.resource_version = reading.resource_version;
-                warn_of_clocks(&mut shown, reading.clock_ahead);
+                shown.warn_of_clocks(reading.clock_ahead);
                 show::warnings(&shown, &self.place(), self.ui);
                 let cascade = self.wanted.deletes.cascade;
-                show::saved_plan(&approved, &shown, &self.policy, cascade, self.ui);
+                show::saved_plan(&approved, &shown, &self.cleaner.policy, cascade, self.ui);
                 (shown, Some(Saved { approved, read }))
             }
             None => {
                 let plan = unless_stopped(&self.stop, self.list()).await??;
                 show::warnings(&plan, &self.place(), self.ui);
-                let in_one = matches!(self.query.scope, Scope::Namespace(_));
+                let in_one = matches!(self.cleaner.query.scope, Scope::Namespace(_));
                 show::where_else_to_look(&plan, in_one, self.ui);
                 (plan, None)
             }
@@ -247,7 +245,7 @@ impl<'a> Session<'a> {
             },
             concurrency: self.wanted.deletes.concurrency,
             backup,
-            query: self.query.clone(),
+            query: self.cleaner.query.clone(),
         })
     }
 
@@ -258,9 +256,9 @@ impl<'a> Session<'a> {
     async fn save(&self, plan: &Plan, path: &Path) -> Result<(), Error> {
         let saved = SavedPlan {
             plan: plan.clone(),
-            query: self.query.clone(),
-            policy: self.policy.clone(),
-            identity: saved_plan::identity(&self.cluster, self.ui).await?,
+            query: self.cleaner.query.clone(),
+            policy: self.cleaner.policy.clone(),
+            identity: saved_plan::identity(&self.cleaner.cluster, self.ui).await?,
         };
         saved_plan::save(&saved, path)?;
         let path = path.display();
@@ -271,14 +269,14 @@ impl<'a> Session<'a> {
 
     /// Where Jobs are looked for, as a person would say it.
     fn place(&self) -> String {
-        let place = match &self.query.scope {
+        let place = match &self.cleaner.query.scope {
             Scope::AllNamespaces => "in any namespace".to_owned(),
             Scope::Namespace(namespace) => format!("in namespace {namespace}"),
         };
-        if self.query.selector.is_empty() {
+        if self.cleaner.query.selector.is_empty() {
             place
         } else {
-            format!("{place} matching {}", self.query.selector)
+            format!("{place} matching {}", self.cleaner.query.selector)
         }
     }
 
@@ -286,25 +284,13 @@ impl<'a> Session<'a> {
     async fn list(&self) -> Result<Plan, Error> {
         let mut jobs = Vec::new();
         let reading = self.read(&mut jobs).await?;
-        let snapshot = Snapshot {
-            source: Source::Cluster {
-                context: self.cluster.connection.context.clone(),
-                server: self.cluster.connection.server.clone(),
-            },
-            labels: self.query.labels.clone(),
-            resource_version: reading.resource_version,
-            taken_at: reading.taken_at,
-            jobs,
-        };
-        let mut plan = Plan::new(snapshot, &self.policy);
-        warn_of_clocks(&mut plan, reading.clock_ahead);
-        Ok(plan)
+        Ok(self.cleaner.judge(jobs, reading))
     }
 
     /// List, and show how far it is.
     async fn read(&self, into: &mut dyn Sink) -> Result<Reading, Error> {
-        let labels = words::label_list(&self.query.labels);
-        let (server, place) = (&self.cluster.connection.server, self.place());
+        let labels = words::label_list(&self.cleaner.query.labels);
+        let (server, place) = (&self.cleaner.cluster.connection.server, self.place());
         self.ui.note(
             Verbosity::Verbose,
             &format!("listing Jobs {place} at {server} with the label {labels}"),
@@ -312,7 +298,11 @@ impl<'a> Session<'a> {
         self.ui
             .start_spinner("{spinner} {pos} Jobs read ({elapsed})");
         let mut on_event = |event: list::Event| show::list_event(&event, self.ui);
-        let listed = self.cluster.list(&self.query, into, &mut on_event).await;
+        let listed = self
+            .cleaner
+            .cluster
+            .list(&self.cleaner.query, into, &mut on_event)
+            .await;
         self.ui.finish();
         self.show_server_warnings();
         let reading = listed?;
@@ -354,7 +344,7 @@ impl<'a> Session<'a> {
                 let (approved, _) = self.list_again(shown).await?;
                 Ok(approved)
             }
-            None => Ok(Approved::as_planned(shown, self.policy.clone())),
+            None => Ok(Approved::as_planned(shown, self.cleaner.policy.clone())),
         }
     }
 
@@ -389,7 +379,7 @@ impl<'a> Session<'a> {
         match unless_stopped(&self.stop, self.read(&mut recheck)).await {
             Ok(reading) => {
                 let reading = reading?;
-                let approved = recheck.approve(reading.taken_at, self.policy.clone());
+                let approved = recheck.approve(reading.taken_at, self.cleaner.policy.clone());
                 Ok((approved, reading))
             }
             Err(reason) => Err(Ended::with_plan(reason.into(), recheck.into_plan())),
@@ -400,17 +390,17 @@ impl<'a> Session<'a> {
     ///
     /// Where the server does not answer that, the deletes themselves will tell.
     async fn check_access(&self, plan: &Plan) -> Result<(), Error> {
-        let mut denied = match &self.query.scope {
-            Scope::Namespace(namespace) => self.cluster.may_delete(Some(namespace)).await,
-            Scope::AllNamespaces => self.cluster.may_delete(None).await,
+        let mut denied = match &self.cleaner.query.scope {
+            Scope::Namespace(namespace) => self.cleaner.cluster.may_delete(Some(namespace)).await,
+            Scope::AllNamespaces => self.cleaner.cluster.may_delete(None).await,
         };
-        if let (Scope::AllNamespaces, Access::Denied(_)) = (&self.query.scope, &denied) {
+        if let (Scope::AllNamespaces, Access::Denied(_)) = (&self.cleaner.query.scope, &denied) {
             // Rights in the namespaces that matter are enough; one of them is enough to go on.
             let mut namespaces: Vec<&str> =
                 plan.purges().map(|job| job.namespace.as_ref()).collect();
             namespaces.dedup();
             for namespace in namespaces {
-                denied = self.cluster.may_delete(Some(namespace)).await;
+                denied = self.cleaner.cluster.may_delete(Some(namespace)).await;
                 if !matches!(denied, Access::Denied(_)) {
                     break;
                 }
@@ -454,8 +444,8 @@ impl<'a> Session<'a> {
 
     fn question(&self, plan: &Plan) -> String {
         let summary = plan.summary();
-        let server = harmless(&self.cluster.connection.server);
-        let place = match self.cluster.connection.context.as_str() {
+        let server = harmless(&self.cleaner.cluster.connection.server);
+        let place = match self.cleaner.cluster.connection.context.as_str() {
             "" => server.into_owned(),
             context => format!("{} ({server})", harmless(context)),
         };
@@ -484,7 +474,8 @@ impl<'a> Session<'a> {
         );
         let (stop, ui) = (self.stop.clone(), self.ui);
         let mut on_event = |event: purge::Event| show::purge_event(&event, ui);
-        let report = purge::purge(approved, &self.cluster, orders, stop, &mut on_event).await;
+        let report =
+            purge::purge(approved, &self.cleaner.cluster, orders, stop, &mut on_event).await;
         self.ui.finish();
         self.show_server_warnings();
         report
@@ -500,10 +491,10 @@ impl<'a> Session<'a> {
         };
         let (stop, ui) = (self.stop.clone(), self.ui);
         let mut on_event = |event: wait::Event| show::wait_event(&event, ui);
-        let chunk_size = self.query.chunk_size;
+        let chunk_size = self.cleaner.query.chunk_size;
         let report = wait::wait(
             report,
-            &self.cluster,
+            &self.cleaner.cluster,
             chunk_size,
             limit,
             stop,
@@ -526,16 +517,9 @@ impl<'a> Session<'a> {
     }
 
     fn show_server_warnings(&self) {
-        for warning in self.cluster.connection.warnings.take() {
+        for warning in self.cleaner.cluster.connection.warnings.take() {
             self.ui.warning(&warning);
         }
-    }
-}
-
-/// Say first if this machine's clock and the server's differ.
-fn warn_of_clocks(plan: &mut Plan, ahead: SignedDuration) {
-    if ahead.abs() > CLOCKS_MAY_DIFFER {
-        plan.warnings.insert(0, Warning::ClocksDiffer { ahead });
     }
 }
 

@@ -25,6 +25,7 @@ mod consent;
 mod credentials;
 mod delete_faults;
 mod dry_run;
+mod embed;
 mod expired;
 mod families;
 mod family_laws;

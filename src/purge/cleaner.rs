@@ -1,0 +1,216 @@
+//! Cleaning from a program that has a client.
+
+use std::num::NonZeroUsize;
+
+use tokio::sync::watch;
+
+use super::{Event, Orders, purge};
+use crate::{
+    cluster::{
+        Cluster,
+        delete::{Cascade, DeleteOptions, Effect},
+        list::Reading,
+    },
+    connection::Connection,
+    error::{Error, Stop},
+    job::{
+        Job,
+        label::LabelKey,
+        query::{Query, Scope, Sink},
+        selector::Selector,
+    },
+    plan::{
+        Plan, Snapshot, Source,
+        recheck::{Approved, Recheck},
+        report::Report,
+        retention::Policy,
+    },
+};
+
+/// Plans and purges with a [`kube::Client`] that is there already.
+///
+/// It groups Jobs by the label `argocd.argoproj.io/instance` in the default namespace of the client, keeps the newest
+/// of each group, and deletes with foreground propagation, unless it is told otherwise.
+///
+/// ```no_run
+/// # async fn clean(client: kube::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// use kubectl_jobclean::Cleaner;
+///
+/// let cleaner = Cleaner::new(client).label("app.kubernetes.io/instance".parse()?);
+/// let plan = cleaner.plan().await?;
+/// for job in plan.purges() {
+///     println!("{}/{}", job.namespace, job.name);
+/// }
+/// let report = cleaner.purge(plan, |_event| {}).await?;
+/// println!("{:?}", report.counts());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Cleaner {
+    pub(crate) cluster: Cluster,
+    pub(crate) query: Query,
+    pub(crate) policy: Policy,
+    pub(crate) deletes: DeleteOptions,
+    pub(crate) concurrency: NonZeroUsize,
+    pub(crate) stop: Option<watch::Receiver<Option<Stop>>>,
+}
+
+/// The label that Argo CD set by default before version 2.
+const DEFAULT_LABEL: &str = "argocd.argoproj.io/instance";
+
+impl Cleaner {
+    /// With the client of the caller.
+    pub fn new(client: kube::Client) -> Cleaner {
+        Cleaner::of(Cluster::new(Connection::from_client(client)))
+    }
+
+    /// On a cluster, with the defaults.
+    pub(crate) fn of(cluster: Cluster) -> Cleaner {
+        Cleaner {
+            query: Query {
+                labels: vec![DEFAULT_LABEL.parse().expect("it is a label key")],
+                selector: Selector::default(),
+                scope: Scope::Namespace(cluster.connection.default_namespace.clone()),
+                chunk_size: 500,
+            },
+            cluster,
+            policy: Policy::default(),
+            deletes: DeleteOptions {
+                cascade: Cascade::Foreground,
+                effect: Effect::Delete,
+            },
+            concurrency: NonZeroUsize::new(32).expect("32 is not zero"),
+            stop: None,
+        }
+    }
+
+    /// Group Jobs by the value of this label.
+    pub fn label(self, key: LabelKey) -> Cleaner {
+        self.labels(vec![key])
+    }
+
+    /// Group Jobs by the values of these labels together. Only Jobs that carry all of them are looked at.
+    pub fn labels(mut self, keys: Vec<LabelKey>) -> Cleaner {
+        self.query.labels = keys;
+        self
+    }
+
+    /// Look only at Jobs that match this selector.
+    pub fn selector(mut self, selector: Selector) -> Cleaner {
+        self.query.selector = selector;
+        self
+    }
+
+    /// Look in this namespace.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Cleaner {
+        self.query.scope = Scope::Namespace(namespace.into());
+        self
+    }
+
+    /// Look in every namespace.
+    pub fn all_namespaces(mut self) -> Cleaner {
+        self.query.scope = Scope::AllNamespaces;
+        self
+    }
+
+    /// What to keep.
+    pub fn policy(mut self, policy: Policy) -> Cleaner {
+        self.policy = policy;
+        self
+    }
+
+    /// List this many Jobs a page; 0 asks for all at once.
+    pub fn page_size(mut self, jobs: u32) -> Cleaner {
+        self.query.chunk_size = jobs;
+        self
+    }
+
+    /// What becomes of the Pods.
+    pub fn cascade(mut self, cascade: Cascade) -> Cleaner {
+        self.deletes.cascade = cascade;
+        self
+    }
+
+    /// Send every delete with `dryRun=All`, so that nothing is deleted.
+    pub fn dry_run(mut self) -> Cleaner {
+        self.deletes.effect = Effect::DryRun;
+        self
+    }
+
+    /// Have at most this many deletes in flight.
+    pub fn concurrency(mut self, deletes: NonZeroUsize) -> Cleaner {
+        self.concurrency = deletes;
+        self
+    }
+
+    /// Start no new delete once this becomes something; what is in flight finishes.
+    pub fn stop(mut self, stop: watch::Receiver<Option<Stop>>) -> Cleaner {
+        self.stop = Some(stop);
+        self
+    }
+
+    /// List the Jobs and judge each of them. Nothing is changed.
+    ///
+    /// # Errors
+    /// If any page of the list cannot be read: part of a list would make an old Job look like the newest.
+    pub async fn plan(&self) -> Result<Plan, Error> {
+        let mut jobs = Vec::new();
+        let reading = self.read(&mut jobs).await?;
+        Ok(self.judge(jobs, reading))
+    }
+
+    /// The plan for Jobs that were listed.
+    pub(crate) fn judge(&self, jobs: Vec<Job>, reading: Reading) -> Plan {
+        let connection = &self.cluster.connection;
+        let snapshot = Snapshot {
+            source: Source::Cluster {
+                context: connection.context.clone(),
+                server: connection.server.clone(),
+            },
+            labels: self.query.labels.clone(),
+            resource_version: reading.resource_version,
+            taken_at: reading.taken_at,
+            jobs,
+        };
+        let mut plan = Plan::new(snapshot, &self.policy);
+        plan.warn_of_clocks(reading.clock_ahead);
+        plan
+    }
+
+    /// Delete what a plan of this cleaner purges, as far as it still holds: the Jobs are listed again, and a Job that has
+    /// changed, or that the policy would keep by now, is left alone.
+    ///
+    /// If the future is dropped, no request is sent any more, and what was in flight may have taken effect.
+    ///
+    /// # Errors
+    /// If the Jobs cannot be listed again; nothing was deleted then. What goes wrong with a single delete is in the
+    /// report.
+    pub async fn purge(
+        &self,
+        plan: Plan,
+        mut on_event: impl FnMut(Event<'_>),
+    ) -> Result<Report, Error> {
+        let approved = self.recheck(plan).await?;
+        let orders = Orders {
+            options: self.deletes,
+            concurrency: self.concurrency.get(),
+            backup: None,
+            query: self.query.clone(),
+        };
+        // Held while it runs: a receiver whose sender is gone never changes.
+        let (_sender, never) = watch::channel(None);
+        let stop = self.stop.clone().unwrap_or(never);
+        Ok(purge(approved, &self.cluster, &orders, stop, &mut on_event).await)
+    }
+
+    async fn recheck(&self, plan: Plan) -> Result<Approved, Error> {
+        let mut recheck = Recheck::new(plan);
+        let reading = self.read(&mut recheck).await?;
+        Ok(recheck.approve(reading.taken_at, self.policy.clone()))
+    }
+
+    async fn read(&self, into: &mut dyn Sink) -> Result<Reading, Error> {
+        self.cluster.list(&self.query, into, &mut |_| {}).await
+    }
+}
