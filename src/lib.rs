@@ -37,4 +37,4 @@ pub mod time;
 #[cfg(feature = "cli")]
 pub mod ui;
 
-pub use self::purge::cleaner::Cleaner;
+pub use crate::purge::cleaner::Cleaner;

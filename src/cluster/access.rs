@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     Cluster,
-    retry::{Backoff, Tries},
+    retry::{Backoff, Retry, Tries},
     uri::get,
 };
 use crate::{connection::failure::Failure, error::Error};
@@ -84,52 +84,54 @@ impl Cluster {
         &self,
         on_wait: &mut dyn FnMut(Duration, &str),
     ) -> Result<Option<String>, Error> {
-        let error = |why: &str| {
-            let message = format!(
-                "cannot find out which cluster {} is: {why}",
-                self.connection.server
-            );
-            Error::failure(message).hint("try again when the server answers")
-        };
         let mut backoff = Backoff::new(Tries::for_list());
         loop {
-            let path = "/api/v1/namespaces/kube-system".to_owned();
-            let answer = match get(path, "application/json") {
-                Ok(request) => self.connection.call(request).await,
-                Err(failure) => Err(failure),
-            };
-            let (why, retry_after, give_up) = match answer {
-                Ok(answer) => match answer.status {
-                    StatusCode::OK => match serde_json::from_slice::<Namespace>(&answer.body) {
-                        Ok(namespace) => return Ok(Some(namespace.metadata.uid)),
-                        Err(_) => (
-                            "the answer cannot be read".to_owned(),
-                            None,
-                            error("the answer cannot be read"),
-                        ),
-                    },
-                    StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
-                        return Ok(None);
-                    }
-                    _ if answer.is_transient() => {
-                        (answer.words(), answer.retry_after(), error(&answer.words()))
-                    }
-                    _ => return Err(error(&answer.words())),
-                },
-                Err(failure @ Failure::Setup { .. }) => {
-                    return Err(failure.into_error(&self.connection.server));
-                }
-                Err(failure) => (
-                    failure.words(),
-                    None,
-                    failure.into_error(&self.connection.server),
-                ),
-            };
-            let Some(delay) = backoff.next_delay(retry_after) else {
-                return Err(give_up);
-            };
-            on_wait(delay, &why);
-            tokio::time::sleep(delay).await;
+            match self.try_uid().await {
+                Ok(uid) => return Ok(uid),
+                Err(tried) => backoff.wait(tried, &mut *on_wait).await?,
+            }
         }
+    }
+
+    async fn try_uid(&self) -> Result<Option<String>, Retry<Error>> {
+        let server = &self.connection.server;
+        let unclear = |why: &str| {
+            let message = format!("cannot find out which cluster {server} is: {why}");
+            Error::failure(message).hint("try again when the server answers")
+        };
+        let request = get(
+            "/api/v1/namespaces/kube-system".to_owned(),
+            "application/json",
+        );
+        let answer = async { self.connection.call(request?).await }.await;
+        let (why, retry_after, last) = match answer {
+            Ok(answer) => match answer.status {
+                StatusCode::OK => match serde_json::from_slice::<Namespace>(&answer.body) {
+                    Ok(namespace) => return Ok(Some(namespace.metadata.uid)),
+                    Err(_) => {
+                        let why = "the answer cannot be read";
+                        (why.to_owned(), None, unclear(why))
+                    }
+                },
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
+                    return Ok(None);
+                }
+                _ if answer.is_transient() => {
+                    let why = answer.words();
+                    let last = unclear(&why);
+                    (why, answer.retry_after(), last)
+                }
+                _ => return Err(Retry::Fatal(unclear(&answer.words()))),
+            },
+            Err(failure @ Failure::Setup { .. }) => {
+                return Err(Retry::Fatal(failure.into_error(server)));
+            }
+            Err(failure) => (failure.words(), None, failure.into_error(server)),
+        };
+        Err(Retry::Again {
+            why,
+            retry_after,
+            last,
+        })
     }
 }

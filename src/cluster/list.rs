@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     Cluster,
     page::{Pages, Trouble, Wait},
+    snapshot::MAX_STARTS,
 };
 use crate::{
     connection::{exchange::Answer, failure::IS_IT_AN_API_SERVER},
@@ -54,9 +55,6 @@ pub enum Event<'a> {
         why: &'a str,
     },
 }
-
-/// How often a list is begun before it is given up.
-const MAX_STARTS: usize = 4;
 
 /// So many pages in a row without a Job are still believed to lead on to one.
 const MAX_EMPTY_PAGES: u32 = 8;

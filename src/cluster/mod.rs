@@ -27,6 +27,11 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// By way of a client that is there already.
+    pub fn from_client(client: kube::Client) -> Cluster {
+        Cluster::new(Connection::from_client(client))
+    }
+
     /// The cluster that a connection leads to.
     pub fn new(connection: Connection) -> Cluster {
         Cluster {

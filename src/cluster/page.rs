@@ -18,7 +18,7 @@ use tokio::{
 
 use super::{
     Cluster,
-    retry::{Backoff, Tries},
+    retry::{Backoff, Retry, Tries},
     snapshot::Break,
 };
 use crate::{
@@ -128,74 +128,90 @@ impl Pages {
         token: Option<&str>,
         next: &mut Option<Incoming>,
     ) -> Result<Page, Trouble> {
-        let cluster = &self.cluster;
         let mut backoff = Backoff::new(Tries::for_list());
         loop {
-            let mut reading = Reading::new(&self.query, &self.intake);
-            let mut on_piece = |content_type: &str, piece: &[u8]| {
-                if !content_type.starts_with(decode::PROTOBUF) {
-                    return Piece::Kept;
-                }
-                reading.feed(piece);
-                if let Some(token) = reading.list.continue_token() {
-                    next.get_or_insert_with(|| self.ask(Some(token.to_owned())));
-                }
-                Piece::Taken
+            let tried = match self.try_whole(token, next).await {
+                Ok(page) => return Ok(page),
+                Err(tried) => tried,
             };
-            let answer = match self.query.request(token) {
-                Ok(request) => {
-                    cluster
-                        .connection
-                        .call_in_pieces(request, LIST_MAX, &mut on_piece)
-                        .await
-                }
-                Err(failure) => Err(failure),
+            let on_wait = |delay, why: &str| {
+                let why = why.to_owned();
+                let _ = self.waits.send(Wait { delay, why });
             };
-            let (why, retry_after, give_up) = match answer {
-                // Once the server has answered, what stands in between is trouble that may pass.
-                Ok(answer) if answer.is_foreign() && !answer.is_transient() && token.is_none() => {
-                    return Err(cluster.is_no_api_server(&answer).into());
-                }
-                Ok(answer) if answer.status == StatusCode::OK => match reading.finish(&answer) {
-                    Ok(page) => return Ok(page),
-                    Err(Unusable::Stray(why)) => return Err(Trouble::Wrong(why)),
-                    Err(Unusable::Job(error)) => {
-                        let message = format!("cannot list Jobs: the server sent {error}");
-                        return Err(Error::failure(message).into());
-                    }
-                    Err(Unusable::Body(why)) => {
-                        let server = &cluster.connection.server;
-                        let message = format!(
-                            "cannot list Jobs: the answer of {server} cannot be read: {why}"
-                        );
-                        (why.to_string(), None, Error::failure(message))
-                    }
-                },
-                Ok(answer) if answer.status == StatusCode::GONE && token.is_some() => {
-                    return Err(Trouble::Gone(answer.words()));
-                }
-                Ok(answer) => {
-                    let error = cluster.refusal(&answer, &self.query);
-                    if !answer.is_transient() {
-                        return Err(error.into());
-                    }
-                    (answer.words(), answer.retry_after(), error)
-                }
-                Err(failure @ Failure::Setup { .. }) => {
-                    return Err(failure.into_error(&cluster.connection.server).into());
-                }
-                Err(failure) => (
-                    failure.words(),
-                    None,
-                    failure.into_error(&cluster.connection.server),
-                ),
-            };
-            let Some(delay) = backoff.next_delay(retry_after) else {
-                return Err(give_up.into());
-            };
-            let _ = self.waits.send(Wait { delay, why });
-            tokio::time::sleep(delay).await;
+            backoff.wait(tried, on_wait).await?;
         }
+    }
+
+    async fn try_whole(
+        &self,
+        token: Option<&str>,
+        next: &mut Option<Incoming>,
+    ) -> Result<Page, Retry<Trouble>> {
+        let cluster = &self.cluster;
+        let mut reading = Reading::new(&self.query, &self.intake);
+        let mut on_piece = |content_type: &str, piece: &[u8]| {
+            if !content_type.starts_with(decode::PROTOBUF) {
+                return Piece::Kept;
+            }
+            reading.feed(piece);
+            if let Some(token) = reading.list.continue_token() {
+                next.get_or_insert_with(|| self.ask(Some(token.to_owned())));
+            }
+            Piece::Taken
+        };
+        let answer = async {
+            let request = self.query.request(token)?;
+            let connection = &cluster.connection;
+            connection
+                .call_in_pieces(request, LIST_MAX, &mut on_piece)
+                .await
+        }
+        .await;
+        let (why, retry_after, last) = match answer {
+            // Once the server has answered, what stands in between is trouble that may pass.
+            Ok(answer) if answer.is_foreign() && !answer.is_transient() && token.is_none() => {
+                return Err(Retry::Fatal(cluster.is_no_api_server(&answer).into()));
+            }
+            Ok(answer) if answer.status == StatusCode::OK => match reading.finish(&answer) {
+                Ok(page) => return Ok(page),
+                Err(Unusable::Stray(why)) => return Err(Retry::Fatal(Trouble::Wrong(why))),
+                Err(Unusable::Job(error)) => {
+                    let message = format!("cannot list Jobs: the server sent {error}");
+                    return Err(Retry::Fatal(Error::failure(message).into()));
+                }
+                Err(Unusable::Body(why)) => {
+                    let server = &cluster.connection.server;
+                    let message =
+                        format!("cannot list Jobs: the answer of {server} cannot be read: {why}");
+                    (why.to_string(), None, Error::failure(message))
+                }
+            },
+            Ok(answer) if answer.status == StatusCode::GONE && token.is_some() => {
+                return Err(Retry::Fatal(Trouble::Gone(answer.words())));
+            }
+            Ok(answer) => {
+                let error = cluster.refusal(&answer, &self.query);
+                if !answer.is_transient() {
+                    return Err(Retry::Fatal(error.into()));
+                }
+                (answer.words(), answer.retry_after(), error)
+            }
+            Err(failure @ Failure::Setup { .. }) => {
+                return Err(Retry::Fatal(
+                    failure.into_error(&cluster.connection.server).into(),
+                ));
+            }
+            Err(failure) => (
+                failure.words(),
+                None,
+                failure.into_error(&cluster.connection.server),
+            ),
+        };
+        Err(Retry::Again {
+            why,
+            retry_after,
+            last: last.into(),
+        })
     }
 }
 

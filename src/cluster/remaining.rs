@@ -6,19 +6,22 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+pub use crate::decode::metadata::Kind;
+
 use super::{
     Cluster,
-    retry::{Backoff, Tries},
+    retry::{Backoff, Retry, Tries},
+    snapshot::MAX_STARTS,
     uri::{escape, get, jobs_path},
 };
 use crate::{
     connection::{exchange::LIST_MAX, failure::Failure},
-    decode::metadata::{self, ACCEPT, Kind, MetadataList, ObjectMeta},
+    decode::{
+        ListMeta, Text,
+        metadata::{self, ACCEPT, MetadataList},
+    },
     job::ids::Uid,
 };
-
-/// How often a list is begun before it is given up.
-const MAX_STARTS: usize = 4;
 
 /// Why something could not be seen: a lowercase fragment.
 pub type Blind = String;
@@ -39,96 +42,52 @@ enum Trouble {
 }
 
 impl Cluster {
-    /// All Jobs that are at these places.
+    /// All objects that are at these places. If a list has to start over, some of it may be in twice; nothing is left out.
     ///
     /// # Errors
     /// If it cannot be seen at all of them: what was not looked at would pass for gone.
-    pub async fn jobs_at(
+    pub async fn found_at(
         &self,
+        kind: Kind,
         places: &[Place],
         look: &mut Look<'_>,
-    ) -> Result<Vec<FoundJob>, Blind> {
-        let mut jobs = Vec::new();
-        let mut take = |meta: ObjectMeta| {
-            jobs.push(FoundJob {
-                uid: Uid::from(meta.uid),
-                finalizers: meta.finalizers,
-            });
-        };
+    ) -> Result<Vec<Found>, Blind> {
+        let mut found = Vec::new();
         for place in places {
-            self.metadata_at(Kind::Jobs, place, look, &mut take).await?;
-        }
-        Ok(jobs)
-    }
-
-    /// All Pods that are at these places and have an owner.
-    ///
-    /// # Errors
-    /// If they cannot be seen, which nobody needs to be able to.
-    pub async fn pods_at(
-        &self,
-        places: &[Place],
-        look: &mut Look<'_>,
-    ) -> Result<Vec<FoundPod>, Blind> {
-        let mut pods = Vec::new();
-        let mut take = |meta: ObjectMeta| {
-            if !meta.owner_references.is_empty() {
-                let owners = meta.owner_references.into_iter();
-                pods.push(FoundPod {
-                    owners: owners.map(|owner| Uid::from(owner.uid)).collect(),
-                    name: meta.name,
-                    finalizers: meta.finalizers,
-                });
+            let mut starts = 1;
+            while let Err(trouble) = self.list_at(kind, place, look, &mut found).await {
+                match trouble {
+                    Trouble::StartOver(_) if starts < MAX_STARTS => starts += 1,
+                    Trouble::StartOver(why) | Trouble::Fatal(why) => return Err(why),
+                }
             }
-        };
-        for place in places {
-            self.metadata_at(Kind::Pods, place, look, &mut take).await?;
         }
-        Ok(pods)
+        Ok(found)
     }
 
-    /// Whatever is at a place. If a list has to start over, some of it is taken twice; nothing is left out.
-    async fn metadata_at(
+    async fn list_at(
         &self,
         kind: Kind,
         place: &Place,
         look: &mut Look<'_>,
-        take: &mut dyn FnMut(ObjectMeta),
-    ) -> Result<(), Blind> {
-        let mut starts = 1;
-        loop {
-            match self.metadata_once(kind, place, look, take).await {
-                Ok(()) => return Ok(()),
-                Err(Trouble::StartOver(_)) if starts < MAX_STARTS => starts += 1,
-                Err(Trouble::StartOver(why) | Trouble::Fatal(why)) => return Err(why),
-            }
-        }
-    }
-
-    async fn metadata_once(
-        &self,
-        kind: Kind,
-        place: &Place,
-        look: &mut Look<'_>,
-        take: &mut dyn FnMut(ObjectMeta),
+        found: &mut Vec<Found>,
     ) -> Result<(), Trouble> {
         let mut pages = self.newest.pages(kind);
         let mut token: Option<String> = None;
         loop {
             let uri = address(kind, place, look.chunk_size, token.as_deref());
-            let list = self.metadata_page(kind, uri, token.is_some(), look).await?;
-            token = pages.next(list.metadata).map_err(|broken| {
+            let (meta, objects) = self.page_of(kind, uri, token.is_some(), look).await?;
+            token = pages.next(meta).map_err(|broken| {
                 Trouble::StartOver(format!("a list cannot be believed: {}", broken.words()))
             })?;
-            for meta in list.items.into_iter().filter_map(|item| item.metadata) {
-                if !is_at(place, &meta) {
-                    return Err(Trouble::StartOver(format!(
-                        "a list holds {}/{}, which was not asked for",
-                        meta.namespace, meta.name
-                    )));
-                }
-                take(meta);
+            if let Some(Found {
+                namespace, name, ..
+            }) = objects.iter().find(|object| !is_at(place, object))
+            {
+                let why = format!("a list holds {namespace}/{name}, which was not asked for");
+                return Err(Trouble::StartOver(why));
             }
+            found.extend(objects);
             if token.is_none() {
                 return Ok(());
             }
@@ -136,50 +95,81 @@ impl Cluster {
     }
 
     /// One page, asked for again while that may help.
-    async fn metadata_page(
+    async fn page_of(
         &self,
         kind: Kind,
         uri: String,
         continues: bool,
         look: &mut Look<'_>,
-    ) -> Result<MetadataList, Trouble> {
+    ) -> Result<(ListMeta, Vec<Found>), Trouble> {
         let mut backoff = Backoff::new(Tries::for_delete());
         loop {
-            let answer = match get(uri.clone(), ACCEPT) {
-                Ok(request) => self.connection.call_up_to(request, LIST_MAX).await,
-                Err(failure) => Err(failure),
-            };
-            let (why, retry_after) = match answer {
-                Ok(answer) if answer.status == StatusCode::OK => {
-                    match metadata::decode(kind, answer.content_type(), &answer.body) {
-                        Ok(list) => return Ok(list),
-                        Err(why) => (format!("the answer cannot be read: {why}"), None),
-                    }
-                }
-                Ok(answer) if answer.status == StatusCode::GONE && continues => {
-                    return Err(Trouble::StartOver(answer.words()));
-                }
-                Ok(answer) if answer.is_transient() => (answer.words(), answer.retry_after()),
-                Ok(answer) => return Err(Trouble::Fatal(answer.words())),
-                Err(failure @ Failure::Setup { .. }) => {
-                    return Err(Trouble::Fatal(failure.words()));
-                }
-                Err(failure) => (failure.words(), None),
-            };
-            let Some(delay) = backoff.next_delay(retry_after) else {
-                return Err(Trouble::Fatal(why));
-            };
-            (look.on_wait)(delay, &why);
-            tokio::time::sleep(delay).await;
+            match self.try_page_of(kind, &uri, continues).await {
+                Ok(page) => return Ok(page),
+                Err(tried) => backoff.wait(tried, &mut *look.on_wait).await?,
+            }
         }
+    }
+
+    async fn try_page_of(
+        &self,
+        kind: Kind,
+        uri: &str,
+        continues: bool,
+    ) -> Result<(ListMeta, Vec<Found>), Retry<Trouble>> {
+        let request = get(uri.to_owned(), ACCEPT);
+        let answer = async { self.connection.call_up_to(request?, LIST_MAX).await }.await;
+        let (why, retry_after) = match answer {
+            Ok(answer) if answer.status == StatusCode::OK => {
+                match metadata::decode(kind, answer.content_type(), &answer.body) {
+                    Ok(list) => return Ok(found_in(list)),
+                    Err(why) => (format!("the answer cannot be read: {why}"), None),
+                }
+            }
+            Ok(answer) if answer.status == StatusCode::GONE && continues => {
+                return Err(Retry::Fatal(Trouble::StartOver(answer.words())));
+            }
+            Ok(answer) if answer.is_transient() => (answer.words(), answer.retry_after()),
+            Ok(answer) => return Err(Retry::Fatal(Trouble::Fatal(answer.words()))),
+            Err(failure @ Failure::Setup { .. }) => {
+                return Err(Retry::Fatal(Trouble::Fatal(failure.words())));
+            }
+            Err(failure) => (failure.words(), None),
+        };
+        Err(Retry::Again {
+            last: Trouble::Fatal(why.clone()),
+            why,
+            retry_after,
+        })
     }
 }
 
+fn found_in(list: MetadataList<'_>) -> (ListMeta, Vec<Found>) {
+    let metas = list.items.into_iter().filter_map(|object| object.metadata);
+    let text = |text: Option<Text>| text.unwrap_or_default().0.into_owned();
+    let found = metas.map(|meta| Found {
+        uid: Uid::from(text(meta.uid)),
+        namespace: text(meta.namespace),
+        name: text(meta.name),
+        finalizers: meta
+            .finalizers
+            .into_iter()
+            .map(|name| name.0.into_owned())
+            .collect(),
+        owners: meta
+            .owner_references
+            .into_iter()
+            .map(|owner| Uid::from(text(owner.uid)))
+            .collect(),
+    });
+    (list.metadata, found.collect())
+}
+
 /// Whether an object is where it was looked for.
-fn is_at(place: &Place, meta: &ObjectMeta) -> bool {
+fn is_at(place: &Place, object: &Found) -> bool {
     match place {
-        Place::Job(namespace, name) => *meta.namespace == **namespace && *meta.name == **name,
-        Place::Namespace(namespace) => *meta.namespace == **namespace,
+        Place::Job(namespace, name) => object.namespace == **namespace && object.name == **name,
+        Place::Namespace(namespace) => object.namespace == **namespace,
         Place::AllNamespaces => true,
     }
 }
@@ -208,30 +198,26 @@ fn address(kind: Kind, place: &Place, chunk_size: u32, token: Option<&str>) -> S
     if let Some(token) = token {
         query.push(format!("continue={}", escape(token)));
     }
-    match query.is_empty() {
-        true => path,
-        false => format!("{path}?{}", query.join("&")),
+    if query.is_empty() {
+        path
+    } else {
+        format!("{path}?{}", query.join("&"))
     }
 }
 
-/// A Job that was found to be there still.
+/// A Job or Pod that was found to be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundJob {
+pub struct Found {
     /// Which it is: a new one may have its name.
     pub uid: Uid,
-    /// Its finalizers.
-    pub finalizers: Vec<String>,
-}
-
-/// A Pod that was found, and what it belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundPod {
-    /// The uids of its owners.
-    pub owners: Vec<Uid>,
+    /// Its namespace.
+    pub namespace: String,
     /// Its name.
     pub name: String,
-    /// Its finalizers.
+    /// What has to be done before it may go.
     pub finalizers: Vec<String>,
+    /// The uids of its owners.
+    pub owners: Vec<Uid>,
 }
 
 /// Where to look for what is left.

@@ -77,6 +77,47 @@ impl Backoff {
         let in_time = self.started.elapsed() + delay <= self.tries.total;
         (self.failures < self.tries.count && in_time).then_some(delay)
     }
+
+    /// Wait before the next try, and say so first.
+    ///
+    /// # Errors
+    /// If there is no next try.
+    pub(super) async fn wait<E>(
+        &mut self,
+        tried: Retry<E>,
+        on_wait: impl FnOnce(Duration, &str),
+    ) -> Result<(), E> {
+        match tried {
+            Retry::Fatal(error) => Err(error),
+            Retry::Again {
+                why,
+                retry_after,
+                last,
+            } => match self.next_delay(retry_after) {
+                None => Err(last),
+                Some(delay) => {
+                    on_wait(delay, &why);
+                    tokio::time::sleep(delay).await;
+                    Ok(())
+                }
+            },
+        }
+    }
+}
+
+/// Why a try was of no use.
+pub(super) enum Retry<E> {
+    /// Trying again cannot help.
+    Fatal(E),
+    /// It may help.
+    Again {
+        /// What happened, as a fragment.
+        why: String,
+        /// How long the server asks to wait.
+        retry_after: Option<Duration>,
+        /// The error if this was the last try.
+        last: E,
+    },
 }
 
 /// Why a request about one Job came to nothing.

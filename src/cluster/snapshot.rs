@@ -15,6 +15,9 @@ use std::{
 
 use crate::decode::{ListMeta, metadata::Kind};
 
+/// How often a list is begun before it is given up.
+pub(crate) const MAX_STARTS: usize = 4;
+
 /// The newest versions that lists have shown, shared by all requests.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Newest {

@@ -7,7 +7,7 @@
 use serde::Deserialize;
 
 use super::{
-    ListMeta, PROTOBUF, TypeMeta, null_is_default, open_envelope,
+    ListMeta, ObjectMeta, PROTOBUF, Text, TypeMeta, null_is_default, open_envelope,
     protobuf::{Damage, Message, Value},
 };
 
@@ -37,53 +37,23 @@ impl Kind {
 
 /// One page of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub struct MetadataList {
+pub struct MetadataList<'a> {
     /// How to go on.
     #[serde(default, deserialize_with = "null_is_default")]
     pub metadata: ListMeta,
     /// The objects. The server always says them: a list without is not one of none.
-    #[serde(deserialize_with = "null_is_default")]
-    pub items: Vec<Item>,
+    #[serde(borrow, deserialize_with = "null_is_default")]
+    pub items: Vec<Object<'a>>,
 }
 
 /// An object.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub struct Item {
-    /// Who it is.
-    #[serde(default)]
-    pub metadata: Option<ObjectMeta>,
+pub struct Object<'a> {
+    #[serde(borrow, default)]
+    pub metadata: Option<ObjectMeta<'a>>,
 }
 
-/// `metadata` of an object.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ObjectMeta {
-    /// Name.
-    #[serde(default)]
-    pub name: String,
-    /// Namespace.
-    #[serde(default)]
-    pub namespace: String,
-    /// Identity.
-    #[serde(default)]
-    pub uid: String,
-    /// Owners.
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub owner_references: Vec<Owner>,
-    /// What has to be done before it may go.
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub finalizers: Vec<String>,
-}
-
-/// `metav1.OwnerReference`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub struct Owner {
-    /// Identity of the owner.
-    #[serde(default)]
-    pub uid: String,
-}
-
-impl<'a> Message<'a> for MetadataList {
+impl<'a> Message<'a> for MetadataList<'a> {
     fn set(&mut self, field: u64, value: Value<'a>) -> Result<(), Damage> {
         match field {
             1 => self.metadata = value.message()?,
@@ -94,35 +64,10 @@ impl<'a> Message<'a> for MetadataList {
     }
 }
 
-impl<'a> Message<'a> for Item {
+impl<'a> Message<'a> for Object<'a> {
     fn set(&mut self, field: u64, value: Value<'a>) -> Result<(), Damage> {
         if field == 1 {
             self.metadata = Some(value.message()?);
-        }
-        Ok(())
-    }
-}
-
-impl<'a> Message<'a> for ObjectMeta {
-    fn set(&mut self, field: u64, value: Value<'a>) -> Result<(), Damage> {
-        match field {
-            1 => self.name = value.text()?.to_owned(),
-            3 => self.namespace = value.text()?.to_owned(),
-            5 => self.uid = value.text()?.to_owned(),
-            13 => self.owner_references.push(value.message()?),
-            14 => self
-                .finalizers
-                .push(value.lossy()?.unwrap_or_default().0.into_owned()),
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-impl<'a> Message<'a> for Owner {
-    fn set(&mut self, field: u64, value: Value<'a>) -> Result<(), Damage> {
-        if field == 4 {
-            self.uid = value.lossy()?.unwrap_or_default().0.into_owned();
         }
         Ok(())
     }
@@ -146,7 +91,11 @@ pub enum Unreadable {
 ///
 /// # Errors
 /// If it is not such a page as a whole.
-pub fn decode(kind: Kind, content_type: &str, body: &[u8]) -> Result<MetadataList, Unreadable> {
+pub fn decode<'a>(
+    kind: Kind,
+    content_type: &str,
+    body: &'a [u8],
+) -> Result<MetadataList<'a>, Unreadable> {
     let known = |meta: &TypeMeta| {
         if kind.is_listed_in(meta.kind.as_deref().unwrap_or_default()) {
             Ok(())
@@ -154,23 +103,22 @@ pub fn decode(kind: Kind, content_type: &str, body: &[u8]) -> Result<MetadataLis
             Err(Unreadable::Kind)
         }
     };
-    let list = match content_type.starts_with(PROTOBUF) {
-        true => {
-            let envelope = open_envelope(body).map_err(|_| Unreadable::Damaged)?;
-            known(&envelope.type_meta)?;
-            // A body that ends before its object was cut short, and is not a list of nothing.
-            let raw = envelope.raw.ok_or(Unreadable::Damaged)?;
-            MetadataList::read(raw).map_err(|_| Unreadable::Damaged)?
-        }
-        false => {
-            known(&serde_json::from_slice(body).map_err(|_| Unreadable::Damaged)?)?;
-            serde_json::from_slice(body).map_err(|_| Unreadable::Damaged)?
-        }
+    let list = if content_type.starts_with(PROTOBUF) {
+        let envelope = open_envelope(body).map_err(|_| Unreadable::Damaged)?;
+        known(&envelope.type_meta)?;
+        // A body that ends before its object was cut short, and is not a list of nothing.
+        let raw = envelope.raw.ok_or(Unreadable::Damaged)?;
+        MetadataList::read(raw).map_err(|_| Unreadable::Damaged)?
+    } else {
+        known(&serde_json::from_slice(body).map_err(|_| Unreadable::Damaged)?)?;
+        serde_json::from_slice(body).map_err(|_| Unreadable::Damaged)?
     };
-    let identified = |item: &Item| {
-        let meta = item.metadata.as_ref();
-        let texts = meta.map(|meta| [&meta.uid, &meta.name, &meta.namespace]);
-        texts.is_some_and(|texts| texts.iter().all(|text| !text.is_empty()))
+    let identified = |object: &Object| {
+        object.metadata.as_ref().is_some_and(|meta| {
+            let texts = [&meta.uid, &meta.name, &meta.namespace];
+            let is_said = |text: &&Option<Text>| text.as_ref().is_some_and(|text| !text.is_empty());
+            texts.iter().all(is_said)
+        })
     };
     if list.items.iter().all(identified) {
         Ok(list)

@@ -136,6 +136,9 @@ pub struct OwnerReference<'a> {
     /// Name of the owner.
     #[serde(borrow)]
     pub name: Option<Text<'a>>,
+    /// Identity of the owner.
+    #[serde(borrow)]
+    pub uid: Option<Text<'a>>,
     /// Whether the owner is the controller.
     pub controller: Option<bool>,
 }

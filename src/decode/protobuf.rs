@@ -271,6 +271,7 @@ impl<'a> Message<'a> for OwnerReference<'a> {
         match field {
             1 => self.kind = value.lossy()?,
             3 => self.name = value.lossy()?,
+            4 => self.uid = value.lossy()?,
             6 => self.controller = Some(value.number()? != 0),
             _ => {}
         }

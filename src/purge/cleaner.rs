@@ -11,7 +11,6 @@ use crate::{
         delete::{Cascade, DeleteOptions, Effect},
         list::Reading,
     },
-    connection::Connection,
     error::{Error, Stop},
     job::{
         Job,
@@ -62,7 +61,7 @@ const DEFAULT_LABEL: &str = "argocd.argoproj.io/instance";
 impl Cleaner {
     /// With the client of the caller.
     pub fn new(client: kube::Client) -> Cleaner {
-        Cleaner::of(Cluster::new(Connection::from_client(client)))
+        Cleaner::of(Cluster::from_client(client))
     }
 
     /// On a cluster, with the defaults.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    cluster::remaining::{FoundJob, FoundPod, Place},
+    cluster::remaining::{Found, Place},
     job::ids::Uid,
     plan::{
         Plan,
@@ -100,7 +100,7 @@ impl Remaining {
     }
 
     /// Take note of what was found at all the [`Remaining::places`]; what was not found is gone.
-    pub fn found(&mut self, jobs: Vec<FoundJob>) {
+    pub fn found(&mut self, jobs: Vec<Found>) {
         let mut jobs: HashMap<Uid, Vec<String>> = jobs
             .into_iter()
             .map(|job| (job.uid, job.finalizers))
@@ -129,7 +129,7 @@ impl Remaining {
     }
 
     /// Take note of the Pods that were found; those of other owners do not matter.
-    pub fn found_pods(&mut self, pods: Vec<FoundPod>) {
+    pub fn found_pods(&mut self, pods: Vec<Found>) {
         let mut by_owner: HashMap<Uid, Vec<Pod>> = HashMap::new();
         for found in pods {
             let pod = Pod {
@@ -214,8 +214,11 @@ mod tests {
         Remaining(jobs.collect())
     }
 
-    fn found(index: usize, finalizers: &[&str]) -> FoundJob {
-        FoundJob {
+    fn found(index: usize, finalizers: &[&str]) -> Found {
+        Found {
+            namespace: "ns".to_owned(),
+            name: format!("job-{index}"),
+            owners: Vec::new(),
             uid: Uid::from(format!("uid-{index}")),
             finalizers: finalizers.iter().map(|name| (*name).to_owned()).collect(),
         }
@@ -273,7 +276,9 @@ mod tests {
             found(2, &[]),
         ]);
         assert_eq!(remaining.places_of_pods(), [Place::Namespace("a".into())]);
-        let pod = |owner: usize| FoundPod {
+        let pod = |owner: usize| Found {
+            uid: Uid::from(format!("pod-uid-{owner}")),
+            namespace: "ns".to_owned(),
             owners: vec![Uid::from(format!("uid-{owner}"))],
             name: format!("pod-{owner}"),
             finalizers: Vec::new(),

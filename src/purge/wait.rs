@@ -11,7 +11,7 @@ use super::{
 use crate::{
     cluster::{
         Cluster,
-        remaining::{Blind, Look},
+        remaining::{Blind, Kind, Look},
     },
     error::Stop,
     plan::report::{End, EndedEarly, Report, Waited},
@@ -179,7 +179,10 @@ impl Wait<'_> {
             chunk_size: self.chunk_size,
             on_wait: &mut on_wait,
         };
-        let found = self.cluster.jobs_at(&remaining.places(), &mut look).await?;
+        let found = self
+            .cluster
+            .found_at(Kind::Jobs, &remaining.places(), &mut look)
+            .await?;
         remaining.found(found);
         Ok(())
     }
@@ -196,7 +199,7 @@ impl Wait<'_> {
             on_wait: &mut on_wait,
         };
         let places = remaining.places_of_pods();
-        let pods = self.cluster.pods_at(&places, &mut look);
+        let pods = self.cluster.found_at(Kind::Pods, &places, &mut look);
         let pods = tokio::time::timeout(LAST_LOOK, pods);
         match unless_stopped(&self.stop, pods).await? {
             Ok(Ok(pods)) => remaining.found_pods(pods),

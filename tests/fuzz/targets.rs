@@ -84,7 +84,9 @@ pub fn list_metadata(data: &[u8]) {
         for item in list.items {
             let meta = item.metadata;
             let meta = meta.expect("what has none cannot be told from others");
-            assert!(!meta.uid.is_empty() && !meta.name.is_empty() && !meta.namespace.is_empty());
+            for text in [meta.uid, meta.name, meta.namespace] {
+                assert!(text.is_some_and(|text| !text.is_empty()));
+            }
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Lists of metadata alone: read in either encoding, and not read if anything is amiss, since what is not in them
 //! passes for gone.
 
-use kubectl_jobclean::decode::metadata::{Kind, MetadataList, Unreadable, decode};
+use kubectl_jobclean::decode::{
+    ObjectMeta,
+    metadata::{Kind, MetadataList, Unreadable, decode},
+};
 use serde_json::{Value, json};
 
 use crate::proto::SCHEMA;
@@ -38,11 +41,19 @@ fn is_read(decoded: Result<MetadataList, Unreadable>) {
         .map(|item| item.metadata.unwrap())
         .collect();
     assert_eq!(items.len(), 2);
-    assert_eq!((&*items[0].name, &*items[0].uid), ("one", "uid-1"));
-    assert_eq!(items[0].finalizers, ["foregroundDeletion", "example.com/é"]);
+    let identity = |meta: &ObjectMeta| {
+        (
+            meta.name.clone().unwrap().to_string(),
+            meta.uid.clone().unwrap().to_string(),
+        )
+    };
+    assert_eq!(identity(&items[0]), ("one".into(), "uid-1".into()));
+    let finalizers: Vec<&str> = items[0].finalizers.iter().map(|text| &**text).collect();
+    assert_eq!(finalizers, ["foregroundDeletion", "example.com/é"]);
     assert_eq!(items[0].owner_references.len(), 1);
-    assert_eq!(items[0].owner_references[0].uid, "owner-uid");
-    assert_eq!((&*items[1].name, &*items[1].uid), ("two", "uid-2"));
+    let owner = &items[0].owner_references[0];
+    assert_eq!(owner.uid.as_deref(), Some("owner-uid"));
+    assert_eq!(identity(&items[1]), ("two".into(), "uid-2".into()));
     assert!(items[1].finalizers.is_empty() && items[1].owner_references.is_empty());
 }
 
@@ -62,7 +73,8 @@ fn either_encoding_of_either_list_is_read() {
 #[test]
 fn null_is_nothing() {
     let list = json!({"kind": "JobList", "metadata": {}, "items": null});
-    let decoded = decode(Kind::Jobs, "application/json", list.to_string().as_bytes()).unwrap();
+    let list = list.to_string();
+    let decoded = decode(Kind::Jobs, "application/json", list.as_bytes()).unwrap();
     assert!(decoded.items.is_empty());
 }
 
@@ -91,7 +103,8 @@ fn another_kind_is_not_read() {
     let body = SCHEMA.body("k8s.io.apimachinery.pkg.apis.meta.v1.Status", &status);
     assert_eq!(decode(Kind::Jobs, PROTOBUF, &body), Err(Unreadable::Kind));
     let jobs = list("JobList");
-    let pods = decode(Kind::Pods, PROTOBUF, &SCHEMA.body(JOBS, &jobs));
+    let body = SCHEMA.body(JOBS, &jobs);
+    let pods = decode(Kind::Pods, PROTOBUF, &body);
     assert_eq!(pods, Err(Unreadable::Kind));
     for text in [
         status.to_string(),
@@ -135,7 +148,7 @@ fn texts_that_are_not_utf_8_do_not_spoil_a_list() {
     }
     let decoded = decode(Kind::Jobs, PROTOBUF, &body).unwrap();
     let meta = decoded.items[0].metadata.as_ref().unwrap();
-    assert_eq!(meta.finalizers[0], "\u{fffd}oregroundDeletion");
+    assert_eq!(&*meta.finalizers[0], "\u{fffd}oregroundDeletion");
     let at = body.windows(5).position(|bytes| bytes == b"uid-1").unwrap();
     body[at] = 0xff;
     let decoded = decode(Kind::Jobs, PROTOBUF, &body);

@@ -141,11 +141,13 @@ fn full_job_read() -> decode::Job<'static> {
                 decode::OwnerReference {
                     kind: text("ConfigMap"),
                     name: text("c"),
+                    uid: text("2"),
                     controller: None,
                 },
                 decode::OwnerReference {
                     kind: text("CronJob"),
                     name: text("nightly"),
+                    uid: text("3"),
                     controller: Some(true),
                 },
             ],
