@@ -6,10 +6,16 @@ use std::borrow::Cow;
 pub fn is_unsafe(c: char) -> bool {
     // C0, DEL and C1 steer terminals.
     c.is_control()
-        // Bidirectional marks, embeddings, overrides and isolates reorder what stands around them.
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        // Line and paragraph separators, and what nobody sees.
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200b}' | '\u{feff}')
+        || matches!(c,
+            // Marks, embeddings, overrides and isolates of direction reorder what stands around them.
+            '\u{61c}' | '\u{202a}'..='\u{202e}'
+            // What is not seen, or only joins or parts letters; marks of direction are among it.
+            | '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            // Line and paragraph separators.
+            | '\u{2028}' | '\u{2029}'
+            // Interlinear annotations, and tags of languages.
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 /// The text with every unsafe character written out, `\u{1b}` for one.

@@ -1,261 +1,239 @@
-//! The one document that `-o json` and `-o yaml` print. Its fields are part of the contract with scripts.
+//! The one document that `-o json` and `-o yaml` print, and that `--plan` reads. Its fields are part of the contract with
+//! scripts.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{collections::BTreeMap, num::NonZeroUsize, time::Duration};
 
-use serde::{Serialize, Serializer, ser::SerializeSeq};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeSeq};
 
 #[cfg(feature = "schema")]
 use super::schema;
-use super::{API_VERSION, Row, View, extras::Extras, words};
+use super::{API_VERSION, Row, View, escape::Text, words};
 use crate::{
     job::label::LabelKey,
-    plan::{Plan, PlannedGroup, Source, report::Outcome},
+    plan::{
+        Plan, PlannedGroup, Source,
+        group::MixedGroups,
+        report::Outcome,
+        retention::{Policy, Treatment},
+    },
 };
 
-/// How the text of a document is prepared for the form that it is written in.
-pub(super) type Prepare = for<'a> fn(&'a str) -> Cow<'a, str>;
-
 /// What is to become of the Jobs of every cleanup group (a Plan), or what has become of them (a Report).
-#[derive(Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = schema::open))]
 #[cfg_attr(feature = "schema", schemars(transform = schema::document))]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Document<'a> {
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Document<'a, G> {
     /// The version of this form; fields may be added within a version.
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::api_version"))]
-    api_version: &'static str,
+    pub(super) api_version: Text<'a>,
     /// Plan before, Report after a purge or a server dry run.
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::kind"))]
-    kind: &'static str,
+    pub(super) kind: Text<'a>,
     /// Where the Jobs are, unless they come from a file.
     #[serde(skip_serializing_if = "Option::is_none")]
-    cluster: Option<Cluster<'a>>,
+    pub(super) cluster: Option<Cluster<'a>>,
     /// The file that the Jobs come from, - for stdin.
     #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<Cow<'a, str>>,
+    pub(super) file: Option<Text<'a>>,
     /// The labels whose values name the cleanup group.
-    labels: Vec<&'a str>,
+    pub(super) labels: Vec<Text<'a>>,
     /// The one resourceVersion that all Jobs were listed at, empty for a file.
-    resource_version: Cow<'a, str>,
+    pub(super) resource_version: Text<'a>,
     /// When the Jobs were listed, by the clock of the machine that did.
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::time"))]
-    taken_at: String,
+    pub(super) taken_at: Timestamp,
     /// The totals.
-    summary: Summary,
+    pub(super) summary: Summary<'a>,
     /// That the plan is held, since it would purge more than --max-purge allows; nothing was deleted then.
     #[serde(skip_serializing_if = "Option::is_none")]
-    held: Option<Held>,
+    pub(super) held: Option<Held<'a>>,
     /// What is worth knowing about the plan, in words.
-    warnings: Vec<String>,
+    pub(super) warnings: Vec<Text<'a>>,
     /// Ordered by namespace, then by label values.
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<Group<'static>>"))]
-    groups: Groups<'a>,
+    pub(super) groups: G,
     /// What --plan needs to carry it out; only --save-plan writes it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    saved: Option<&'a Extras>,
-}
-
-impl<'a> Document<'a> {
-    /// With what carrying it out later needs.
-    pub(super) fn saved_with(self, extras: &'a Extras) -> Document<'a> {
-        Document {
-            saved: Some(extras),
-            ..self
-        }
-    }
+    pub(super) saved: Option<Extras>,
 }
 
 /// How a plan exceeds its limit.
-#[derive(Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-struct Held {
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = schema::open))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Held<'a> {
     /// The limit, as a number of Jobs or a percentage of those listed.
-    max_purge: String,
+    pub(super) max_purge: Text<'a>,
     /// How many Jobs the plan would purge.
-    purge: usize,
+    pub(super) purge: usize,
     /// How many Jobs were listed for it.
-    listed: usize,
+    pub(super) listed: usize,
 }
 
 /// A cluster, as the kubeconfig has it.
-#[derive(Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-struct Cluster<'a> {
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = schema::open))]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cluster<'a> {
     /// The context's name.
-    context: Cow<'a, str>,
+    pub(super) context: Text<'a>,
     /// The API server's address.
-    server: Cow<'a, str>,
+    pub(super) server: Text<'a>,
 }
 
 /// The totals.
-#[derive(Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-struct Summary {
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = schema::open))]
+#[serde(deny_unknown_fields)]
+pub(super) struct Summary<'a> {
     /// How many groups there are.
-    groups: usize,
+    pub(super) groups: usize,
     /// How many Jobs there are, the sum of skip and purge.
-    jobs: usize,
+    pub(super) jobs: usize,
     /// How many Jobs are kept.
-    skip: usize,
+    pub(super) skip: usize,
     /// How many Jobs are to be deleted.
-    purge: usize,
+    pub(super) purge: usize,
     /// How many Jobs had each outcome; they add up to purge.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::outcomes"))]
-    outcomes: Option<BTreeMap<&'static str, usize>>,
+    pub(super) outcomes: Option<BTreeMap<Text<'a>, usize>>,
 }
 
 /// The groups, made as they are written: a document of 100,000 Jobs is never held as a whole.
-struct Groups<'a> {
-    view: View<'a>,
-    prepare: Prepare,
-}
+struct Groups<'a>(View<'a>);
 
 /// A cleanup group.
-#[derive(Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-struct Group<'a> {
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = schema::open))]
+#[serde(deny_unknown_fields)]
+pub(super) struct Group<'a> {
     /// The namespace of its Jobs.
-    namespace: Cow<'a, str>,
+    pub(super) namespace: Text<'a>,
     /// The value of each of the plan's labels.
-    labels: BTreeMap<&'a str, Cow<'a, str>>,
+    pub(super) labels: BTreeMap<Text<'a>, Text<'a>>,
     /// The family of its Jobs, with --mixed-groups=split.
     #[serde(skip_serializing_if = "Option::is_none")]
-    family: Option<Cow<'a, str>>,
+    pub(super) family: Option<Text<'a>>,
     /// Newest first.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-    jobs: Vec<Job<'a>>,
+    pub(super) jobs: Vec<Job<'a>>,
 }
 
 /// A Job and what is to become of it.
-#[derive(Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = schema::open))]
 #[cfg_attr(feature = "schema", schemars(transform = schema::job))]
-#[serde(rename_all = "camelCase")]
-struct Job<'a> {
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Job<'a> {
     /// Its name.
-    name: Cow<'a, str>,
+    pub(super) name: Text<'a>,
     /// Its generateName, if the server completed that to the name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    generate_name: Option<Cow<'a, str>>,
+    pub(super) generate_name: Option<Text<'a>>,
     /// The server's identity of this very object.
-    uid: Cow<'a, str>,
+    pub(super) uid: Text<'a>,
     /// The version of the object that was judged.
-    resource_version: Cow<'a, str>,
+    pub(super) resource_version: Text<'a>,
     /// Its creationTimestamp.
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::time"))]
-    created: String,
+    pub(super) created: Timestamp,
     /// Its deletionTimestamp, if it is on its way out already.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::time"))]
-    deletion_timestamp: Option<String>,
+    pub(super) deletion_timestamp: Option<Timestamp>,
     /// The word that kubectl shows.
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::status"))]
-    status: &'static str,
+    pub(super) status: Text<'a>,
     /// Whether it is kept or deleted.
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::verdict"))]
-    verdict: &'static str,
+    pub(super) verdict: Text<'a>,
     /// Why.
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::reasons"))]
-    reasons: Vec<&'static str>,
+    pub(super) reasons: Vec<Text<'a>>,
     /// Its place in the group, the newest is 1.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
-    rank: usize,
+    pub(super) rank: usize,
     /// What has become of it; every PURGE Job of a Report has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::outcome"))]
-    outcome: Option<&'static str>,
+    pub(super) outcome: Option<Text<'a>>,
     /// What there is to say about an outcome: how it has changed, or why the delete failed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<Cow<'a, str>>,
+    pub(super) message: Option<Text<'a>>,
     /// The finalizers of a Job that is on its way out already, or that was waited for in vain.
     #[serde(skip_serializing_if = "Option::is_none")]
-    finalizers: Option<Vec<Cow<'a, str>>>,
+    pub(super) finalizers: Option<Vec<Text<'a>>>,
     /// The Pods that such a Job waits for, as far as they may be seen.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pods: Option<Vec<Pod<'a>>>,
+    pub(super) pods: Option<Vec<Pod<'a>>>,
 }
 
 /// A Pod that a Job waits for.
-#[derive(Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-struct Pod<'a> {
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = schema::open))]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pod<'a> {
     /// Its name, in the Job's namespace.
-    name: Cow<'a, str>,
+    pub(super) name: Text<'a>,
     /// What holds it in turn.
-    finalizers: Vec<Cow<'a, str>>,
+    pub(super) finalizers: Vec<Text<'a>>,
 }
 
 impl Serialize for Groups<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let plan = self.view.plan();
+        let plan = self.0.plan();
         let mut groups = serializer.serialize_seq(Some(plan.groups.len()))?;
-        for (group, rows) in self.view.groups() {
-            groups.serialize_element(&Group::new(&plan.labels, group, rows, self.prepare))?;
+        for (group, rows) in self.0.groups() {
+            groups.serialize_element(&Group::new(&plan.labels, group, rows))?;
         }
         groups.end()
     }
 }
 
 impl<'a> Group<'a> {
-    fn new(
-        labels: &'a [LabelKey],
-        group: &'a PlannedGroup,
-        rows: Vec<Row<'a>>,
-        prepare: Prepare,
-    ) -> Group<'a> {
+    fn new(labels: &'a [LabelKey], group: &'a PlannedGroup, rows: Vec<Row<'a>>) -> Group<'a> {
+        let keys = labels.iter().map(|key| key.as_str().into());
+        let values = group.key.values.iter().map(|value| (&**value).into());
         Group {
-            namespace: prepare(&group.key.namespace),
-            labels: labels
-                .iter()
-                .map(LabelKey::as_str)
-                .zip(group.key.values.iter().map(|value| prepare(value)))
-                .collect(),
-            family: group.family.as_deref().map(prepare),
-            jobs: rows.into_iter().map(|row| Job::new(row, prepare)).collect(),
+            namespace: (&*group.key.namespace).into(),
+            labels: keys.zip(values).collect(),
+            family: group.family.as_deref().map(Text::from),
+            jobs: rows.into_iter().map(Job::new).collect(),
         }
     }
 }
 
 impl<'a> Job<'a> {
-    fn new(row: Row<'a>, prepare: Prepare) -> Job<'a> {
+    fn new(row: Row<'a>) -> Job<'a> {
         let job = &row.planned.job;
-        let all = |texts: &'a [String]| texts.iter().map(|text| prepare(text)).collect();
         let pods = row.held.map(|held| held.pods.iter());
         Job {
-            name: prepare(&job.name),
-            generate_name: job.generate_name().map(prepare),
-            uid: prepare(&job.uid.to_string()).into_owned().into(),
-            resource_version: prepare(&job.resource_version.to_string())
-                .into_owned()
-                .into(),
-            created: job.created.to_string(),
+            name: (&*job.name).into(),
+            generate_name: job.generate_name().map(Text::from),
+            uid: job.uid.to_string().into(),
+            resource_version: job.resource_version.to_string().into(),
+            created: job.created.timestamp(),
             deletion_timestamp: job
                 .deletion
                 .as_ref()
-                .map(|deletion| deletion.since.to_string()),
-            status: job.status(),
-            verdict: row.planned.verdict.as_str(),
-            reasons: row.planned.verdict.reasons(),
+                .map(|deletion| deletion.since.timestamp()),
+            status: job.status().into(),
+            verdict: row.planned.verdict.as_str().into(),
+            reasons: all(row.planned.verdict.reasons()),
             rank: row.rank,
-            outcome: row.outcome.map(Outcome::as_str),
-            message: row
-                .outcome
-                .and_then(Outcome::message)
-                .map(|message| prepare(&message).into_owned().into()),
+            outcome: row.outcome.map(|outcome| outcome.as_str().into()),
+            message: row.outcome.and_then(Outcome::message).map(Text),
             finalizers: match (row.held, &job.deletion) {
-                (Some(held), _) => Some(all(&held.finalizers)),
-                (None, Some(deletion)) => {
-                    let names = deletion.finalizers.iter();
-                    Some(names.map(|name| prepare(name)).collect())
-                }
+                (Some(held), _) => Some(all(held.finalizers.iter().map(String::as_str))),
+                (None, Some(deletion)) => Some(all(deletion.finalizers.iter().map(|name| &**name))),
                 (None, None) => None,
             },
             pods: pods.filter(|pods| pods.len() > 0).map(|pods| {
                 pods.map(|pod| Pod {
-                    name: prepare(&pod.name),
-                    finalizers: all(&pod.finalizers),
+                    name: pod.name.as_str().into(),
+                    finalizers: all(pod.finalizers.iter().map(String::as_str)),
                 })
                 .collect()
             }),
@@ -263,32 +241,41 @@ impl<'a> Job<'a> {
     }
 }
 
-/// The document of a plan or report.
-pub(super) fn document(view: View<'_>, prepare: Prepare) -> Document<'_> {
+fn all<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<Text<'a>> {
+    texts.into_iter().map(Text::from).collect()
+}
+
+/// The document of a plan or report; with what carrying the plan out later needs, if that is given.
+pub(super) fn document(view: View<'_>, saved: Option<Extras>) -> impl Serialize {
     let plan: &Plan = view.plan();
     let summary = plan.summary();
     let (kind, outcomes) = match view {
         View::Plan(_) => ("Plan", None),
-        View::Report(report) => ("Report", Some(report.counts().iter().collect())),
+        View::Report(report) => {
+            let counts = report.counts().iter();
+            let counts = counts.map(|(word, count)| (word.into(), count));
+            ("Report", Some(counts.collect()))
+        }
     };
     let (cluster, file) = match &plan.source {
         Source::Cluster { context, server } => (
             Some(Cluster {
-                context: prepare(context),
-                server: prepare(server),
+                context: context.into(),
+                server: server.into(),
             }),
             None,
         ),
-        Source::File { path } => (None, Some(prepare(path))),
+        Source::File { path } => (None, Some(path.into())),
     };
+    let warnings = plan.warnings.iter();
     Document {
-        api_version: API_VERSION,
-        kind,
+        api_version: API_VERSION.into(),
+        kind: kind.into(),
         cluster,
         file,
-        labels: plan.labels.iter().map(LabelKey::as_str).collect(),
-        resource_version: prepare(&plan.resource_version),
-        taken_at: plan.taken_at.to_string(),
+        labels: all(plan.labels.iter().map(LabelKey::as_str)),
+        resource_version: (&plan.resource_version).into(),
+        taken_at: plan.taken_at,
         summary: Summary {
             groups: summary.groups,
             jobs: summary.jobs,
@@ -297,17 +284,87 @@ pub(super) fn document(view: View<'_>, prepare: Prepare) -> Document<'_> {
             outcomes,
         },
         held: plan.exceeded.map(|exceeded| Held {
-            max_purge: exceeded.limit.to_string(),
+            max_purge: exceeded.limit.to_string().into(),
             purge: exceeded.purge,
             listed: exceeded.listed,
         }),
-        warnings: plan
-            .warnings
-            .iter()
-            .map(|warning| prepare(&words::warning(plan, warning)).into_owned())
+        warnings: warnings
+            .map(|warning| words::warning(plan, warning).into())
             .collect(),
-        groups: Groups { view, prepare },
-        saved: None,
+        groups: Groups(view),
+        saved,
+    }
+}
+
+/// What tells one cluster from another.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Identity {
+    /// The SHA-256 of the certificate authority that its server is trusted by, in hex; none for the system's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_sha256: Option<String>,
+    /// The uid of its namespace `kube-system`; none where that may not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+}
+
+/// What a saved plan has beyond the document of a plan.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Extras {
+    /// Which cluster it is for.
+    pub identity: Identity,
+    /// None for every namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// The selector as the user gave it, empty for none.
+    pub selector: String,
+    /// What is to be kept.
+    pub policy: PolicyDocument,
+}
+
+/// A [`Policy`] as it is written down.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PolicyDocument {
+    keep: NonZeroUsize,
+    keep_succeeded: usize,
+    keep_failed: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keep_within_seconds: Option<u64>,
+    include_active: bool,
+    include_owned: bool,
+    mixed_groups: MixedGroups,
+}
+
+impl From<&Policy> for PolicyDocument {
+    fn from(policy: &Policy) -> PolicyDocument {
+        PolicyDocument {
+            keep: policy.keep,
+            keep_succeeded: policy.keep_succeeded,
+            keep_failed: policy.keep_failed,
+            keep_within_seconds: policy.keep_within.map(|within| within.as_secs()),
+            include_active: policy.active == Treatment::Judge,
+            include_owned: policy.owned == Treatment::Judge,
+            mixed_groups: policy.mixed_groups,
+        }
+    }
+}
+
+impl From<PolicyDocument> for Policy {
+    fn from(policy: PolicyDocument) -> Policy {
+        Policy {
+            keep: policy.keep,
+            keep_succeeded: policy.keep_succeeded,
+            keep_failed: policy.keep_failed,
+            keep_within: policy.keep_within_seconds.map(Duration::from_secs),
+            active: Treatment::included(policy.include_active),
+            owned: Treatment::included(policy.include_owned),
+            mixed_groups: policy.mixed_groups,
+        }
     }
 }
 
@@ -319,7 +376,7 @@ pub fn schema() -> serde_json::Value {
         .with_transform(schema::never_null);
     let mut schema = settings
         .into_generator()
-        .into_root_schema_for::<Document>()
+        .into_root_schema_for::<Document<'_, Vec<Group<'_>>>>()
         .to_value();
     schema["title"] = format!("{API_VERSION} Plan or Report").into();
     schema.sort_all_objects();

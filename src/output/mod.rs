@@ -1,7 +1,7 @@
 //! What stdout carries: the plan or the report, in the form asked for. Everything here writes to a writer it is given.
 
 pub mod document;
-pub mod extras;
+mod escape;
 pub mod json;
 pub mod name;
 pub mod saved;

@@ -149,3 +149,8 @@ pub(super) fn outcomes(generator: &mut SchemaGenerator) -> Schema {
         "additionalProperties": false,
     })
 }
+
+/// Fields may be added within a version: `--plan` alone refuses those that it does not know.
+pub(super) fn open(schema: &mut Schema) {
+    schema.remove("additionalProperties");
+}

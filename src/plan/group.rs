@@ -2,6 +2,8 @@
 
 use std::{cmp::Ordering, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use crate::job::Job;
 
 /// What makes Jobs one group: a namespace and one value for each cleanup label.
@@ -14,9 +16,11 @@ pub struct GroupKey {
 }
 
 /// What to do with a group whose Jobs belong to different families.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
 pub enum MixedGroups {
-    /// Purge nothing in it: whoever labelled them alike may not have meant that one replaces the other.
+    /// Purge nothing in it: that Jobs share a label does not say that one replaces the other.
     #[default]
     Hold,
     /// Make every family a group of its own.

@@ -11,7 +11,7 @@ use super::show;
 use crate::{
     cluster::Cluster,
     error::{Error, io_words},
-    output::{extras::Identity, saved::SavedPlan},
+    output::saved::{Identity, SavedPlan},
     plan::Source,
     purge::backup::sync_dir,
     ui::Ui,

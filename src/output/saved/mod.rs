@@ -10,10 +10,11 @@ use std::{
 
 use serde::Deserialize;
 
-use self::check::Document;
+pub use super::document::Identity;
+
 use super::{
     View,
-    extras::{Extras, Identity},
+    document::{Document, Extras, Group},
     json,
 };
 use crate::{
@@ -72,7 +73,7 @@ impl SavedPlan {
     /// # Errors
     /// If the writer fails.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        json::write_saved(out, View::Plan(&self.plan), &self.extras())
+        json::write_saved(out, View::Plan(&self.plan), self.extras())
     }
 
     fn extras(&self) -> Extras {
@@ -113,9 +114,9 @@ impl SavedPlan {
             }
             (version, _) => return Err(LoadError::Version(version.unwrap_or_default().to_owned())),
         }
-        let document: Document = serde_json::from_slice(text)
+        let document: Document<Vec<Group>> = serde_json::from_slice(text)
             .map_err(|error| nonsense(format!("it is not a saved plan: {error}")))?;
-        document.check(chunk_size)
+        check::document(document, chunk_size)
     }
 }
 
