@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use http::{Request, StatusCode, header};
+use k8s_openapi::api::{
+    authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
+    core::v1::Namespace,
+};
 use kube::client::Body;
-use serde::Deserialize;
-use serde_json::json;
 
 use super::{
     Cluster,
@@ -22,56 +24,41 @@ pub enum Access {
     Allowed,
     /// It would not; the authorizer's reason, if it gave one.
     Denied(String),
-    /// Nobody can tell: the question itself was refused, or not answered.
+    /// The question itself was refused, or not answered.
     Unknown,
-}
-
-#[derive(Deserialize)]
-struct Review {
-    status: ReviewStatus,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ReviewStatus {
-    allowed: bool,
-    #[serde(default)]
-    reason: String,
-}
-
-#[derive(Deserialize)]
-struct Namespace {
-    metadata: NamespaceMeta,
-}
-
-#[derive(Deserialize)]
-struct NamespaceMeta {
-    uid: String,
 }
 
 impl Cluster {
     /// Ask whether Jobs may be deleted, in one namespace or in all.
-    pub async fn may_delete(&self, namespace: Option<&str>) -> Access {
-        let review = json!({
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": {
-                "verb": "delete", "group": "batch", "resource": "jobs", "namespace": namespace.unwrap_or_default(),
-            }},
-        });
+    pub async fn can_delete(&self, namespace: Option<&str>) -> Access {
+        let review = SelfSubjectAccessReview {
+            spec: SelfSubjectAccessReviewSpec {
+                resource_attributes: Some(ResourceAttributes {
+                    verb: Some("delete".to_owned()),
+                    group: Some("batch".to_owned()),
+                    resource: Some("jobs".to_owned()),
+                    namespace: namespace.map(str::to_owned),
+                    ..ResourceAttributes::default()
+                }),
+                ..SelfSubjectAccessReviewSpec::default()
+            },
+            ..SelfSubjectAccessReview::default()
+        };
+        let review = serde_json::to_vec(&review).expect("a review is plain data");
         let request = Request::post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews")
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, "application/json")
-            .body(Body::from(review.to_string().into_bytes()))
+            .body(Body::from(review))
             .expect("a fixed path makes a valid URI");
         let Ok(answer) = self.connection.call(request).await else {
             return Access::Unknown;
         };
-        match serde_json::from_slice::<Review>(&answer.body) {
-            Ok(review) if answer.status.is_success() => match review.status.allowed {
-                true => Access::Allowed,
-                false => Access::Denied(review.status.reason),
-            },
+        let review = serde_json::from_slice::<SelfSubjectAccessReview>(&answer.body);
+        match review.ok().and_then(|review| review.status) {
+            Some(status) if answer.status.is_success() && status.allowed => Access::Allowed,
+            Some(status) if answer.status.is_success() => {
+                Access::Denied(status.reason.unwrap_or_default())
+            }
             _ => Access::Unknown,
         }
     }
@@ -107,8 +94,10 @@ impl Cluster {
         let (why, retry_after, last) = match answer {
             Ok(answer) => match answer.status {
                 StatusCode::OK => match serde_json::from_slice::<Namespace>(&answer.body) {
-                    Ok(namespace) => return Ok(Some(namespace.metadata.uid)),
-                    Err(_) => {
+                    Ok(namespace) if namespace.metadata.uid.is_some() => {
+                        return Ok(namespace.metadata.uid);
+                    }
+                    _ => {
                         let why = "the answer cannot be read";
                         (why.to_owned(), None, unclear(why))
                     }

@@ -1,9 +1,9 @@
-//! A look around for whoever completes a command line: one request each, and nothing if it is refused.
+//! What the cluster knows to complete a command line: one request each, and nothing if it is refused.
 
 use std::collections::BTreeMap;
 
 use http::StatusCode;
-use serde::Deserialize;
+use kube::core::{ObjectList, metadata::PartialObjectMetadata};
 
 use super::{Cluster, list::decode, uri::get};
 use crate::{
@@ -14,33 +14,22 @@ use crate::{
     },
 };
 
-/// So many Jobs are looked at for their labels.
+/// This many Jobs are looked at for their labels.
 const SAMPLE: u32 = 500;
 /// Names and no more of the objects.
 const NAMES_ONLY: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
-
-#[derive(Deserialize)]
-struct Namespaces {
-    items: Vec<Namespace>,
-}
-
-#[derive(Deserialize)]
-struct Namespace {
-    metadata: Named,
-}
-
-#[derive(Deserialize)]
-struct Named {
-    name: String,
-}
 
 impl Cluster {
     /// The names of the namespaces, if they may be listed.
     pub async fn namespaces(&self) -> Option<Vec<String>> {
         let request = get("/api/v1/namespaces".to_owned(), NAMES_ONLY).ok()?;
         let answer = self.connection.call_up_to(request, LIST_MAX).await.ok()?;
-        let list: Namespaces = serde_json::from_slice(&answer.body).ok()?;
-        Some(list.items.into_iter().map(|n| n.metadata.name).collect())
+        let list: ObjectList<PartialObjectMetadata> = serde_json::from_slice(&answer.body).ok()?;
+        let names = list
+            .items
+            .into_iter()
+            .map(|namespace| namespace.metadata.name);
+        names.collect()
     }
 
     /// The label keys of some of the Jobs there, each with the number of those that have it.

@@ -5,7 +5,14 @@ use std::{
     io::{self, Write},
 };
 
-use serde_json::{Value, json};
+use k8s_openapi::{
+    Resource as _,
+    api::rbac::v1::{
+        ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject,
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use serde::Serialize;
 
 use super::show;
 use crate::{
@@ -17,15 +24,12 @@ use crate::{
     text::harmless,
 };
 
-/// The API group of roles and bindings.
-const GROUP: &str = "rbac.authorization.k8s.io";
-
 /// What a run asks of the API server and cannot do without.
 ///
 /// Questions that every user may ask (whether deletes are allowed) and those that may stay unanswered (which cluster it
 /// is) are not among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
+enum Need {
     /// List Jobs; one Job is read again, for a conflict or a backup, by a list as well.
     ListJobs,
     /// Delete a Job by name. A dry run on the server is such a delete.
@@ -44,81 +48,111 @@ impl Need {
 
 /// What a run needs, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grant {
+struct Grant {
     /// What it needs.
-    pub needs: Vec<Need>,
+    needs: Vec<Need>,
     /// Where it needs that.
-    pub scope: Scope,
+    scope: Scope,
 }
 
 impl Grant {
     /// The name of the role. One that only plans has another, so that neither is widened or narrowed by the other.
-    pub fn name(&self) -> &'static str {
-        match self.needs.contains(&Need::DeleteJobs) {
-            true => "jobclean",
-            false => "jobclean-plan",
+    fn name(&self) -> &'static str {
+        if self.needs.contains(&Need::DeleteJobs) {
+            "jobclean"
+        } else {
+            "jobclean-plan"
         }
     }
 
-    fn rules(&self) -> Vec<Value> {
-        let mut verbs: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    fn rules(&self) -> Vec<PolicyRule> {
+        let mut verbs: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
         for need in &self.needs {
             let (group, resource, verb) = need.right();
-            verbs.entry((group, resource)).or_default().push(verb);
+            verbs
+                .entry((group, resource))
+                .or_default()
+                .push(verb.to_owned());
         }
-        verbs
-            .into_iter()
-            .map(|((group, resource), verbs)| {
-                json!({"apiGroups": [group], "resources": [resource], "verbs": verbs})
-            })
-            .collect()
+        let rule = |((group, resource), verbs): ((&str, &str), _)| PolicyRule {
+            api_groups: Some(vec![group.to_owned()]),
+            resources: Some(vec![resource.to_owned()]),
+            verbs,
+            ..PolicyRule::default()
+        };
+        verbs.into_iter().map(rule).collect()
     }
 
-    /// Write the role, and its binding if there is somebody to bind it to, as YAML for `kubectl apply`.
+    /// Write the role, and its binding if an account is given, as YAML for `kubectl apply`.
     ///
     /// # Errors
     /// If the writer fails.
-    pub fn write(&self, out: &mut dyn Write, account: Option<&ServiceAccount>) -> io::Result<()> {
-        let (role, binding) = match self.scope {
-            Scope::AllNamespaces => ("ClusterRole", "ClusterRoleBinding"),
-            Scope::Namespace(_) => ("Role", "RoleBinding"),
-        };
-        document(
-            out,
-            &json!({
-                "apiVersion": format!("{GROUP}/v1"),
-                "kind": role,
-                "metadata": self.metadata(self.name()),
-                "rules": self.rules(),
-            }),
-        )?;
+    fn write(&self, out: &mut dyn Write, account: Option<&ServiceAccount>) -> io::Result<()> {
+        let (metadata, rules) = (self.metadata(self.name().to_owned()), Some(self.rules()));
+        match self.scope {
+            Scope::AllNamespaces => {
+                let aggregation_rule = None;
+                document(
+                    out,
+                    &ClusterRole {
+                        aggregation_rule,
+                        metadata,
+                        rules,
+                    },
+                )?;
+            }
+            Scope::Namespace(_) => document(out, &Role { metadata, rules })?,
+        }
         let Some(ServiceAccount { namespace, name }) = account else {
             return Ok(());
         };
         // Its name has the account's in it, so that a role can be bound to another one beside it.
-        let bound = format!("{}:{namespace}:{name}", self.name());
+        let metadata = self.metadata(format!("{}:{namespace}:{name}", self.name()));
+        let role_ref = |kind: &str| RoleRef {
+            api_group: Role::GROUP.to_owned(),
+            kind: kind.to_owned(),
+            name: self.name().to_owned(),
+        };
+        let subjects = Some(vec![Subject {
+            api_group: None,
+            kind: "ServiceAccount".to_owned(),
+            name: name.clone(),
+            namespace: Some(namespace.clone()),
+        }]);
         writeln!(out, "---")?;
-        document(
-            out,
-            &json!({
-                "apiVersion": format!("{GROUP}/v1"),
-                "kind": binding,
-                "metadata": self.metadata(&bound),
-                "roleRef": {"apiGroup": GROUP, "kind": role, "name": self.name()},
-                "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
-            }),
-        )
+        match self.scope {
+            Scope::AllNamespaces => document(
+                out,
+                &ClusterRoleBinding {
+                    metadata,
+                    role_ref: role_ref(ClusterRole::KIND),
+                    subjects,
+                },
+            ),
+            Scope::Namespace(_) => document(
+                out,
+                &RoleBinding {
+                    metadata,
+                    role_ref: role_ref(Role::KIND),
+                    subjects,
+                },
+            ),
+        }
     }
 
-    fn metadata(&self, name: &str) -> Value {
-        match &self.scope {
-            Scope::AllNamespaces => json!({"name": name}),
-            Scope::Namespace(namespace) => json!({"name": name, "namespace": namespace}),
+    fn metadata(&self, name: String) -> ObjectMeta {
+        ObjectMeta {
+            name: Some(name),
+            namespace: match &self.scope {
+                Scope::AllNamespaces => None,
+                Scope::Namespace(namespace) => Some(namespace.clone()),
+            },
+            ..ObjectMeta::default()
         }
     }
 }
 
-fn document(out: &mut dyn Write, object: &Value) -> io::Result<()> {
+fn document(out: &mut dyn Write, object: &impl Serialize) -> io::Result<()> {
     let mut text = serde_saphyr::to_string(object).map_err(io::Error::other)?;
     if !text.ends_with('\n') {
         text.push('\n');

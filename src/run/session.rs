@@ -391,8 +391,8 @@ impl<'a> Session<'a> {
     /// Where the server does not answer that, the deletes themselves will tell.
     async fn check_access(&self, plan: &Plan) -> Result<(), Error> {
         let mut denied = match &self.cleaner.query.scope {
-            Scope::Namespace(namespace) => self.cleaner.cluster.may_delete(Some(namespace)).await,
-            Scope::AllNamespaces => self.cleaner.cluster.may_delete(None).await,
+            Scope::Namespace(namespace) => self.cleaner.cluster.can_delete(Some(namespace)).await,
+            Scope::AllNamespaces => self.cleaner.cluster.can_delete(None).await,
         };
         if let (Scope::AllNamespaces, Access::Denied(_)) = (&self.cleaner.query.scope, &denied) {
             // Rights in the namespaces that matter are enough; one of them is enough to go on.
@@ -400,7 +400,7 @@ impl<'a> Session<'a> {
                 plan.purges().map(|job| job.namespace.as_ref()).collect();
             namespaces.dedup();
             for namespace in namespaces {
-                denied = self.cleaner.cluster.may_delete(Some(namespace)).await;
+                denied = self.cleaner.cluster.can_delete(Some(namespace)).await;
                 if !matches!(denied, Access::Denied(_)) {
                     break;
                 }
