@@ -12,11 +12,11 @@ mod marks;
 mod pictures;
 mod svg;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{env, fs};
 
-use controlplane::{Context, Error, Result};
+use controlplane::{Context, Error, Result, checkout as root};
 
 const USAGE: &str = "usage: cargo docs [--check]";
 
@@ -41,10 +41,6 @@ fn main() -> ExitCode {
         },
         |()| ExitCode::SUCCESS,
     )
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 fn make() -> Result<Vec<Made>> {
