@@ -155,7 +155,7 @@ def write(results):
     readme = HERE / "README.md"
     readme.write_text(report.fill(readme.read_text(), blocks))
     front = HERE.parent / "README.md"
-    front.write_text(report.fill(front.read_text(), {"headline": blocks["headline"]}))
+    front.write_text(report.fill(front.read_text(), {"headline": report.last_row(blocks["headline"])}))
     if "scale" in known:
         (HERE / "scale.svg").write_text(plot.svg(known["scale"]["result"]))
 

@@ -95,6 +95,12 @@ def headline(results):
     )
 
 
+def last_row(block):
+    """A table with its last row only."""
+    head, rule, rows = block.partition("---: |\n")
+    return head + rule + rows.splitlines()[-1]
+
+
 def plan(section):
     figures, jobs = section["figures"], section["jobs"]
     raw = get(figures, "raw protobuf", "wall")

@@ -16,7 +16,7 @@ use crate::support::kubeconfig::{Files, arg, config};
 use crate::support::tool::{PROGRAM, home};
 use crate::support::{LABEL, Run, Space, Terminal, audit, plane, run, tool};
 
-/// A folder on the PATH as the README makes one: the plugin, and a link to it by the name that kubectl looks for.
+/// A folder on the PATH as `docs/flags.md` makes one: the plugin, and a link to it by the name that kubectl looks for.
 fn bin() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     symlink(PROGRAM, folder.path().join("kubectl-jobclean")).unwrap();

@@ -1,4 +1,5 @@
-//! The README's tables say what the code says: every reason, every outcome, every exit code, the family rule.
+//! The tables of the README and of `docs/` say what the code says: every reason, every outcome, every exit code, the
+//! family rule.
 
 use clap::ValueEnum as _;
 use kubectl_jobclean::{
@@ -15,11 +16,14 @@ use crate::support::{run, tool};
 
 const README: &str = include_str!("../../README.md");
 
-/// The text under a heading.
+const DOCUMENT: &str = include_str!("../../docs/document.md");
+const RULES: &str = include_str!("../../docs/rules.md");
+
+/// The text under a heading of a page.
 #[track_caller]
-fn section(heading: &str) -> &'static str {
+fn section(page: &'static str, heading: &str) -> &'static str {
     let start = format!("\n## {heading}\n");
-    let (_, text) = README.split_once(&start).expect(heading);
+    let (_, text) = page.split_once(&start).expect(heading);
     text.split_once("\n## ").map_or(text, |(text, _)| text)
 }
 
@@ -45,8 +49,8 @@ fn words(rows: &[Vec<&'static str>]) -> Vec<&'static str> {
 
 #[test]
 fn every_reason_is_explained_with_its_verdict() {
-    let header = "reason | verdict | the Job … | change it with | example";
-    let rows = table(section("What is kept"), header);
+    let header = "reason | verdict | the Job … | change it with";
+    let rows = table(section(README, "What is kept"), header);
     let kept = KeepReason::ALL.map(KeepReason::as_str);
     assert_eq!(words(&rows), [&kept[..], &[SUPERSEDED]].concat());
     for row in &rows {
@@ -61,13 +65,13 @@ fn every_reason_is_explained_with_its_verdict() {
 
 #[test]
 fn every_outcome_is_explained() {
-    let rows = table(section("The JSON document"), "outcome | meaning");
+    let rows = table(section(DOCUMENT, "After a purge"), "outcome | meaning");
     assert_eq!(words(&rows), Outcome::WORDS);
 }
 
 #[test]
 fn every_status_is_named() {
-    let text = section("The JSON document").replace('\n', " ");
+    let text = DOCUMENT.replace('\n', " ");
     for status in Job::STATUSES {
         assert!(text.contains(status), "{status}");
     }
@@ -75,7 +79,7 @@ fn every_status_is_named() {
 
 #[test]
 fn every_exit_code_is_explained_here_and_in_help() {
-    let rows = table(section("Exit codes"), "code | meaning");
+    let rows = table(section(README, "Exit codes"), "code | meaning");
     let told: Vec<u8> = rows
         .iter()
         .flat_map(|row| row[0].split(", "))
@@ -96,8 +100,8 @@ fn every_exit_code_is_explained_here_and_in_help() {
 }
 
 #[test]
-fn the_family_rule_is_told_here_and_in_help() {
-    let rule = section("Job families");
+fn the_family_rule_is_told_in_docs_and_in_help() {
+    let rule = section(RULES, "Job families");
     let alphabet = "bcdfghjklmnpqrstvwxz2456789";
     assert_eq!(family(&format!("a-{}", &alphabet[..5])), "a-bcdfg");
     assert_eq!(family(&format!("a-{}", &alphabet[17..22])), "a");

@@ -8,9 +8,7 @@ use std::time::Instant;
 use crate::binaries::NAMES;
 use crate::error::{Error, Result};
 use crate::process::{indent, last_lines, run_guarded};
-
-/// go.mod is not only compiled in: `go` has to run where it lies.
-const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
+use crate::tool::checkout;
 
 /// Builds the tools that go.mod names into the folder `output`, with `scratch` for go's temporary files.
 pub(crate) fn build_tools(flags: &[String], output: &Path, scratch: &Path) -> Result<()> {
@@ -33,7 +31,8 @@ pub(crate) fn build_tools(flags: &[String], output: &Path, scratch: &Path) -> Re
             .arg("-o")
             .arg(output.join(""))
             .arg("tool");
-        command.current_dir(FOLDER);
+        // go.mod is not only compiled in: `go` has to run where it lies.
+        command.current_dir(checkout().join("tests/controlplane"));
         // What a user set for work of their own must not change what is built here.
         command
             .env("CGO_ENABLED", "0")

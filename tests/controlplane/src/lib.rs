@@ -37,4 +37,4 @@ pub use fleet::Fleet;
 pub use samples::{ARGOCD_INSTANCE, MAS_GROUP, SAMPLE_CRON_JOB, samples};
 pub use seed::{Owner, SeedJob, State};
 pub use server::{ControlPlane, Options, TOKEN_USER};
-pub use tool::build_tool;
+pub use tool::{build_tool, checkout};

@@ -8,10 +8,23 @@ use serde_json::Value;
 
 use crate::error::{Context, Error, Result};
 
+/// The root of the checkout that cargo runs in.
+///
+/// Clones may share a target folder, and then the path that is compiled in can be that of another clone.
+pub fn checkout() -> PathBuf {
+    let compiled = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let running = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let folders = running.iter().flat_map(|folder| folder.ancestors());
+    folders
+        .chain(compiled.ancestors())
+        .find(|folder| folder.join("tests/controlplane/go.mod").is_file())
+        .map_or_else(|| compiled.join("../.."), Path::to_owned)
+}
+
 /// Builds the plugin of this checkout and returns its path, wherever the target folder is.
 pub fn build_tool() -> Result<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
+    let manifest = checkout().join("Cargo.toml");
     let name = "kubectl-jobclean";
     let mut command = Command::new(cargo);
     command.args([

@@ -6,11 +6,11 @@ use kubectl_jobclean::cli::Cli;
 
 use crate::marks;
 
-/// The README with a table of each heading's flags, at the mark of that heading.
-pub fn fill(readme: &str) -> Result<String> {
+/// The page with a table of each heading's flags, at the mark of that heading.
+pub fn fill(page: &str) -> Result<String> {
     let mut command = Cli::command();
     command.build();
-    let mut text = readme.to_owned();
+    let mut text = page.to_owned();
     for heading in headings(&command)? {
         let mut table = "| flag | meaning |\n|---|---|\n".to_owned();
         for arg in shown(&command).filter(|arg| arg.get_help_heading() == Some(heading)) {

@@ -4,7 +4,7 @@
 //! | what | from |
 //! |---|---|
 //! | `src/output/jobclean-v1.schema.json` | the types of the document |
-//! | tables of flags in `README.md` | the command line's definition |
+//! | tables of flags in `docs/flags.md` | the command line's definition |
 //! | pictures in `tests/docs/pictures`, and the first one's text in `README.md` | the plugin in a terminal, on a real API server |
 
 mod flags;
@@ -12,11 +12,11 @@ mod marks;
 mod pictures;
 mod svg;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{env, fs};
 
-use controlplane::{Context, Error, Result};
+use controlplane::{Context, Error, Result, checkout as root};
 
 const USAGE: &str = "usage: cargo docs [--check]";
 
@@ -43,18 +43,17 @@ fn main() -> ExitCode {
     )
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
 fn make() -> Result<Vec<Made>> {
     let taken = pictures::take()?;
-    let readme = root().join("README.md");
-    let text = fs::read_to_string(&readme).context("cannot read README.md")?;
-    let text = flags::fill(&text)?;
-    let text = marks::fill(&text, "screen", &taken.text)?;
     let mut made = vec![
-        Made { path: readme, text },
+        Made {
+            path: root().join("README.md"),
+            text: marks::fill(&published("README.md")?, "screen", &taken.text)?,
+        },
+        Made {
+            path: root().join("docs/flags.md"),
+            text: flags::fill(&published("docs/flags.md")?)?,
+        },
         Made {
             path: root().join("src/output/jobclean-v1.schema.json"),
             text: schema(),
@@ -66,6 +65,11 @@ fn make() -> Result<Vec<Made>> {
         text,
     }));
     Ok(made)
+}
+
+/// A file as it is now.
+fn published(path: &str) -> Result<String> {
+    fs::read_to_string(root().join(path)).context(format!("cannot read {path}"))
 }
 
 fn schema() -> String {
@@ -131,23 +135,19 @@ fn first_difference(file: &Made) -> String {
 mod tests {
     use super::*;
 
-    fn published(path: &str) -> String {
-        fs::read_to_string(root().join(path)).unwrap()
-    }
-
     #[test]
     fn the_published_schema_is_what_the_types_make() {
         assert!(
-            published("src/output/jobclean-v1.schema.json") == schema(),
+            published("src/output/jobclean-v1.schema.json").unwrap() == schema(),
             "stale; make it anew with `cargo docs`"
         );
     }
 
     #[test]
     fn the_tables_of_flags_are_what_the_command_line_says() {
-        let readme = published("README.md");
+        let page = published("docs/flags.md").unwrap();
         assert!(
-            flags::fill(&readme).unwrap() == readme,
+            flags::fill(&page).unwrap() == page,
             "stale; make them anew with `cargo docs`"
         );
     }
@@ -158,7 +158,7 @@ mod tests {
             path: root().join("LICENSE"),
             text: text.to_owned(),
         };
-        let license = published("LICENSE");
+        let license = published("LICENSE").unwrap();
         assert!(!file(&license).is_stale());
         let changed = file(&license.replacen("Apache License", "Licence", 1));
         assert!(changed.is_stale());

@@ -1,5 +1,6 @@
 //! What `cargo metadata` knows of the plugin.
 
+use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -42,8 +43,12 @@ struct Package {
 
 impl Project {
     /// The project that this crate is a part of.
+    ///
+    /// Clones may share a target folder, and then the path that is compiled in can be that of another clone.
     pub fn here() -> Result<Self> {
-        Self::at(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")))
+        let crate_folder = env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        Self::at(&crate_folder.join("../.."))
     }
 
     /// The project whose `Cargo.toml` is in the folder `root`.

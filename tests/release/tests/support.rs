@@ -85,7 +85,7 @@ pub fn tools() -> &'static Path {
         go.args(["build", "-o"])
             .arg(folder.join(""))
             .arg("tool")
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tools"))
+            .current_dir(project().root.join("tests/release/tools"))
             .env("CGO_ENABLED", "0")
             .env("GOWORK", "off");
         for name in ["GOOS", "GOARCH", "GOFLAGS"] {
