@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use http::StatusCode;
-use kube::core::{ObjectList, metadata::PartialObjectMetadata};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Deserialize;
 
 use super::{Cluster, list::decode, uri::get};
 use crate::{
@@ -19,12 +20,23 @@ const SAMPLE: u32 = 500;
 /// Names and no more of the objects.
 const NAMES_ONLY: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
+/// A list of namespaces, of which only the metadata comes.
+#[derive(Deserialize)]
+struct Namespaces {
+    items: Vec<Namespace>,
+}
+
+#[derive(Deserialize)]
+struct Namespace {
+    metadata: ObjectMeta,
+}
+
 impl Cluster {
     /// The names of the namespaces, if they may be listed.
     pub async fn namespaces(&self) -> Option<Vec<String>> {
         let request = get("/api/v1/namespaces".to_owned(), NAMES_ONLY).ok()?;
         let answer = self.connection.call_up_to(request, LIST_MAX).await.ok()?;
-        let list: ObjectList<PartialObjectMetadata> = serde_json::from_slice(&answer.body).ok()?;
+        let list: Namespaces = serde_json::from_slice(&answer.body).ok()?;
         let names = list
             .items
             .into_iter()
