@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use crate::saved_plan::Saved;
 use crate::support::account::message;
-use crate::support::document;
 use crate::support::kubeconfig::arg;
 use crate::support::plane::{hours_ago, job_in};
 use crate::support::{
-    LABEL, Space, Terminal, Upstream, audit, everywhere, jobs_of, outcomes, plane, verdicts,
+    LABEL, Space, Terminal, Upstream, audit, everywhere, jobs_of, outcomes, plane,
+    printed_document, verdicts,
 };
 
 const ALL: [&str; 5] = ["other-1", "other-2", "sync-1", "sync-2", "sync-3"];
@@ -457,7 +457,7 @@ fn what_had_fallen_out_before_the_question_does_not_go_after_it() {
         terminal.wait_for("Purge 2 Jobs in 2 groups of namespace ");
         admin.patch_job(&space.name, "sync-1", &back);
         terminal.enter("y");
-        let report = document::from_terminal(&terminal.finish().exits(0));
+        let report = printed_document(&terminal.finish().exits(0));
         let mut told = outcomes(&report);
         told.sort_unstable();
         assert_eq!(

@@ -5,9 +5,8 @@ use std::fs;
 use serde_json::json;
 
 use crate::choose::{ALL, DOWN, answer, groups, list, list_of};
-use crate::support::document;
 use crate::support::kubeconfig::{Files, arg};
-use crate::support::{Upstream, outcomes, plane, tool, verdicts};
+use crate::support::{Upstream, outcomes, plane, printed_document, tool, verdicts};
 
 /// The limit is on what would be purged, and percentages are of what was listed.
 #[test]
@@ -40,7 +39,7 @@ fn a_program_gets_the_report_of_what_was_chosen() {
     let mut terminal = list(&space, &["-o", "json"]);
     terminal.send(" \r");
     let left = answer(terminal, "Purge 2 Jobs in 1 group", "y").exits(0);
-    let report = document::from_terminal(&left);
+    let report = printed_document(&left);
     assert_eq!(outcomes(&report), ["a-2 deleted", "a-1 deleted"]);
     assert_eq!(report["summary"]["groups"], 1);
     assert_eq!(report["summary"]["jobs"], 3);

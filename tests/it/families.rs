@@ -1,10 +1,8 @@
 //! Groups that hold Jobs of different families.
 
 use controlplane::{Owner, State};
-use kubectl_jobclean::job::{Job, generated_after};
 use serde_json::{Value, json};
 
-use crate::jobs::{job, minute};
 use crate::saved_plan::Saved;
 use crate::support::kubeconfig::{Files, arg};
 use crate::support::plane::tool_as;
@@ -242,26 +240,6 @@ fn a_generate_name_that_was_not_completed_says_nothing() {
 fn a_generate_name_that_was_cut_off_makes_no_family() {
     let jobs = ["export", "import"].map(|step| (None, format!("{}-{step}-", "a".repeat(58))));
     are_of_different_families(&jobs);
-}
-
-/// Only the last separator goes: more of them are part of the family.
-#[test]
-fn one_separator_is_taken_off_a_generate_name() {
-    let job = |name: &str, base: &str| Job {
-        generated_after: generated_after(name, base),
-        ..job("a", &["x"], name, minute(0))
-    };
-    for (name, base, family) in [
-        ("sync-mssql", "sync-", "sync"),
-        ("sync.mssql", "sync.", "sync"),
-        ("syncmssql", "sync", "sync"),
-        ("sync--mssql", "sync--", "sync-"),
-        ("sync-1a2b3c-mssql", "sync-1a2b3c-", "sync-1a2b3c"),
-        // That would leave nothing.
-        ("-mssql", "-", "-mssql"),
-    ] {
-        assert_eq!(job(name, base).family(), family, "{name}");
-    }
 }
 
 /// A file says of generateName what the server would.

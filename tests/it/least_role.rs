@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use crate::support::document::text;
 use crate::support::kubeconfig::{Files, arg, config};
-use crate::support::plane::{LABEL, job_in};
+use crate::support::plane::job_in;
 use crate::support::tool::{Run, run_fed};
-use crate::support::{Space, audit, plane, run, tool, until};
+use crate::support::{LABEL, Space, audit, plane, run, tool, until};
 
 /// Runs kubectl as the admin with this on stdin.
 #[track_caller]

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::proto::SCHEMA;
 use crate::support::plane::everywhere;
+use crate::support::proto::SCHEMA;
 use crate::support::proxy::{Kind, Request};
 use crate::support::{Space, Upstream, plane, run, verdicts};
 

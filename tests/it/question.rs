@@ -4,8 +4,7 @@ use controlplane::SeedJob;
 use serde_json::{Value, json};
 
 use crate::support::account::{account, message};
-use crate::support::document;
-use crate::support::{Space, Terminal, Upstream, jobs_of, outcomes, plane};
+use crate::support::{Space, Terminal, Upstream, jobs_of, outcomes, plane, printed_document};
 
 /// Does `change` while the question stands, says yes, and returns the report, which is true.
 #[track_caller]
@@ -16,7 +15,7 @@ fn meanwhile(space: &Space, change: impl FnOnce(&Upstream)) -> Value {
     terminal.wait_for("Purge 3 Jobs in 2 groups");
     change(&admin);
     terminal.enter("y");
-    let report = document::from_terminal(&terminal.finish().exits(0));
+    let report = printed_document(&terminal.finish().exits(0));
     account_except_keepers(&report, &admin, space);
     report
 }

@@ -4,13 +4,16 @@ pub mod account;
 pub mod audit;
 pub mod document;
 pub mod door;
+pub mod files;
 pub mod front;
 pub mod http;
+pub mod job_file;
 pub mod kubeconfig;
 pub mod pair;
 pub mod plane;
 pub mod plugin;
 pub mod private;
+pub mod proto;
 pub mod proxy;
 pub mod random;
 pub mod running;
@@ -20,14 +23,13 @@ pub mod upstream;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 pub use ::terminal::{self, Terminal};
 pub use document::{jobs_of, outcomes, verdicts};
-pub use plane::{LABEL, Space, everywhere, plane};
-pub use tool::{Run, run, tool};
+pub use plane::{Space, everywhere, plane};
+pub use tool::{LABEL, PATIENCE, Run, run, tool};
 pub use upstream::Upstream;
-
-/// Long enough for two busy cores; a test that waits longer has found something.
-pub const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Waits for a condition, and fails when it does not come.
 #[track_caller]
@@ -47,4 +49,15 @@ pub fn together<T: Sync>(cases: &[T], check: impl Fn(&T) + Sync) {
             scope.spawn(move || check(case));
         }
     });
+}
+
+/// The last document that was printed to a terminal.
+#[track_caller]
+pub fn printed_document(left: &terminal::Left) -> Value {
+    let printed = left.raw.replace("\r\n", "\n");
+    let (begin, end) = (printed.rfind("{\n  \"apiVersion\""), printed.rfind("\n}\n"));
+    let document = begin
+        .zip(end)
+        .and_then(|(begin, end)| printed.get(begin..end + 2));
+    document::from_json(document.unwrap_or_else(|| panic!("no document\n{}", left.text)))
 }

@@ -10,10 +10,8 @@ use controlplane::{ControlPlane, Options, SeedJob};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::{Run, run, tool, verdicts};
-
-/// The label key of most tests.
-pub const LABEL: &str = "test.example/group";
+use super::tool::{LABEL, Run, run, scratch, tool};
+use super::verdicts;
 
 /// Who did what is in kube-apiserver's own log, bodies included; the servers' own requests are not.
 const AUDIT_POLICY: &str = "\
@@ -47,11 +45,6 @@ pub fn plane() -> &'static ControlPlane {
         Ok(plane) => plane,
         Err(why) => panic!("the control plane does not start: {why}"),
     }
-}
-
-/// The folder that cargo keeps for integration tests.
-pub fn scratch() -> &'static Path {
-    Path::new(env!("CARGO_TARGET_TMPDIR"))
 }
 
 /// The moment from which the ages of seeded Jobs count: one for the whole run, so that equal ages are equal stamps.
