@@ -1,24 +1,24 @@
 //! What the tests share.
 
 pub mod account;
+pub mod api_client;
 pub mod audit;
+pub mod control_plane;
 pub mod document;
-pub mod door;
 pub mod files;
-pub mod front;
-pub mod http;
 pub mod job_file;
 pub mod kubeconfig;
-pub mod pair;
-pub mod plane;
+pub mod listener;
+pub mod own_control_plane;
 pub mod plugin;
-pub mod private;
 pub mod proto;
 pub mod proxy;
 pub mod random;
 pub mod running;
+pub mod side_by_side;
+pub mod stub;
+pub mod tls_front;
 pub mod tool;
-pub mod upstream;
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,10 +26,11 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 pub use ::terminal::{self, Terminal};
+pub use api_client::ApiClient;
+pub use control_plane::{Space, everywhere, plane};
 pub use document::{jobs_of, outcomes, verdicts};
-pub use plane::{Space, everywhere, plane};
+pub use stub as http;
 pub use tool::{LABEL, PATIENCE, Run, run, tool};
-pub use upstream::Upstream;
 
 /// Waits for a condition, and fails when it does not come.
 #[track_caller]
