@@ -1,6 +1,6 @@
 //! A Job's manifest is on disk before its delete leaves, and brings the Job back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -8,33 +8,14 @@ use std::sync::{Arc, Mutex};
 use controlplane::{Owner, State};
 use serde_json::{Value, json};
 
-use crate::saved_plan_save::{entries, is_told, mode};
 use crate::support::account::{account, message};
+use crate::support::backups::{PURGE, manifests, manifests_in};
 use crate::support::control_plane::job_in;
 use crate::support::kubeconfig::{Files, arg};
 use crate::support::proxy::{Kind, Proxy};
 use crate::support::tool::shell;
+use crate::support::written_files::{entries, is_told, mode};
 use crate::support::{ApiClient, LABEL, Space, audit, everywhere, outcomes, plane, run, until};
-
-/// A purge that reports.
-pub const PURGE: [&str; 4] = ["--yes", "--cascade=background", "-o", "json"];
-
-/// The manifests below a folder, by their files. Nothing else may be there.
-pub fn manifests(folder: &Path) -> BTreeMap<PathBuf, Value> {
-    manifests_in(entries(folder))
-}
-
-fn manifests_in(files: impl IntoIterator<Item = PathBuf>) -> BTreeMap<PathBuf, Value> {
-    let read = |path: PathBuf| {
-        let text = fs::read_to_string(&path).unwrap();
-        let manifest: Value = serde_saphyr::from_str(&text).unwrap();
-        assert_eq!(manifest["kind"], "Job", "{}", path.display());
-        assert_eq!(manifest["apiVersion"], "batch/v1", "{}", path.display());
-        (path, manifest)
-    };
-    let found = files.into_iter().filter(|path| path.is_file());
-    found.map(read).collect()
-}
 
 /// The manifest of this name, if it is there while others may still be being written: those do not have their names yet.
 fn manifest(folder: &Path, name: &str) -> Option<Value> {

@@ -4,8 +4,8 @@ use std::sync::Mutex;
 
 use serde_json::json;
 
-use crate::backup::{PURGE, manifests};
 use crate::support::account::account;
+use crate::support::backups::{PURGE, manifests};
 use crate::support::control_plane::job_in;
 use crate::support::kubeconfig::{Files, arg};
 use crate::support::proxy::{Kind, Proxy, Request};

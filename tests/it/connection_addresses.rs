@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::secrets::hides;
+use crate::support::canary::hides;
 use crate::support::control_plane::tool_as;
 use crate::support::kubeconfig::Files;
 use crate::support::{LABEL, run, together};

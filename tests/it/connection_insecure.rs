@@ -4,8 +4,8 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::saved_plan_save::Saved;
 use crate::support::kubeconfig::{Files, arg};
+use crate::support::saved_plan::Saved;
 use crate::support::{Run, Space, Terminal, audit, plane, run};
 
 const SKIP: &str = "--insecure-skip-tls-verify";

@@ -4,9 +4,9 @@ use std::fs;
 
 use serde_json::json;
 
+use crate::support::group_list::{ALL, DOWN, answer, groups, list, list_of};
 use crate::support::kubeconfig::{Files, arg};
 use crate::support::{ApiClient, outcomes, plane, printed_document, tool, verdicts};
-use crate::terminal_choose::{ALL, DOWN, answer, groups, list, list_of};
 
 /// The limit is on what would be purged, and percentages are of what was listed.
 #[test]

@@ -3,9 +3,9 @@
 use controlplane::{Owner, State};
 use serde_json::{Value, json};
 
-use crate::saved_plan_save::Saved;
 use crate::support::control_plane::tool_as;
 use crate::support::kubeconfig::{Files, arg};
+use crate::support::saved_plan::Saved;
 use crate::support::{ApiClient, LABEL, Space, plane, run as run_tool, tool, until, verdicts};
 
 #[test]

@@ -4,9 +4,9 @@ use controlplane::State;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::output_tables::space;
 use crate::support::control_plane::hours_ago;
 use crate::support::document::{self, text};
+use crate::support::samples::alpha_and_beta;
 use crate::support::{LABEL, Space, jobs_of, plane};
 
 fn keys(value: &Value) -> Vec<&str> {
@@ -22,7 +22,7 @@ fn keys(value: &Value) -> Vec<&str> {
 
 #[test]
 fn a_plan_as_json_is_the_contracts_field_by_field() {
-    let space = space();
+    let space = alpha_and_beta();
     let began = Timestamp::now();
     let plan = space
         .run(&["--dry-run=client", "-o", "json"])
@@ -100,7 +100,7 @@ fn a_plan_as_json_is_the_contracts_field_by_field() {
 
 #[test]
 fn yaml_is_the_same_document() {
-    let space = space();
+    let space = alpha_and_beta();
     let plan = space
         .run(&["--dry-run=client", "-o", "json"])
         .exits(0)
@@ -116,7 +116,7 @@ fn yaml_is_the_same_document() {
 
 #[test]
 fn the_report_is_the_plan_with_outcomes() {
-    let space = space();
+    let space = alpha_and_beta();
     let plan = space
         .run(&["--dry-run=client", "-o", "json"])
         .exits(0)
@@ -187,7 +187,7 @@ fn stdout_is_one_document_on_every_path() {
         &["--dry-run=client", "-o", "json", "-vv"],
         &["--yes", "-o", "json", "-q", "--cascade=background"],
     ] {
-        let space = space();
+        let space = alpha_and_beta();
         let run = space.run(args).exits(0);
         assert_eq!(run.json()["summary"]["purge"], 2);
         assert!(run.out.ends_with("}\n"), "{}", run.story());

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::output_hostile_server::{FORMATS, HOSTILE, document, is_harmless, is_never_raw};
+use crate::support::hostile_text::{FORMATS, HOSTILE, document, is_harmless, is_never_raw};
 use crate::support::kubeconfig::{Files, arg, config};
 use crate::support::stub;
 use crate::support::{LABEL, Space, Terminal, plane, run, tool};
@@ -225,7 +225,7 @@ fn contents_of_files() {
 #[test]
 fn contents_of_a_saved_plan() {
     let space = Space::with(&[("sync-1", 2), ("sync-2", 1)]);
-    let saved = crate::saved_plan_save::Saved::of(&space, &[]);
+    let saved = crate::support::saved_plan::Saved::of(&space, &[]);
     let whole = saved.document();
     let edits: [fn(&mut Value); 6] = [
         |plan| plan[HOSTILE] = "more".into(),

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::saved_plan_save::Saved;
 use crate::support::document::{SCHEMAS, faults, valid};
+use crate::support::saved_plan::Saved;
 use crate::support::{LABEL, Space, run, tool};
 
 fn plan(space: &Space) -> Value {

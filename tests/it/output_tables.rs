@@ -1,27 +1,16 @@
 //! What people read: tables, names, warnings.
 
-use controlplane::{SeedJob, State};
+use controlplane::SeedJob;
 use serde_json::json;
 
 use crate::support::control_plane::hours_ago;
 use crate::support::document::text;
+use crate::support::samples::alpha_and_beta;
 use crate::support::{LABEL, Space, everywhere, plane, run};
-
-/// Two groups: one purges two of three, the other nothing.
-pub fn space() -> Space {
-    let space = Space::new();
-    space.seed(&[
-        space.job("alpha", "sync-1", 50),
-        space.job("alpha", "sync-2", 40).state(State::Failed),
-        space.job("alpha", "sync-3", 30),
-        space.job("beta", "load-1", 20).state(State::Suspended),
-    ]);
-    space
-}
 
 #[test]
 fn names_are_of_what_would_go_and_nothing_else() {
-    let space = space();
+    let space = alpha_and_beta();
     let plan = space.run(&["--dry-run=client", "-o", "name"]).exits(0);
     assert_eq!(plan.out, "job.batch/sync-2\njob.batch/sync-1\n");
     let nothing = space
@@ -39,7 +28,7 @@ fn rows(out: &str) -> Vec<Vec<&str>> {
 
 #[test]
 fn the_table_is_grouped_and_ends_with_the_totals() {
-    let space = space();
+    let space = alpha_and_beta();
     let run = space.run(&["--dry-run=client"]).exits(0);
     let rows = rows(&run.out);
     assert_eq!(rows[0], ["VERDICT", "JOB", "STATUS", "AGE", "REASON"]);
@@ -88,7 +77,7 @@ fn the_table_is_grouped_and_ends_with_the_totals() {
 
 #[test]
 fn wide_adds_what_an_operator_may_ask_for() {
-    let space = space();
+    let space = alpha_and_beta();
     let run = space.run(&["--dry-run=client", "-o", "wide"]).exits(0);
     let rows = rows(&run.out);
     for column in [
@@ -134,7 +123,7 @@ fn wide_names_the_owner() {
 
 #[test]
 fn the_summary_has_a_row_a_group() {
-    let space = space();
+    let space = alpha_and_beta();
     let run = space.run(&["--dry-run=client", "-o", "summary"]).exits(0);
     assert!(!run.out.contains("sync-1"), "{}", run.story());
     let rows = rows(&run.out);
@@ -153,7 +142,7 @@ fn the_summary_has_a_row_a_group() {
 
 #[test]
 fn headers_can_be_left_out() {
-    let space = space();
+    let space = alpha_and_beta();
     for output in ["table", "wide", "summary"] {
         let with = space.run(&["--dry-run=client", "-o", output]).exits(0);
         let without = space
@@ -241,7 +230,7 @@ fn nothing_found_says_where_and_what_to_try() {
 /// A namespace that is not there is likely a typo; the list is empty all the same.
 #[test]
 fn a_selector_that_matches_nothing_is_named_too() {
-    let space = space();
+    let space = alpha_and_beta();
     let run = space
         .run(&["--dry-run=client", "-l", "app=absent"])
         .exits(0);

@@ -2,13 +2,13 @@
 
 use rustix::process::Signal;
 
-use crate::backup::{PURGE, manifests};
-use crate::saved_plan_save::Saved;
 use crate::support::account::{account, count};
+use crate::support::backups::{PURGE, manifests};
 use crate::support::document::text;
 use crate::support::kubeconfig::{Files, arg};
 use crate::support::proxy::{Kind, Proxy, Reply};
 use crate::support::running::Running;
+use crate::support::saved_plan::Saved;
 use crate::support::{ApiClient, Run, Space, jobs_of, outcomes, plane, run, until};
 
 /// Between the two tries somebody else deletes the Job: a dry run cannot have done it.

@@ -1,7 +1,7 @@
 //! A saved plan that makes sense, but not the sense that it had: what it names is held against the cluster.
 
-use crate::saved_plan_invalid::{job, space};
-use crate::saved_plan_save::Saved;
+use crate::support::saved_plan::Saved;
+use crate::support::saved_plan::{job, space};
 use crate::support::{LABEL, outcomes};
 
 #[test]

@@ -4,20 +4,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::saved_plan_save::Saved;
+use crate::support::saved_plan::{Saved, job, space};
 use crate::support::{Run, Space, audit};
-
-/// Two groups, `g` of `sync-1` to `sync-4` and `h` of `other-1`; the highest number is the newest.
-pub fn space() -> Space {
-    let space = Space::with(&[
-        ("sync-1", 40),
-        ("sync-2", 30),
-        ("sync-3", 20),
-        ("sync-4", 10),
-    ]);
-    space.seed(&[space.job("h", "other-1", 10)]);
-    space
-}
 
 /// Carries the text out as a plan, which must be refused with one clear error before anything happens.
 #[track_caller]
@@ -39,11 +27,6 @@ fn finish(space: &Space) {
 }
 
 type Edit = (&'static str, fn(&mut Value));
-
-/// The Job of this place in the group `g`.
-pub fn job(plan: &mut Value, place: usize) -> &mut Value {
-    &mut plan["groups"][0]["jobs"][place]
-}
 
 fn jobs(plan: &mut Value) -> &mut Vec<Value> {
     plan["groups"][0]["jobs"].as_array_mut().unwrap()

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::saved_plan_save::Saved;
 use crate::support::kubeconfig::{Files, arg};
 use crate::support::own_control_plane::{namespace_of, own_control_plane};
 use crate::support::proxy::{Kind, Proxy, Reply};
+use crate::support::saved_plan::Saved;
 use crate::support::{ApiClient, Run, Space, audit, plane, run, tool};
 
 #[track_caller]

@@ -5,10 +5,10 @@ use std::fs;
 use controlplane::{SeedJob, State};
 use serde_json::{Value, json};
 
-use crate::saved_plan_save::Saved;
 use crate::support::account::message;
 use crate::support::control_plane::{hours_ago, job_in};
 use crate::support::kubeconfig::arg;
+use crate::support::saved_plan::Saved;
 use crate::support::{
     ApiClient, LABEL, Space, Terminal, audit, everywhere, jobs_of, outcomes, plane,
     printed_document, verdicts,
@@ -309,7 +309,7 @@ fn it_goes_with_a_backup() {
     let folder = saved.files.path("backup");
     saved.run(&["--yes", "--backup", arg(&folder)]).exits(0);
     space.holds(&["other-2", "sync-3"]);
-    let written = crate::saved_plan_save::entries(&folder)
+    let written = crate::support::written_files::entries(&folder)
         .iter()
         .filter(|path| path.is_file() && fs::read_to_string(path).unwrap().contains("SETTING_0"))
         .count();

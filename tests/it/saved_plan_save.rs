@@ -3,112 +3,16 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
-
-use serde_json::Value;
 
 use crate::support::document;
 use crate::support::kubeconfig::{Files, arg};
 use crate::support::proxy::Proxy;
+use crate::support::saved_plan::Saved;
 use crate::support::tool::shell;
-use crate::support::{ApiClient, LABEL, Run, Space, audit, plane, run, tool};
-
-/// A plan in a file.
-pub struct Saved {
-    /// Where it and what a test puts beside it is.
-    pub files: Files,
-    /// The file.
-    pub path: PathBuf,
-}
-
-impl Saved {
-    /// The admin's plan of this namespace.
-    #[track_caller]
-    pub fn of(space: &Space, args: &[&str]) -> Self {
-        Self::by(space.tool(args))
-    }
-
-    /// The plan that the tool makes with these arguments.
-    #[track_caller]
-    pub fn by(mut tool: Command) -> Self {
-        let files = Files::new();
-        let path = files.path("plan.json");
-        tool.arg("--save-plan").arg(&path);
-        run(tool).exits(0);
-        let saved = Self { files, path };
-        document::valid(saved.document());
-        saved
-    }
-
-    /// What is in the file.
-    pub fn document(&self) -> Value {
-        serde_json::from_slice(&fs::read(&self.path).unwrap()).unwrap()
-    }
-
-    /// Writes the document with a change.
-    pub fn edit(&self, change: impl FnOnce(&mut Value)) {
-        let mut document = self.document();
-        change(&mut document);
-        fs::write(&self.path, document.to_string()).unwrap();
-    }
-
-    /// The tool that is to carry it out, as the admin.
-    pub fn tool(&self, args: &[&str]) -> Command {
-        self.tool_as(plane().kubeconfig(), args)
-    }
-
-    /// The same as the user of this kubeconfig.
-    pub fn tool_as(&self, kubeconfig: &Path, args: &[&str]) -> Command {
-        let mut command = tool();
-        command
-            .args(["--plan", arg(&self.path), "--kubeconfig", arg(kubeconfig)])
-            .args(["--cascade=background"])
-            .args(args);
-        command
-    }
-
-    /// Runs that.
-    pub fn run(&self, args: &[&str]) -> Run {
-        run(self.tool(args))
-    }
-}
-
-/// Fails unless the run ended before any delete with one clear error that names the file or folder.
-#[track_caller]
-pub fn is_told(run: Run, path: &Path) {
-    let run = run.exits(1);
-    let errors: Vec<&str> = run
-        .err
-        .lines()
-        .filter(|line| line.starts_with("error: "))
-        .collect();
-    assert_eq!(errors.len(), 1, "{}", run.story());
-    assert!(errors[0].contains(arg(path)), "{}", run.story());
-    assert!(run.err.lines().count() <= 2, "{}", run.story());
-    for debug in ["panicked", "Error {", "Os {", "Kind"] {
-        assert!(!run.err.contains(debug), "{debug}\n{}", run.story());
-    }
-}
-
-/// The permissions of a file or folder.
-pub fn mode(path: &Path) -> u32 {
-    fs::metadata(path).unwrap().permissions().mode() & 0o7777
-}
-
-/// What is in a folder, however deep.
-pub fn entries(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(entries(&path));
-        }
-        found.push(path);
-    }
-    found.sort_unstable();
-    found
-}
+use crate::support::written_files::{entries, is_told, mode};
+use crate::support::{ApiClient, LABEL, Space, audit, plane, run};
 
 #[test]
 fn it_is_the_plan_with_what_it_takes_to_trust_it() {

@@ -7,20 +7,10 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use crate::support::canary::{CANARY, hides};
 use crate::support::kubeconfig::{Files, arg};
 use crate::support::stub::{self, Stub};
 use crate::support::{LABEL, Run, plane, run, together, tool};
-
-/// What must not show.
-pub const CANARY: &str = "canary7Yx0secret";
-
-/// Fails if this is anywhere in what a run printed.
-#[track_caller]
-pub fn hides(secret: &str, run: &Run) {
-    for text in [&run.out, &run.err] {
-        assert!(!text.contains(secret), "{secret} shows\n{}", run.story());
-    }
-}
 
 /// Runs the tool at its loudest, and fails if the canary shows.
 #[track_caller]

@@ -2,7 +2,7 @@
 
 use std::{fs, thread};
 
-use crate::secrets::{CANARY, hides};
+use crate::support::canary::{CANARY, hides};
 use crate::support::kubeconfig::{Files, arg};
 use crate::support::proxy::{Kind, Proxy, Reply};
 use crate::support::{ApiClient, LABEL, Space, plane, run, tool};

@@ -3,9 +3,13 @@
 pub mod account;
 pub mod api_client;
 pub mod audit;
+pub mod backups;
+pub mod canary;
 pub mod control_plane;
 pub mod document;
 pub mod files;
+pub mod group_list;
+pub mod hostile_text;
 pub mod job_file;
 pub mod kubeconfig;
 pub mod listener;
@@ -15,10 +19,13 @@ pub mod proto;
 pub mod proxy;
 pub mod random;
 pub mod running;
+pub mod samples;
+pub mod saved_plan;
 pub mod side_by_side;
 pub mod stub;
 pub mod tls_front;
 pub mod tool;
+pub mod written_files;
 
 use std::thread;
 use std::time::{Duration, Instant};
