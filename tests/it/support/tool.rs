@@ -40,6 +40,12 @@ pub fn tool() -> Command {
         .env_clear()
         .env("HOME", home())
         .current_dir(scratch());
+    // Without it Windows finds no network.
+    if cfg!(windows)
+        && let Some(root) = std::env::var_os("SystemRoot")
+    {
+        command.env("SystemRoot", root);
+    }
     command
 }
 
