@@ -17,7 +17,7 @@
 //! | [`error`], [`text`], [`time`] | errors and exit codes; text from elsewhere made harmless; the clock and durations |
 //!
 //! Each room may use those below it, `job`, `plan` and `decode` are pure: no kube, no tokio, no clap, no I/O, no clock;
-//! the time is a parameter. `tests/it/architecture.rs` holds the sources to this.
+//! the time is a parameter. `tests/pure/architecture.rs` holds the sources to this.
 
 #[cfg(feature = "cli")]
 pub mod cli;

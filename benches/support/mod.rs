@@ -1,6 +1,6 @@
 //! What a server would send: pages of realistic Jobs, in protobuf and in JSON, written without the tool's own messages.
 
-#[path = "../../tests/it/proto.rs"]
+#[path = "../../tests/it/support/proto.rs"]
 mod proto;
 
 use std::io;

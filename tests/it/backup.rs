@@ -1,6 +1,6 @@
 //! A Job's manifest is on disk before its delete leaves, and brings the Job back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -8,33 +8,14 @@ use std::sync::{Arc, Mutex};
 use controlplane::{Owner, State};
 use serde_json::{Value, json};
 
-use crate::saved_plan::{entries, is_told, mode};
 use crate::support::account::{account, message};
+use crate::support::backups::{PURGE, manifests, manifests_in};
+use crate::support::control_plane::job_in;
 use crate::support::kubeconfig::{Files, arg};
-use crate::support::plane::job_in;
 use crate::support::proxy::{Kind, Proxy};
 use crate::support::tool::shell;
-use crate::support::{LABEL, Space, Upstream, audit, everywhere, outcomes, plane, run, until};
-
-/// A purge that reports.
-pub const PURGE: [&str; 4] = ["--yes", "--cascade=background", "-o", "json"];
-
-/// The manifests below a folder, by their files. Nothing else may be there.
-pub fn manifests(folder: &Path) -> BTreeMap<PathBuf, Value> {
-    manifests_in(entries(folder))
-}
-
-fn manifests_in(files: impl IntoIterator<Item = PathBuf>) -> BTreeMap<PathBuf, Value> {
-    let read = |path: PathBuf| {
-        let text = fs::read_to_string(&path).unwrap();
-        let manifest: Value = serde_saphyr::from_str(&text).unwrap();
-        assert_eq!(manifest["kind"], "Job", "{}", path.display());
-        assert_eq!(manifest["apiVersion"], "batch/v1", "{}", path.display());
-        (path, manifest)
-    };
-    let found = files.into_iter().filter(|path| path.is_file());
-    found.map(read).collect()
-}
+use crate::support::written_files::{entries, is_told, mode};
+use crate::support::{ApiClient, LABEL, Space, audit, everywhere, outcomes, plane, run, until};
 
 /// The manifest of this name, if it is there while others may still be being written: those do not have their names yet.
 fn manifest(folder: &Path, name: &str) -> Option<Value> {
@@ -89,7 +70,7 @@ fn it_is_there_before_the_delete_leaves() {
     let watched = folder.clone();
     let missing = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&missing);
-    let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {
+    let proxy = Proxy::new(ApiClient::admin(plane()), move |request, up| {
         if request.kind == Kind::Delete && manifest(&watched, &request.name()).is_none() {
             noted.lock().unwrap().push(request.name());
         }
@@ -139,7 +120,7 @@ fn kubectl_brings_the_jobs_back() {
         space.job("g", "sync-4", 60).state(State::Suspended),
         space.job("g", "sync-9", -1),
     ]);
-    let admin = Upstream::admin(plane());
+    let admin = ApiClient::admin(plane());
     let template = |labels: Value| {
         json!({
             "metadata": {"labels": labels},
@@ -240,7 +221,7 @@ fn what_was_restored_does_not_run_and_is_not_the_newest() {
         "sync-1 SKIP active",
     ];
     assert_eq!(space.plan(&[]), plan);
-    let pods = Upstream::admin(plane()).get(&format!("/api/v1/namespaces/{}/pods", space.name));
+    let pods = ApiClient::admin(plane()).get(&format!("/api/v1/namespaces/{}/pods", space.name));
     assert_eq!(pods.json()["items"], json!([]));
     // They are as old as they were, so that they may be purged like before, and restored again.
     let again = [&args[..], &["--include-active"]].concat();
@@ -260,7 +241,11 @@ fn what_was_restored_does_not_run_and_is_not_the_newest() {
     for path in manifests(&folder).into_keys() {
         let _ = plane().kubectl_run(["create", "-f", arg(&path)]);
     }
-    Upstream::admin(plane()).patch_job(&space.name, "sync-1", &json!({"spec": {"suspend": false}}));
+    ApiClient::admin(plane()).patch_job(
+        &space.name,
+        "sync-1",
+        &json!({"spec": {"suspend": false}}),
+    );
     until("it has started", || {
         let jobs = space.list();
         let mut jobs = jobs.iter();
@@ -368,7 +353,7 @@ fn a_job_that_cannot_be_backed_up_stays() {
         outcomes(&report),
         ["sync-3 deleted", "sync-2 failed", "sync-1 deleted"]
     );
-    account(&report, &Upstream::admin(plane()).jobs(&space.name));
+    account(&report, &ApiClient::admin(plane()).jobs(&space.name));
     let why = message(&report, "sync-2");
     assert!(why.contains("backed up") || why.contains("backup"), "{why}");
     space.holds(&["sync-2", "sync-4"]);

@@ -4,12 +4,12 @@ use std::sync::Mutex;
 
 use serde_json::json;
 
-use crate::backup::{PURGE, manifests};
 use crate::support::account::account;
+use crate::support::backups::{PURGE, manifests};
+use crate::support::control_plane::job_in;
 use crate::support::kubeconfig::{Files, arg};
-use crate::support::plane::job_in;
 use crate::support::proxy::{Kind, Proxy, Request};
-use crate::support::{LABEL, Space, Upstream, outcomes, plane, run};
+use crate::support::{ApiClient, LABEL, Space, outcomes, plane, run};
 
 /// Before its backup, and between that and its delete.
 const MOMENTS: [Kind; 2] = [Kind::Reread, Kind::Delete];
@@ -20,7 +20,7 @@ const MOMENTS: [Kind; 2] = [Kind::Reread, Kind::Delete];
 fn touched(
     outcome: &str,
     left: &[&str],
-    meanwhile: impl Fn(&str, &Upstream) + Copy + Send + Sync + 'static,
+    meanwhile: impl Fn(&str, &ApiClient) + Copy + Send + Sync + 'static,
 ) -> Vec<Files> {
     MOMENTS
         .map(|moment| {
@@ -31,7 +31,7 @@ fn touched(
                 Kind::Delete => request.name() == "sync-1",
                 _ => request.target.contains("sync-1"),
             };
-            let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {
+            let proxy = Proxy::new(ApiClient::admin(plane()), move |request, up| {
                 if request.kind == moment && about(request) {
                     let mut is_done = is_done.lock().unwrap();
                     if !*is_done {

@@ -8,7 +8,7 @@ use kubectl_jobclean::{Cleaner, plan::report::Outcome};
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::support::{LABEL, Space, Upstream, plane, until};
+use crate::support::{ApiClient, LABEL, Space, plane, until};
 
 #[path = "../../examples/embed.rs"]
 mod example;
@@ -54,7 +54,7 @@ fn what_has_changed_since_the_plan_is_left_alone() {
         let names: Vec<&str> = plan.purges().map(|job| &*job.name).collect();
         assert_eq!(names, ["sync-2", "sync-1"]);
         let keep = json!({"metadata": {"annotations": {"jobclean/keep": "true"}}});
-        Upstream::admin(plane()).patch_job(&space.name, "sync-2", &keep);
+        ApiClient::admin(plane()).patch_job(&space.name, "sync-2", &keep);
         cleaner.purge(plan, |_| {}).await.unwrap()
     });
     assert!(matches!(

@@ -5,8 +5,8 @@ use std::path::Path;
 use controlplane::State;
 use serde_json::Value;
 
+use crate::support::control_plane::{hours_ago, job_in};
 use crate::support::kubeconfig::{Files, arg};
-use crate::support::plane::{hours_ago, job_in};
 use crate::support::{Space, plane, run, tool};
 
 /// Jobs of several namespaces under one key of their own.

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::file::{command, from_file, job, plan};
-use crate::support::http::Stub;
+use crate::support::job_file::{command, from_file, job, plan};
 use crate::support::kubeconfig::{Files, arg};
+use crate::support::stub::Stub;
 use crate::support::{LABEL, Space, plane, run};
 
 #[test]

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use crate::support::api_client::ApiClient;
 use crate::support::proxy::{Kind, Proxy, Reply, Request};
 use crate::support::running::Running;
-use crate::support::upstream::Upstream;
 use crate::support::{Space, plane, until, verdicts};
 
 const PLAN: [&str; 2] = ["sync-2 SKIP newest", "sync-1 PURGE superseded"];
@@ -21,14 +21,15 @@ fn two() -> Space {
 /// Starts planning through a proxy that answers lists like this.
 fn plan(
     space: &Space,
-    list: impl Fn(&Request, &Upstream) -> Reply + Send + Sync + 'static,
+    list: impl Fn(&Request, &ApiClient) -> Reply + Send + Sync + 'static,
 ) -> (Proxy, Running) {
-    let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {
-        match request.kind {
+    let proxy = Proxy::new(
+        ApiClient::admin(plane()),
+        move |request, up| match request.kind {
             Kind::List => list(request, up),
             _ => up.pass(request),
-        }
-    });
+        },
+    );
     let running = Running::start(proxy.tool(&space.name, &PLANNING));
     (proxy, running)
 }

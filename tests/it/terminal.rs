@@ -4,7 +4,7 @@ use crate::support::proxy::{Kind, Proxy};
 use crate::support::running::Gate;
 use crate::support::terminal::Left;
 use crate::support::tool::shell;
-use crate::support::{Space, Terminal, Upstream, plane};
+use crate::support::{ApiClient, Space, Terminal, plane};
 
 fn three() -> Space {
     let space = Space::new();
@@ -147,7 +147,7 @@ fn nothing_that_was_typed_is_left_over() {
         // Slow enough for all keys to come before the run is over.
         let gate = Gate::new();
         let turnstile = gate.turnstile();
-        let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {
+        let proxy = Proxy::new(ApiClient::admin(plane()), move |request, up| {
             if request.kind == Kind::Delete {
                 turnstile.pass();
             }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::running::Running;
 use crate::support::{
-    LABEL, Run, Space, Terminal, Upstream, everywhere, jobs_of, outcomes, plane, run, until,
+    ApiClient, LABEL, Run, Space, Terminal, everywhere, jobs_of, outcomes, plane, run, until,
 };
 
 const HOLD: &str = "test.example/hold";
@@ -28,7 +28,7 @@ fn held() -> Space {
 #[track_caller]
 fn let_go(path: &str) {
     let patch = json!({"metadata": {"finalizers": null}});
-    let (status, answer) = Upstream::admin(plane()).ask("PATCH", path, Some(&patch));
+    let (status, answer) = ApiClient::admin(plane()).ask("PATCH", path, Some(&patch));
     assert_eq!(status, 200, "{answer}");
 }
 
@@ -133,7 +133,7 @@ fn once_it_is_let_go_it_is_deleted() {
 fn a_new_job_of_the_same_name_is_not_waited_for() {
     let space = held();
     let running = waiting(purging(&space, &["--wait"]));
-    let admin = Upstream::admin(plane());
+    let admin = ApiClient::admin(plane());
     let_go(&format!("{}/sync-1", space.path()));
     until("it is gone", || !space.names().contains("sync-1"));
     admin.create_job(&space.name, "sync-1", "g");
@@ -158,7 +158,7 @@ fn a_job_that_loses_its_labels_does_not_pass_for_gone() {
         .collect();
     space.seed(&jobs);
     let running = waiting(purging(&space, &["--timeout=3s", "--chunk-size=5"]));
-    let admin = Upstream::admin(plane());
+    let admin = ApiClient::admin(plane());
     let patch = json!({"metadata": {"labels": {LABEL: null}}});
     for number in 1..12 {
         admin.patch_job(&space.name, &format!("sync-{number}"), &patch);
@@ -202,7 +202,7 @@ fn a_signal_ends_it_with_a_true_report() {
 /// A finished Job whose one Pod cannot go, by a user who may do no more than this with Pods.
 fn with_a_held_pod(verbs: &[&str]) -> (Space, Run) {
     let space = Space::with(&[("sync-1", 2), ("sync-2", 1)]);
-    let admin = Upstream::admin(plane());
+    let admin = ApiClient::admin(plane());
     let uid = admin.jobs(&space.name)["sync-1"].clone();
     let owner = json!({"apiVersion": "batch/v1", "kind": "Job", "name": "sync-1", "uid": uid,
                        "controller": true, "blockOwnerDeletion": true});

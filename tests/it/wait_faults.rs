@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::proxy::{Proxy, Reply, Request};
 use crate::support::running::{Ended, Running};
-use crate::support::{Space, Upstream, outcomes, plane, until};
+use crate::support::{ApiClient, Space, outcomes, plane, until};
 
 const HOLD: &str = "test.example/hold";
 const STILL: [&str; 10] = [
@@ -52,10 +52,10 @@ fn looks(request: &Request, count: &AtomicUsize) -> Option<usize> {
 fn purging(
     space: &Space,
     args: &[&str],
-    answer: impl Fn(usize, &Request, &Upstream) -> Reply + Send + Sync + 'static,
+    answer: impl Fn(usize, &Request, &ApiClient) -> Reply + Send + Sync + 'static,
 ) -> (Proxy, Running) {
     let count = AtomicUsize::new(0);
-    let proxy = Proxy::new(Upstream::admin(plane()), move |request, up| {
+    let proxy = Proxy::new(ApiClient::admin(plane()), move |request, up| {
         match looks(request, &count) {
             Some(nth) => answer(nth, request, up),
             None => up.pass(request),
@@ -76,7 +76,7 @@ fn purging(
 #[track_caller]
 fn ends_well(space: &Space, running: Running) -> Ended {
     until("it waits", || running.said().contains("waiting until"));
-    let admin = Upstream::admin(plane());
+    let admin = ApiClient::admin(plane());
     for line in STILL {
         let name = line.split(' ').next().unwrap();
         admin.patch_job(
@@ -120,7 +120,7 @@ fn trouble_that_passes_is_waited_out() {
 }
 
 /// A list as a server sends it that gives metadata in JSON only, changed.
-fn altered(request: &Request, up: &Upstream, change: impl FnOnce(&mut Value)) -> Reply {
+fn altered(request: &Request, up: &ApiClient, change: impl FnOnce(&mut Value)) -> Reply {
     let accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
     up.pass(&request.with_header("accept", accept))
         .alter(change)
@@ -149,7 +149,7 @@ fn a_list_that_is_not_what_was_asked_for_shows_nothing() {
             *list = json!({"kind": "Status", "status": "Success"})
         }),
     ];
-    let empty = |change: Change, request: &Request, up: &Upstream| {
+    let empty = |change: Change, request: &Request, up: &ApiClient| {
         altered(request, up, |list| {
             list["items"] = json!([]);
             list["metadata"]["continue"] = "".into();

@@ -5,8 +5,6 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use serde_json::Value;
 
-use super::terminal::Left;
-
 /// The schema as it is published.
 pub static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     let published = include_str!("../../../src/output/jobclean-v1.schema.json");
@@ -66,17 +64,6 @@ pub fn valid(document: Value) -> Value {
         faults.join("\n")
     );
     document
-}
-
-/// The last document that was printed to a terminal.
-#[track_caller]
-pub fn from_terminal(left: &Left) -> Value {
-    let printed = left.raw.replace("\r\n", "\n");
-    let (begin, end) = (printed.rfind("{\n  \"apiVersion\""), printed.rfind("\n}\n"));
-    let document = begin
-        .zip(end)
-        .and_then(|(begin, end)| printed.get(begin..end + 2));
-    from_json(document.unwrap_or_else(|| panic!("no document\n{}", left.text)))
 }
 
 /// The document that this JSON is.

@@ -1,34 +1,13 @@
 //! Kubeconfigs of every shape.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
+pub use super::files::{Files, arg};
 use super::plane;
 
-/// A folder for the files of one test.
-pub struct Files(TempDir);
-
 impl Files {
-    /// An empty one.
-    pub fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    /// Writes a file.
-    pub fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.path(name);
-        fs::write(&path, text).unwrap();
-        path
-    }
-
-    /// Where a file of this name is.
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
     /// Writes the control plane's certificate authority.
     pub fn ca(&self) -> PathBuf {
         self.write("ca.crt", plane().ca_pem())
@@ -94,9 +73,4 @@ pub fn config(
         config["current-context"] = current.into();
     }
     config
-}
-
-/// A path as an argument.
-pub fn arg(path: &Path) -> &str {
-    path.to_str().unwrap()
 }

@@ -1,33 +1,45 @@
 //! What the tests share.
 
 pub mod account;
+pub mod api_client;
 pub mod audit;
+pub mod backups;
+pub mod canary;
+pub mod control_plane;
 pub mod document;
-pub mod door;
-pub mod front;
-pub mod http;
+pub mod files;
+pub mod group_list;
+pub mod hostile_text;
+pub mod job_file;
 pub mod kubeconfig;
-pub mod pair;
-pub mod plane;
+pub mod listener;
+pub mod own_control_plane;
 pub mod plugin;
-pub mod private;
+pub mod proto;
 pub mod proxy;
 pub mod random;
 pub mod running;
+pub mod samples;
+pub mod saved_plan;
+pub mod side_by_side;
+pub mod stub;
+pub mod tls_front;
 pub mod tool;
-pub mod upstream;
+pub mod written_files;
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use ::terminal::{self, Terminal};
-pub use document::{jobs_of, outcomes, verdicts};
-pub use plane::{LABEL, Space, everywhere, plane};
-pub use tool::{Run, run, tool};
-pub use upstream::Upstream;
+use serde_json::Value;
 
-/// Long enough for two busy cores; a test that waits longer has found something.
-pub const PATIENCE: Duration = Duration::from_secs(240);
+pub use ::terminal::{self, Terminal};
+pub use api_client::ApiClient;
+pub use control_plane::{Space, everywhere, plane};
+pub use document::{jobs_of, outcomes, verdicts};
+pub use tool::{LABEL, PATIENCE, Run, run, tool};
+
+/// The name by which the tests of completion know it.
+pub use stub as http;
 
 /// Waits for a condition, and fails when it does not come.
 #[track_caller]
@@ -47,4 +59,15 @@ pub fn together<T: Sync>(cases: &[T], check: impl Fn(&T) + Sync) {
             scope.spawn(move || check(case));
         }
     });
+}
+
+/// The last document that was printed to a terminal.
+#[track_caller]
+pub fn printed_document(left: &terminal::Left) -> Value {
+    let printed = left.raw.replace("\r\n", "\n");
+    let (begin, end) = (printed.rfind("{\n  \"apiVersion\""), printed.rfind("\n}\n"));
+    let document = begin
+        .zip(end)
+        .and_then(|(begin, end)| printed.get(begin..end + 2));
+    document::from_json(document.unwrap_or_else(|| panic!("no document\n{}", left.text)))
 }

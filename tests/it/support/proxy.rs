@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::upstream::{Upstream, read_body, read_headers};
+use super::api_client::{ApiClient, read_body, read_headers};
 use super::{LABEL, tool};
 
 /// What a request is about.
@@ -186,11 +186,11 @@ pub struct Seen {
     pub status: u16,
 }
 
-type Rule = dyn Fn(&Request, &Upstream) -> Reply + Send + Sync;
+type Rule = dyn Fn(&Request, &ApiClient) -> Reply + Send + Sync;
 
 struct Shared {
     rule: Box<Rule>,
-    upstream: Upstream,
+    upstream: ApiClient,
     seen: Mutex<Vec<Seen>>,
     in_flight: [AtomicUsize; 4],
     clients: Mutex<Vec<TcpStream>>,
@@ -207,8 +207,8 @@ pub struct Proxy {
 impl Proxy {
     /// One that answers each request by this rule; requests come at the same time.
     pub fn new(
-        upstream: Upstream,
-        rule: impl Fn(&Request, &Upstream) -> Reply + Send + Sync + 'static,
+        upstream: ApiClient,
+        rule: impl Fn(&Request, &ApiClient) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -234,7 +234,7 @@ impl Proxy {
     }
 
     /// The way to the server, for the test itself.
-    pub fn upstream(&self) -> &Upstream {
+    pub fn upstream(&self) -> &ApiClient {
         &self.shared.upstream
     }
 

@@ -3,15 +3,25 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::plane::scratch;
-use super::{PATIENCE, document};
+use super::document;
+
+/// The label key of most tests.
+pub const LABEL: &str = "test.example/group";
+
+/// Long enough for two busy cores; a test that waits longer has found something.
+pub const PATIENCE: Duration = Duration::from_secs(240);
+
+/// The folder that cargo keeps for integration tests.
+pub fn scratch() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+}
 
 /// A home without anything in it.
 pub fn home() -> PathBuf {
@@ -30,6 +40,12 @@ pub fn tool() -> Command {
         .env_clear()
         .env("HOME", home())
         .current_dir(scratch());
+    // Without it Windows finds no network.
+    if cfg!(windows)
+        && let Some(root) = std::env::var_os("SystemRoot")
+    {
+        command.env("SystemRoot", root);
+    }
     command
 }
 

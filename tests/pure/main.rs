@@ -1,0 +1,15 @@
+//! What needs no server and no Go: laws and tables of what decides, what is read and what is printed. It takes seconds.
+
+mod architecture;
+mod decode;
+mod decode_file;
+mod decode_laws;
+mod decode_metadata;
+mod family_laws;
+mod fuzz_seeds;
+mod golden;
+mod laws;
+mod output_laws;
+mod readme;
+mod recheck_laws;
+mod support;
