@@ -4,16 +4,16 @@ use std::{env, ffi::OsString, io, process::ExitCode};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
 use kubectl_jobclean::{
-    cli::{Cli, Command, Options, Output, Run, completion, tips::with_tip},
+    cli::{Cli, Command, Options, Output, Run, complete, tips::with_tip},
     error::{Error, Exit},
     run::{self, show},
     ui::{TerminalModes, Ui, Verbosity, signals},
 };
 
 fn main() -> ExitCode {
-    if let Some(words) = completion::asked(env::args_os()) {
-        // Whoever completes a command line has no use for an error.
-        let answered = show::write_only(|out| completion::answer(words, out));
+    if let Some(words) = complete::asked(env::args_os()) {
+        // An error would only disturb the line that is being typed.
+        let answered = show::write_only(|out| complete::answer(words, out));
         let exit = answered.map_or(Exit::Failure, |()| Exit::Success);
         return ExitCode::from(exit.code());
     }

@@ -1,6 +1,6 @@
 //! What a user can say. Values check themselves, so that a typo is a usage error before anything happens.
 
-pub mod completion;
+pub mod complete;
 mod options;
 mod subcommands;
 pub mod tips;

@@ -21,9 +21,12 @@ pub enum Unchecked {
     Refused,
 }
 
+/// The heading of the flags in the help.
+pub const CONNECTION_HEADING: &str = "Connection (as in kubectl)";
+
 /// How to reach the cluster, and as whom.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Connection (as in kubectl)")]
+#[command(next_help_heading = CONNECTION_HEADING)]
 pub struct ConnectionFlags {
     /// Read the connection from this kubeconfig file
     #[arg(long, value_name = "FILE", value_parser = non_empty_path())]

@@ -12,7 +12,7 @@ pub use self::{file::plan_file, role::print_role};
 
 use self::{session::Session, show::Printer};
 use crate::{
-    cli::{OnCluster, Options, Shell, completion},
+    cli::{OnCluster, Options, Shell, complete},
     error::{Error, Exit, Stop},
     output::View,
     plan::{Plan, max_purge::MaxPurge},
@@ -127,6 +127,6 @@ pub fn print_version() -> Result<Exit, Error> {
 /// # Errors
 /// If it cannot be written.
 pub fn print_completion(shell: Shell) -> Result<Exit, Error> {
-    show::write_only(|out| out.write_all(completion::script(shell).as_bytes()))?;
+    show::write_only(|out| out.write_all(complete::script(shell).as_bytes()))?;
     Ok(Exit::Success)
 }
