@@ -46,7 +46,21 @@ argocd.argoproj.io/sync-options holds Delete= or Prune= with false or confirm, h
 kustomize.toolkit.fluxcd.io/prune is disabled).
 
 Exit codes: 0 done, nothing to do, or dry run without failures; 1 an error before any delete; 2 usage; 3 some deletes \
-failed or were not tried, or Jobs were still there when --wait ended; 4 declined at the question or nothing chosen; 5 held by --max-purge; 130 interrupted (SIGINT), 143 (SIGTERM)";
+failed or were not tried, or Jobs were still there when --wait ended; 4 declined at the question or nothing chosen; 5 held by --max-purge; 130 interrupted (SIGINT), 143 (SIGTERM)
+
+Examples:
+  # Show what a run would purge in every namespace, one row a group. Nothing is changed.
+  kubectl jobclean -A -o summary --dry-run=client
+
+  # Purge in one namespace. Group by the label that Argo CD 2 sets.
+  kubectl jobclean -n maximo -L app.kubernetes.io/instance
+
+  # Save a plan to review it, and carry out exactly that plan later.
+  kubectl jobclean -n maximo --save-plan plan.json
+  kubectl jobclean --plan plan.json
+
+  # Purge without a question, with a backup, unless more than a third of the Jobs would go.
+  kubectl jobclean -n maximo --yes --backup ./jobs --max-purge 33%";
 
 /// Keep the newest Job of every cleanup group and delete the rest
 ///
@@ -84,7 +98,7 @@ pub struct Cli {
 
 /// Which Jobs.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Which Jobs")]
+#[command(next_help_heading = "Selection")]
 pub struct Which {
     /// Group Jobs by the value of this label; repeat for a composite group
     #[arg(
@@ -114,7 +128,7 @@ pub struct Which {
 
 /// What is kept.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "What is kept")]
+#[command(next_help_heading = "Retention")]
 pub struct Kept {
     /// Keep the N newest of every group
     #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
@@ -143,7 +157,7 @@ pub struct Kept {
 
 /// What happens after the plan is shown.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "What happens then")]
+#[command(next_help_heading = "Deletion")]
 pub struct Action {
     /// Delete without asking
     #[arg(short, long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
@@ -197,7 +211,7 @@ pub struct Action {
 
 /// What is shown.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "What is shown")]
+#[command(next_help_heading = "Output")]
 pub struct Output {
     /// Print the plan or report in this form
     #[arg(

@@ -33,7 +33,7 @@ const NEGATIONS: [&str; 9] = [
 
 const ACTIVE: &str = "Jobs that are not finished are kept anyway";
 const ASKS: &str =
-    "it asks before it deletes; 'What happens then' in the help has the flags around the question";
+    "it asks before it deletes; 'Deletion' in the help has the flags around the question";
 const CONCURRENCY: &str = "for the number of deletes in flight, use '--concurrency N'";
 const EVERY_GROUP: &str = "every group is looked at anyway";
 const FORCE: &str = "a Job cannot be deleted by force; '--cascade' says what becomes of its Pods";

@@ -11,7 +11,7 @@ use crate::{
 
 /// Whether to wait for the purged Jobs to be gone.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "What happens then")]
+#[command(next_help_heading = "Deletion")]
 pub struct Waiting {
     /// Wait until the purged Jobs are gone, and say what holds those that are not; a dry run does not wait
     #[arg(long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,

@@ -84,7 +84,7 @@ impl Cluster {
         let list = decode(&answer).map_err(unreadable)?;
         let next = snapshot.next(list.metadata);
         if next.map_err(|broken| unreadable(broken.words()))?.is_some() {
-            return Err(unreadable("it goes on after one Job"));
+            return Err(unreadable("it continues after one Job"));
         }
         let reread = reread(job, list.items, query)?;
         Ok((reread, answer))

@@ -135,7 +135,7 @@ impl Cluster {
             let before = count;
             for job in std::mem::take(&mut page.jobs) {
                 if !uids.insert(hasher.hash_one(&job.uid)) {
-                    return Err(Trouble::Wrong("a Job is in it twice".to_owned()));
+                    return Err(Trouble::Wrong("it lists a Job twice".to_owned()));
                 }
                 sink.take(job);
                 count += 1;
@@ -144,7 +144,7 @@ impl Cluster {
             on_event(Event::Read(count));
             let Some(next) = next else { break };
             if empty_pages > MAX_EMPTY_PAGES {
-                return Err(Trouble::Wrong("its pages do not come to an end".to_owned()));
+                return Err(Trouble::Wrong("its pages never end".to_owned()));
             }
             incoming = pages.after(&mut page, &next);
         }

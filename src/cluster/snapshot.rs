@@ -109,7 +109,7 @@ impl Pages {
             }
             None => Ok(None),
             Some(token) if self.tokens.insert(token.clone()) => Ok(Some(token)),
-            Some(_) => Err(Break::Wrong("its pages do not come to an end")),
+            Some(_) => Err(Break::Wrong("its pages never end")),
         }
     }
 

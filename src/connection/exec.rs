@@ -146,8 +146,8 @@ impl Plugin {
             (ExecInteractiveMode::IfAvailable, Stdin::Other) => false,
             (ExecInteractiveMode::Always, Stdin::Other) => {
                 return Err(self
-                    .failure("needs a terminal to ask on, and standard input is none")
-                    .hint("run this in a terminal, or use credentials that nobody has to enter"));
+                    .failure("needs to prompt, but standard input is not a terminal")
+                    .hint("run this in a terminal, or use credentials that need no prompt"));
             }
         };
         if !self.policy.admits(&self.command, find) {

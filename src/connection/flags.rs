@@ -22,7 +22,7 @@ pub enum Unchecked {
 }
 
 /// The heading of the flags in the help.
-pub const CONNECTION_HEADING: &str = "Connection (as in kubectl)";
+pub const CONNECTION_HEADING: &str = "Connection";
 
 /// How to reach the cluster, and as whom.
 #[derive(Debug, Clone, Default, Args)]

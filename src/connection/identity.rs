@@ -34,7 +34,7 @@ const GO: GeneralPurpose = GeneralPurpose::new(
 const USABLE_KEYS: &str = "use a certificate whose key is on the curve P-256 or P-384, is Ed25519, or is RSA of 2048, 3072 or 4096 bits";
 
 /// What to do about a key that is written in a way that cannot be read.
-const WRITE_ANEW: &str = "write it anew with openssl pkey -in KEY -out FILE";
+const WRITE_ANEW: &str = "convert it with openssl pkey -in KEY -out FILE";
 
 /// Read base64 as Go does for the data in a kubeconfig: line breaks are passed over, blanks are not.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {

@@ -129,7 +129,7 @@ fn preference(text: &str) -> Result<Option<Preference>, String> {
     }
     match (is_empty, is_yaml) {
         (true, _) => Ok(None),
-        (_, true) => Err("it holds no Preference that is known here".to_owned()),
+        (_, true) => Err("it contains no known Preference".to_owned()),
         (_, false) => Err("it is not valid YAML".to_owned()),
     }
 }

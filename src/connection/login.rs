@@ -154,7 +154,7 @@ impl Login {
         let (login, used) = (Arc::clone(self), Arc::clone(used));
         let renewed = tokio::spawn(async move { login.renew_here(&used, since).await }).await;
         renewed.unwrap_or_else(|_| {
-            let message = format!("{} was not asked to its end", self.source.name());
+            let message = format!("{} did not finish", self.source.name());
             Err(Error::failure(message).hint("try again"))
         })
     }

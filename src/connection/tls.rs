@@ -99,7 +99,7 @@ fn in_words(error: &rustls::Error) -> Failure {
             "check the client certificate of the user",
         ),
         rustls::Error::InvalidMessage(_) => (
-            "it does not speak TLS there".to_owned(),
+            "the server does not speak TLS at this address".to_owned(),
             "check the address: a server that speaks plain HTTP is named http://…",
         ),
         other => (
@@ -128,7 +128,7 @@ fn refusal(error: &rustls::OtherError) -> (String, &'static str) {
         ),
         "UnsupportedCertVersion" => (
             "its certificate, or one of those that vouch for it, is older than X.509 version 3".to_owned(),
-            "make it anew as version 3 with the server's names in subjectAltName",
+            "create it again as version 3 with the server's names in subjectAltName",
         ),
         _ => (
             "its certificate cannot be trusted".to_owned(),

@@ -213,13 +213,13 @@ impl Refusal {
             Refusal::Status(status) => {
                 let reason = status.canonical_reason().unwrap_or_default();
                 let status = format!("{} {reason}", status.as_u16());
-                format!("refused the way to {target}: {}", status.trim_end())
+                format!("refused to connect to {target}: {}", status.trim_end())
             }
-            Refusal::Closed => format!("closed the connection when asked for the way to {target}"),
+            Refusal::Closed => format!("closed the connection when asked to connect to {target}"),
             Refusal::NotHttp => {
-                format!("does not speak HTTP: it was asked for the way to {target}")
+                format!("does not speak HTTP: it was asked to connect to {target}")
             }
-            Refusal::Socks(why) => format!("refused the way to {target}: {why}"),
+            Refusal::Socks(why) => format!("refused to connect to {target}: {why}"),
         }
     }
 }

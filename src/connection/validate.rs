@@ -109,7 +109,7 @@ fn check_pem(what: &str, path: Option<&str>, mark: &str) -> Result<(), Error> {
     let Some(path) = path else { return Ok(()) };
     let wrong = match fs::read(path) {
         Ok(text) if String::from_utf8_lossy(&text).contains(mark) => return Ok(()),
-        Ok(_) => format!("the {what} {path} holds nothing of the kind in PEM form"),
+        Ok(_) => format!("the {what} {path} contains no PEM block of that kind"),
         Err(error) => format!("cannot read the {what} {path}: {}", io_words(&error)),
     };
     Err(Error::failure(wrong).hint("check the flag or the kubeconfig that names it"))

@@ -218,9 +218,6 @@ pub fn warning(plan: &Plan, warning: &Warning) -> String {
              and the group may hold what does not belong together",
             group(key)
         ),
-        Warning::Ignored { what } => format!(
-            "the file also holds what is no Job, and was left out: {}",
-            what
-        ),
+        Warning::Ignored { what } => format!("ignored in the file: {}", what),
     }
 }

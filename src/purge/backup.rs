@@ -174,7 +174,7 @@ fn file_name(name: &str) -> io::Result<&str> {
         true => Ok(name),
         false => Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            "its name is no file name",
+            "its name is not a valid file name",
         )),
     }
 }

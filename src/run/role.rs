@@ -175,13 +175,13 @@ pub fn print_role(run: &Run, account: Option<&ServiceAccount>) -> Result<Exit, E
             harmless(user)
         );
         return Err(Error::new(Exit::Usage, message)
-            .hint("leave --as and its companions out, and bind the role to whom they name"));
+            .hint("leave out --as and the flags that go with it, and bind the role to the user that they name"));
     }
     let scope = match &wanted.plan {
         PlanSource::Saved(path) => {
             let plan = SavedPlan::load(path, wanted.chunk_size).map_err(|error| {
                 let message = format!("cannot read the plan {}: {error}", path.display());
-                Error::failure(message).hint("save the plan anew with --save-plan")
+                Error::failure(message).hint("save the plan again with --save-plan")
             })?;
             plan.query.scope
         }

@@ -53,16 +53,16 @@ pub(super) async fn load(
 ) -> Result<SavedPlan, Error> {
     let saved = SavedPlan::load(path, chunk_size).map_err(|error| {
         Error::failure(format!("cannot carry out {}: {error}", path.display()))
-            .hint("save the plan anew with --save-plan")
+            .hint("save the plan again with --save-plan")
     })?;
     let Source::Cluster { context, server } = &saved.plan.source else {
         return Err(Error::failure("a plan from a file cannot be carried out"));
     };
     let here = identity(cluster, ui).await?;
     let other = if *server != cluster.connection.server {
-        Some("the server's address is another")
+        Some("the server address differs")
     } else if saved.identity.ca_sha256 != here.ca_sha256 {
-        Some("its certificate authority is another")
+        Some("the certificate authority differs")
     } else if matches!((&saved.identity.uid, &here.uid), (Some(a), Some(b)) if a != b) {
         Some("it is another cluster behind the same address")
     } else {

@@ -246,7 +246,7 @@ pub fn purge_event(event: &purge::Event, ui: &Ui) {
         purge::Event::Stopping { in_flight } => ui.note(
             Verbosity::Normal,
             &format!(
-                "stopping: {} in flight will finish; once more to leave at once",
+                "stopping: {} in flight will finish; signal again to leave at once",
                 count(*in_flight, "delete")
             ),
         ),

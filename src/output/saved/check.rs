@@ -67,7 +67,7 @@ pub(super) fn document(
         .flat_map(|group| &group.jobs)
         .all(|planned| uids.insert(&planned.job.uid))
     {
-        return Err(nonsense("a Job is in it twice"));
+        return Err(nonsense("it lists a Job twice"));
     }
     if !groups.is_sorted_by(|a, b| (&a.key, &a.family) < (&b.key, &b.family)) {
         return Err(nonsense(
@@ -124,7 +124,7 @@ pub(super) fn document(
     if adds_up && counted.into_iter().all(|(there, counted)| there <= counted) {
         Ok(saved)
     } else {
-        Err(nonsense("its summary does not count what is in it"))
+        Err(nonsense("its summary does not match its Jobs"))
     }
 }
 
@@ -137,7 +137,7 @@ fn group(
     if group.namespace.0.is_empty()
         || namespace.is_some_and(|namespace| namespace != group.namespace.0)
     {
-        return Err(nonsense(format!("{who} is not where the plan looked")));
+        return Err(nonsense(format!("{who} is outside the scope of the plan")));
     }
     let values: Vec<Arc<str>> = labels
         .iter()
@@ -218,7 +218,7 @@ fn job(job: document::Job, key: &GroupKey) -> Result<PlannedJob, LoadError> {
     let terminating = job.status.0 == "Terminating"
         || matches!(verdict, Verdict::Skip(why) if why.contains(KeepReason::Terminating));
     if !terminating && (job.deletion_timestamp.is_some() || !finalizers.is_empty()) {
-        return Err(wrong("it is not being deleted, and says since when it is"));
+        return Err(wrong("it says since when it is being deleted, and is not"));
     }
     let generated_after = match &job.generate_name {
         None => None,
