@@ -95,7 +95,7 @@ fn clean(options: Options, ui: &Ui) -> Result<Exit, Error> {
     });
     modes.restore();
     ui.leave();
-    // A thread may still wait for a key that nobody will press.
+    // A thread may still wait for a key.
     runtime.shutdown_background();
     result
 }

@@ -40,7 +40,7 @@ impl FromStr for HumanDuration {
 pub struct RequestTimeout(pub Option<Duration>);
 
 impl Default for RequestTimeout {
-    /// Long enough for a page from a busy server, short enough that nobody waits for ever.
+    /// Long enough for a page from a busy server, short enough not to hang.
     fn default() -> Self {
         RequestTimeout(Some(Duration::from_secs(60)))
     }

@@ -77,7 +77,7 @@ impl ValueEnum for Shell {
     }
 }
 
-/// A run, and who is to have the rights that it needs.
+/// A run, and the account that gets the rights it needs.
 #[derive(Debug, Args)]
 pub struct Rbac {
     /// Bind the role to this service account as well

@@ -28,9 +28,9 @@ pub enum Patience {
     /// It does not wait: accepted is done.
     ///
     /// kubectl waits by default, as it mostly deletes one thing. After a large purge with `foreground` that would be
-    /// hours at the garbage collector's pace, and for ever where a finalizer has nobody who removes it.
+    /// hours at the garbage collector's pace, and for ever where no controller removes a finalizer.
     None,
-    /// Until all Jobs are gone, at most so long if there is a limit.
+    /// Until all Jobs are gone, or the limit has passed.
     UntilGone(Option<Duration>),
 }
 

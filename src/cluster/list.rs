@@ -23,7 +23,7 @@ use crate::{
     time,
 };
 
-/// What a list that has come to its end was.
+/// A complete list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
     /// The version of the cluster that it shows.
@@ -37,14 +37,14 @@ pub struct Reading {
     pub count: usize,
 }
 
-/// What happens while listing, for whoever shows it.
+/// What happens while listing.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// So many Jobs have been read in all.
+    /// This many Jobs have been read in all.
     Read(usize),
     /// It waits before it asks again.
     Waiting {
-        /// For so long.
+        /// How long.
         delay: Duration,
         /// Why, as a fragment.
         why: &'a str,
@@ -56,7 +56,7 @@ pub enum Event<'a> {
     },
 }
 
-/// So many pages in a row without a Job are still believed to lead on to one.
+/// This many pages in a row may be empty.
 const MAX_EMPTY_PAGES: u32 = 8;
 
 impl Cluster {
@@ -211,8 +211,9 @@ fn inconsistent(why: &str) -> Error {
 
 /// Read a whole list in the encoding that the server chose.
 pub(crate) fn decode(answer: &Answer) -> Result<decode::JobList<'_>, decode::DecodeError> {
-    match answer.content_type().starts_with(decode::PROTOBUF) {
-        true => decode::decode_protobuf(&answer.body),
-        false => decode::decode_json(&answer.body),
+    if answer.content_type().starts_with(decode::PROTOBUF) {
+        decode::decode_protobuf(&answer.body)
+    } else {
+        decode::decode_json(&answer.body)
     }
 }

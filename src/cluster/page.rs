@@ -2,7 +2,7 @@
 //!
 //! The token stands before the items in a protobuf body. A page that was asked for early is used only if the page
 //! before it, once read as a whole, names the same token. Jobs are taken in while the bytes come, so that no body is held
-//! whole; they count once the page has come to its end.
+//! whole; they count once the page is complete.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -73,7 +73,7 @@ pub(crate) struct Page {
 }
 
 impl Drop for Incoming {
-    /// Nobody wants it any more.
+    /// Abort: no one will read this page.
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -282,7 +282,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// The page, now that the answer has come to its end. In JSON it has come as a whole.
+    /// The page, now that the answer is complete. In JSON it has come as a whole.
     fn finish(mut self, answer: &Answer) -> Result<Page, Unusable> {
         let page = |meta, jobs| Page {
             meta,
@@ -309,9 +309,9 @@ impl<'a> Reading<'a> {
 
 /// Why a page cannot be used.
 pub(crate) enum Trouble {
-    /// The snapshot is gone: begin anew.
+    /// The snapshot is gone: start over.
     Gone(String),
-    /// It is not what was asked for: begin anew.
+    /// It is not what was asked for: start over.
     Wrong(String),
     /// It is no use to try again.
     Fatal(Error),

@@ -26,11 +26,11 @@ use crate::{
 /// Why something could not be seen: a lowercase fragment.
 pub type Blind = String;
 
-/// One look at the cluster: how it is listed, and who is told of waits.
+/// One look at the cluster: how it is listed, and where waits are reported.
 pub struct Look<'a> {
     /// The most objects in one answer; 0 asks for all at once.
     pub chunk_size: u32,
-    /// It waits for so long before it asks again, and why.
+    /// Called with how long it waits before it asks again, and why.
     pub on_wait: &'a mut dyn FnMut(Duration, &str),
 }
 

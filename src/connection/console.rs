@@ -10,7 +10,7 @@ pub trait Console: Send + Sync {
     fn leave(&self);
     /// It has ended.
     fn take_back(&self);
-    /// Whether the run is to stop, so that nobody is to be asked anything any more.
+    /// Whether the run is to stop, so that no question may be asked.
     fn is_stopping(&self) -> bool;
 }
 

@@ -24,12 +24,12 @@ pub(crate) enum Validity {
     Always,
     /// Until this moment has passed.
     Until(Timestamp),
-    /// For so long after they were read.
+    /// For this long after they were read.
     For(Duration),
 }
 
 impl Validity {
-    /// Whether they are to be had anew.
+    /// Whether they have to be renewed.
     pub(super) fn is_over(self, now: Timestamp, age: Duration) -> bool {
         match self {
             Validity::Always => false,

@@ -1,5 +1,5 @@
 //! Certificates and keys in DER, read as far as rustls does not say what is to be known of them: whether a certificate is
-//! valid now and for servers, whether it may sign others, and what kind of key somebody has.
+//! valid now and for servers, whether it may sign others, and what kind of key it holds.
 //!
 //! Nothing here checks a signature.
 
@@ -95,7 +95,7 @@ pub(crate) struct Certificate<'a> {
 }
 
 impl<'a> Certificate<'a> {
-    /// Read one; `None` if it is none.
+    /// Read one; `None` if it is not a certificate.
     pub(crate) fn parse(der: &'a [u8]) -> Option<Certificate<'a>> {
         let mut signed = Reader(der).enter(SEQUENCE)?.enter(SEQUENCE)?;
         let version = match signed.enter(TAGGED_0) {
@@ -259,7 +259,7 @@ pub(crate) fn key_form(der: &[u8]) -> Option<KeyForm> {
 /// What kind of key it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyKind {
-    /// RSA of so many bits.
+    /// RSA of this many bits.
     Rsa(usize),
     /// On this curve.
     Curve(&'static str),

@@ -128,7 +128,7 @@ impl Plugin {
         })
     }
 
-    /// Run it to its end and take what it prints. What it says on stderr is shown as it comes: it may be a code to enter
+    /// Run it and take what it prints. What it says on stderr is shown as it comes: it may be a code to enter
     /// somewhere. One that may ask has the terminal to itself, as under kubectl. It ends with this call.
     ///
     /// # Errors
@@ -160,9 +160,10 @@ impl Plugin {
             spec["cluster"] = cluster.clone();
         }
         let info = json!({"apiVersion": self.version, "kind": "ExecCredential", "spec": spec});
-        let (stdin, stderr) = match is_interactive {
-            true => (Stdio::inherit(), Stdio::inherit()),
-            false => (Stdio::null(), Stdio::piped()),
+        let (stdin, stderr) = if is_interactive {
+            (Stdio::inherit(), Stdio::inherit())
+        } else {
+            (Stdio::null(), Stdio::piped())
         };
         let program =
             find(&self.command).ok_or_else(|| self.not_run(&io::ErrorKind::NotFound.into()))?;
@@ -174,7 +175,7 @@ impl Plugin {
             .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(stderr)
-            // Nobody has use for its credentials when nobody waits for them any more.
+            // Its credentials are of no use once no request waits for them.
             .kill_on_drop(true);
         let aside = Aside::of(&self.console);
         let mut child = command.spawn().map_err(|error| self.not_run(&error))?;

@@ -84,7 +84,7 @@ pub struct ConnectionFlags {
 }
 
 /// A value that is not empty: a shell variable that is not set must not fall back to something else. Blanks are no value
-/// either. The API server, for one, takes a user to impersonate who is called by blanks for no impersonation.
+/// either. The API server, for one, ignores a user to impersonate whose name is blank.
 pub fn non_empty(text: &str) -> Result<String, &'static str> {
     if text.trim().is_empty() {
         Err(EMPTY)

@@ -66,7 +66,7 @@ impl Identity {
         }
     }
 
-    /// That of a user, who then has none any more; `None` if there is none.
+    /// Takes the identity of a user, if it has one.
     ///
     /// # Errors
     /// If it cannot be read.

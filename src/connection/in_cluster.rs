@@ -78,9 +78,10 @@ fn server() -> Option<String> {
     if !mounted("token").is_file() {
         return None;
     }
-    Some(match host.contains(':') {
-        true => format!("https://[{host}]:{port}"),
-        false => format!("https://{host}:{port}"),
+    Some(if host.contains(':') {
+        format!("https://[{host}]:{port}")
+    } else {
+        format!("https://{host}:{port}")
     })
 }
 

@@ -233,7 +233,7 @@ fn read_file(path: &Path) -> Result<Entries, Error> {
     if let Some(folder) = path.parent() {
         resolve(&mut kubeconfig, folder);
     }
-    // An empty current-context is none, so that the next file of a list may name one.
+    // An empty current-context counts as absent, so that the next file of a list may name one.
     kubeconfig.current_context = kubeconfig.current_context.filter(|name| !name.is_empty());
     Ok(kubeconfig)
 }

@@ -50,7 +50,7 @@ impl PluginPolicy {
     /// be missing.
     ///
     /// # Errors
-    /// If `KUBERC` names a file that cannot be read, or the policy is none that there is.
+    /// If `KUBERC` names a file that cannot be read, or the policy is unknown.
     pub(crate) fn read(console: &dyn Console) -> Result<PluginPolicy, Error> {
         let named = env::var_os("KUBERC").filter(|name| !name.is_empty());
         let is_off = env::var("KUBECTL_KUBERC").is_ok_and(|on| on.eq_ignore_ascii_case("false"));
@@ -78,7 +78,7 @@ impl PluginPolicy {
         match preference {
             Ok(Some(preference)) => preference.policy().map_err(wrong),
             Ok(None) => Ok(PluginPolicy::AllowAll),
-            // Whoever has written a policy does not want none.
+            // A policy that cannot be read must not count as absent.
             Err(why) if is_named || has_policy => Err(wrong(&why)),
             // kubectl goes on then, too, and says so.
             Err(why) => {
@@ -187,11 +187,10 @@ impl Preference {
                     }
                 });
                 let entries: Vec<String> = entries.collect();
-                match entries.iter().any(String::is_empty) {
-                    true => {
-                        Err("an entry of its credentialPluginAllowlist names no command, or two")
-                    }
-                    false => Ok(PluginPolicy::Allowlist(entries)),
+                if entries.iter().any(String::is_empty) {
+                    Err("an entry of its credentialPluginAllowlist names no command, or two")
+                } else {
+                    Ok(PluginPolicy::Allowlist(entries))
                 }
             }
             ("Allowlist", _) => Err("its credentialPluginAllowlist is empty"),

@@ -60,7 +60,7 @@ impl Pass {
         ours.authorization == theirs.authorization && ours.identity == theirs.identity
     }
 
-    /// Send a request as whoever this is.
+    /// Send a request with these credentials.
     ///
     /// # Errors
     /// If there is no answer.
@@ -77,7 +77,7 @@ impl Pass {
     }
 }
 
-/// The way to the server, as somebody.
+/// Sends requests as a user, and renews the credentials when they expire.
 pub(crate) struct Login {
     line: Line,
     source: CredentialSource,
@@ -114,7 +114,7 @@ impl Login {
         !matches!(self.source, CredentialSource::Fixed)
     }
 
-    /// What the next request is to be sent with, renewed if it has expired. Somebody may have to log in for that, so no
+    /// What the next request is to be sent with, renewed if it has expired. The user may have to log in for that, so no
     /// request's deadline may run meanwhile.
     ///
     /// # Errors
@@ -148,8 +148,8 @@ impl Login {
         Arc::clone(&self.pass.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Others than these, for somebody who has wanted them since then; to the end even if who asked for them waits no
-    /// longer: a program that somebody logs in with is not to be started beside itself.
+    /// Renews once for all requests that wait, and finishes even if the caller is cancelled: the program that the user logs
+    /// in with must not run twice at a time.
     async fn renew(self: &Arc<Self>, used: &Arc<Pass>, since: Instant) -> Result<Arc<Pass>, Error> {
         let (login, used) = (Arc::clone(self), Arc::clone(used));
         let renewed = tokio::spawn(async move { login.renew_here(&used, since).await }).await;
@@ -163,11 +163,11 @@ impl Login {
         let mut renewing = self.renewing.lock().await;
         let current = self.current();
         if !Arc::ptr_eq(&current, used) {
-            // Somebody else was faster.
+            // Another request has renewed them.
             return Ok(current);
         }
         if let Some(failed) = renewing.as_ref().filter(|failed| since <= failed.ended) {
-            // Somebody else has asked meanwhile, and to ask once more would only bother people again.
+            // Another request has tried meanwhile. To try again would only prompt the user again.
             return Err(failed.error.clone());
         }
         match self.others_than(&current).await {
@@ -189,7 +189,7 @@ impl Login {
     async fn others_than(&self, current: &Pass) -> Result<Arc<Pass>, Error> {
         let credentials = match (self.source.credentials().await, &self.source) {
             (Ok(credentials), _) => credentials,
-            // What was read last may be good still: files are removed so that nobody else reads them.
+            // What was read last may be good still: files are removed so that no other user reads them.
             (Err(_), CredentialSource::TokenFile(_)) => current.credentials.clone(),
             (Err(error), _) => return Err(error),
         };
@@ -214,7 +214,7 @@ fn client_for(line: &Line, credentials: &Credentials) -> Result<Client, Error> {
 /// Where credentials come from that may change while a run lasts. It may hold secrets, so nothing shows it.
 #[derive(Clone)]
 pub(crate) enum CredentialSource {
-    /// Nowhere: they are in the configuration, or there are none.
+    /// They are fixed in the configuration, or absent.
     Fixed,
     /// A file with a token.
     TokenFile(TokenFile),

@@ -76,7 +76,7 @@ pub struct Connection {
 /// Who the requests come from.
 #[derive(Clone)]
 enum Authenticator {
-    /// Whoever the client is; it renews its credentials by itself.
+    /// The user of the client, which renews its own credentials.
     Client(Client),
     /// The user of a kubeconfig, of flags, or of a Pod.
     #[cfg(feature = "cli")]

@@ -57,7 +57,7 @@ pub(crate) struct Proxies {
     http: Variable,
     https: Variable,
     no_proxy: String,
-    /// Whether this runs as a CGI script, where whoever asks a web server could set `HTTP_PROXY` by a header.
+    /// Whether this runs as a CGI script, where a client of the web server could set `HTTP_PROXY` by a header.
     is_cgi: bool,
 }
 
@@ -85,11 +85,11 @@ impl Proxies {
         }
     }
 
-    /// The proxy for this server, `None` if there is none between. What the kubeconfig says of the cluster (`proxy-url`)
+    /// The proxy for this server, `None` for a direct connection. What the kubeconfig says of the cluster (`proxy-url`)
     /// outranks the environment, `NO_PROXY` included.
     ///
     /// # Errors
-    /// If the proxy is none that could be used.
+    /// If the proxy cannot be used.
     pub(crate) fn towards(
         &self,
         server: &Uri,
@@ -178,14 +178,13 @@ fn excludes_name(entry: &str, name: &str, port: u16) -> bool {
     if host.is_empty() || only_port.is_some_and(|only| only != port.to_string()) {
         return false;
     }
-    match host.starts_with('.') {
-        true => name.ends_with(host),
-        false => {
-            name == host
-                || name
-                    .strip_suffix(host)
-                    .is_some_and(|rest| rest.ends_with('.'))
-        }
+    if host.starts_with('.') {
+        name.ends_with(host)
+    } else {
+        name == host
+            || name
+                .strip_suffix(host)
+                .is_some_and(|rest| rest.ends_with('.'))
     }
 }
 

@@ -81,7 +81,7 @@ impl Target {
         ))
     }
 
-    /// The address of the API server, without what may stand before an @: that is nobody's business.
+    /// The address of the API server, without a login before an @, which is secret.
     pub(crate) fn server(&self) -> String {
         let server = self
             .cluster
@@ -130,7 +130,7 @@ impl Target {
             _ if is_unchecked => Trust::Unchecked,
             Some(ca) => Trust::Named(certificates(ca)?),
             None if is_encrypted || is_proxy_encrypted => Trust::System,
-            None => Trust::Nobody,
+            None => Trust::Any,
         };
         let (mut user, source) = if is_encrypted {
             choose(user, exec, &cluster, ca.as_deref(), console)?
@@ -253,7 +253,7 @@ fn apply_flags(target: &mut Target, flags: &ConnectionFlags) {
     }
     let user = &mut target.user;
     if let Some(token) = &flags.token {
-        // Whoever names a token means that one, and nothing that would outrank it or not go with it.
+        // A token that is named is the one to use: drop what would outrank it or not go with it.
         user.username = None;
         user.password = None;
         user.token_file = None;

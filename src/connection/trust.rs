@@ -1,7 +1,7 @@
 //! By whom the server's certificate is checked.
 //!
 //! Where authorities are named, rustls checks it, as in kube, with two exceptions that kubectl makes: a certificate in the
-//! list that nobody can read does not spoil the others, and a server may show a certificate that is itself in the list,
+//! list that cannot be read does not spoil the others, and a server may show a certificate that is itself in the list,
 //! whatever signed it. rustls would take the key of such a certificate for that of an authority, and refuse the
 //! certificate where it says that it is one.
 
@@ -33,7 +33,7 @@ use crate::error::Error;
 #[derive(Clone)]
 pub(crate) enum Trust {
     /// There is nothing to check: no connection of this run is encrypted.
-    Nobody,
+    Any,
     /// It is not checked.
     Unchecked,
     /// The authorities of this machine.
@@ -119,13 +119,13 @@ impl Named {
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
         Named {
             certificates,
-            // It fails where there are none.
+            // It fails without any authority.
             authorities: authorities.build().ok(),
             algorithms: provider.signature_verification_algorithms,
         }
     }
 
-    /// Check a certificate that was named itself: nobody has to vouch for it, but it must be good now, for servers, and
+    /// Check a certificate that was named itself: no authority has to vouch for it, but it must be good now, for servers, and
     /// for this one.
     fn check_named(
         &self,

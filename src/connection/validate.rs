@@ -40,7 +40,7 @@ pub(crate) fn check(cluster: &ClusterInfo, user: &AuthInfo, has_plugin: bool) ->
     Ok(())
 }
 
-/// What kubectl refuses because nobody could say what is meant; kube would make its choice in silence.
+/// What kubectl refuses as ambiguous; kube would choose silently.
 fn conflict(cluster: &ClusterInfo, user: &AuthInfo, has_plugin: bool) -> Option<&'static str> {
     let has_token = user.token.is_some() || user.token_file.is_some();
     let has_certificate =

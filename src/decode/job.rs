@@ -27,7 +27,7 @@ pub enum IntakeError {
     /// It has no name.
     #[error("a Job without a name")]
     NoName,
-    /// It has no creationTimestamp, so nobody can say how old it is.
+    /// It has no creationTimestamp, so its age is unknown.
     #[error("Job {0} without a creationTimestamp")]
     NoCreation(String),
     /// A time is beyond what a calendar can hold.
@@ -217,7 +217,7 @@ fn state(status: &decode::JobStatus<'_>) -> (State, Option<decode::Time>) {
     }
 }
 
-/// Read generously: whoever wrote something like it meant the Job to stay.
+/// Read generously: a near miss was meant to keep the Job.
 fn protection(meta: &decode::ObjectMeta<'_>) -> Option<Protection> {
     let is = |found: &str, word: &str| found.trim().eq_ignore_ascii_case(word);
     let holds = |key: &str, word: &str| {

@@ -25,7 +25,7 @@ enum Place {
     Mark,
     /// Among the envelope's fields, before the list.
     Before,
-    /// In the list, so many bytes before its end.
+    /// In the list, this many bytes before its end.
     List(u64),
     /// Among the envelope's fields, after the list.
     After,

@@ -111,7 +111,7 @@ pub struct ObjectMeta<'a> {
     pub resource_version: Option<Text<'a>>,
     /// When the server made it.
     pub creation_timestamp: Option<Time>,
-    /// When somebody deleted it.
+    /// When its deletion was requested.
     pub deletion_timestamp: Option<Time>,
     /// Labels.
     #[serde(borrow, default, deserialize_with = "null_is_default")]

@@ -22,7 +22,7 @@ pub enum Damage {
     /// A field that is known has another type here.
     #[error("a field has another type than it should")]
     Type,
-    /// A text is none.
+    /// A text is not UTF-8.
     #[error("a text is not UTF-8")]
     NotText,
     /// An object would take more memory than any object of a real server.

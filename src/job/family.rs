@@ -21,7 +21,7 @@ pub fn generated_after(name: &str, generate_name: &str) -> Option<NonZeroU8> {
     NonZeroU8::new(u8::try_from(generate_name.len()).ok()?)
 }
 
-/// A Job's family: its name without the endings that are made anew for every release.
+/// A Job's family: its name without the endings that change with every release.
 ///
 /// Trailing segments, separated by `-`, are stripped while they look generated: all digits; lower-case hex of six or more
 /// with at least one digit; five characters of Kubernetes' generateName alphabet with at least one digit, since there are
@@ -45,7 +45,7 @@ fn is_generated(segment: &str) -> bool {
     is_version(segment) || is_hex_hash(bytes) || is_suffix
 }
 
-/// All digits, or digits parted by dots, either with a leading `v` or `r`.
+/// All digits, or digits separated by dots, either with a leading `v` or `r`.
 fn is_version(segment: &str) -> bool {
     let number = segment.strip_prefix(['v', 'r']).unwrap_or(segment);
     number

@@ -146,7 +146,7 @@ impl fmt::Display for Version {
 pub struct Stamp(NonZeroI64);
 
 impl Stamp {
-    /// The time so many seconds after 1970-01-01T00:00:00Z; `None` if no calendar holds it.
+    /// The time this many seconds after 1970-01-01T00:00:00Z; `None` if no calendar holds it.
     pub fn from_second(seconds: i64) -> Option<Stamp> {
         Timestamp::from_second(seconds).ok().map(Stamp::from)
     }

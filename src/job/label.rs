@@ -8,7 +8,7 @@ pub(super) const NAME_MAX: usize = 63;
 /// Most bytes of a DNS subdomain, and so of the prefix in a label key.
 const PREFIX_MAX: usize = 253;
 
-/// The key of a label: a name of at most 63 characters, after a DNS name and a `/` if somebody owns it.
+/// The key of a label: a name of at most 63 characters, after the DNS name of its owner and a `/`, if it has one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LabelKey(Box<str>);
 

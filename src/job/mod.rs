@@ -42,7 +42,7 @@ pub struct Job {
     pub state: State,
     /// Set if it is already on its way out. Few are, so it is kept apart.
     pub deletion: Option<Arc<Deletion>>,
-    /// Why it must stay, if somebody said so on the object itself.
+    /// Why it must stay, if the object itself says so.
     pub protection: Option<Protection>,
     /// Its controller, if it has one.
     pub controller: Option<Arc<Controller>>,

@@ -24,9 +24,9 @@ pub enum Scope {
     Namespace(String),
 }
 
-/// What takes in the Jobs of a list as they come. They count once the list has come to its end.
+/// Receives the Jobs of a list as they come. They count once the list is complete.
 pub trait Sink {
-    /// Forget what has come: the list begins anew.
+    /// Forget what has come: the list starts over.
     fn start_over(&mut self);
     /// One more.
     fn take(&mut self, job: Job);
@@ -45,7 +45,7 @@ impl Sink for Vec<Job> {
 /// What a single Job is found to be when it is read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reread {
-    /// There is none of that name.
+    /// There is no Job of that name.
     Absent,
     /// There is one, but not with the labels that were asked for.
     NotSelected {

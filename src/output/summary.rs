@@ -24,7 +24,7 @@ const HEADERS: [&str; 7] = [
 const GROUP: usize = 1;
 const PURGE: usize = 4;
 const GAP: u16 = 2;
-/// So many rows are laid out at a time: each takes far more room than what it shows.
+/// Rows per table: the layout of a row takes far more memory than its text.
 const ROWS: usize = 256;
 
 /// Write the plan or report.

@@ -119,7 +119,7 @@ const GAP: u16 = 2;
 const NARROW: u16 = 12;
 /// The last that they give before other columns have to give as well.
 const NARROWER: u16 = 6;
-/// So many rows are laid out at a time: each takes far more room than what it shows.
+/// Rows per table: the layout of a row takes far more memory than its text.
 const ROWS: usize = 256;
 /// No column is ever made narrower than this.
 const NARROWEST: u16 = 3;

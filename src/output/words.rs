@@ -57,7 +57,7 @@ pub fn terminating(deletion: &Deletion, now: Timestamp) -> String {
     parts.join(", ")
 }
 
-/// What became of the Jobs that were to be purged, on one line; outcomes that nobody had are left out.
+/// What became of the Jobs that were to be purged, on one line; outcomes without Jobs are left out.
 pub fn outcomes(counts: OutcomeCounts, purge: usize) -> String {
     let parts: Vec<String> = counts
         .iter()

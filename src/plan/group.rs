@@ -92,13 +92,17 @@ impl Iterator for Groups {
 
 /// Equal namespaces and values are mostly the same piece of memory.
 fn by_key(a: &Job, b: &Job) -> Ordering {
-    let namespaces = match Arc::ptr_eq(&a.namespace, &b.namespace) {
-        true => Ordering::Equal,
-        false => a.namespace.cmp(&b.namespace),
+    let namespaces = if Arc::ptr_eq(&a.namespace, &b.namespace) {
+        Ordering::Equal
+    } else {
+        a.namespace.cmp(&b.namespace)
     };
-    namespaces.then_with(|| match Arc::ptr_eq(&a.label_values, &b.label_values) {
-        true => Ordering::Equal,
-        false => a.label_values.cmp(&b.label_values),
+    namespaces.then_with(|| {
+        if Arc::ptr_eq(&a.label_values, &b.label_values) {
+            Ordering::Equal
+        } else {
+            a.label_values.cmp(&b.label_values)
+        }
     })
 }
 

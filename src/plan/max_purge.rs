@@ -5,14 +5,14 @@ use std::{fmt, str::FromStr};
 /// The most that a plan may purge; a plan that would purge more is held as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MaxPurge {
-    /// So many Jobs.
+    /// A number of Jobs.
     Jobs(usize),
-    /// So many of a hundred Jobs listed.
+    /// A percentage of the Jobs listed.
     Percent(u8),
 }
 
 impl MaxPurge {
-    /// Whether a plan that would purge so many of the Jobs listed keeps to it.
+    /// Whether a plan may purge `purge` of `listed` Jobs.
     pub fn allows(self, purge: usize, listed: usize) -> bool {
         match self {
             MaxPurge::Jobs(most) => purge <= most,
@@ -31,7 +31,7 @@ impl fmt::Display for MaxPurge {
     }
 }
 
-/// Why a text is no limit.
+/// An invalid `--max-purge`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("write it as a number of Jobs, or as a percentage from 0% to 100%")]
 pub struct ParseMaxPurgeError;
@@ -45,15 +45,16 @@ impl FromStr for MaxPurge {
         if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
             return Err(ParseMaxPurgeError);
         }
-        match text.ends_with('%') {
-            false => number
+        if !text.ends_with('%') {
+            number
                 .parse()
                 .map(MaxPurge::Jobs)
-                .map_err(|_| ParseMaxPurgeError),
-            true => match number.parse() {
+                .map_err(|_| ParseMaxPurgeError)
+        } else {
+            match number.parse() {
                 Ok(percent) if percent <= 100 => Ok(MaxPurge::Percent(percent)),
                 _ => Err(ParseMaxPurgeError),
-            },
+            }
         }
     }
 }

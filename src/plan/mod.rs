@@ -311,7 +311,7 @@ impl PlannedGroup {
 
     /// The place of this very Job, however it has changed.
     pub fn place_of(&self, job: &Job) -> Option<usize> {
-        // Name and age do not change, and Jobs stand in their order. Only somebody who edits a saved plan can change them.
+        // Name and age do not change, and Jobs stand in their order. Only an edit of a saved plan can change them.
         self.jobs
             .binary_search_by(|planned| Job::newest_first(&planned.job, job))
             .ok()

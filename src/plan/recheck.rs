@@ -84,12 +84,12 @@ impl Recheck {
         }
     }
 
-    /// The plan as it was, if the list did not come to its end.
+    /// The plan as it was, if the list was not completed.
     pub fn into_plan(self) -> Plan {
         self.plan
     }
 
-    /// Approve what of the plan still holds, now that the list, which was begun at `read_at`, has come to its end.
+    /// Approve what of the plan still holds, now that the list, which began at `read_at`, is complete.
     pub fn approve(mut self, read_at: Timestamp, policy: Policy) -> Approved {
         let mut targets = Vec::new();
         let mut since = HashMap::new();
@@ -319,9 +319,12 @@ impl Approved {
         let mut jobs: Vec<Job> = group
             .jobs
             .iter()
-            .map(|planned| match planned.job.uid == found.uid {
-                true => found.clone(),
-                false => planned.job.clone(),
+            .map(|planned| {
+                if planned.job.uid == found.uid {
+                    found.clone()
+                } else {
+                    planned.job.clone()
+                }
             })
             .collect();
         // Its name and uid cannot change. But a restored Job that has run again is as young as it is.
@@ -370,7 +373,7 @@ fn target(job: &Job, now: Option<&PlannedGroup>, keeper_gone: bool) -> Target {
         return Target::Reread;
     };
     match same.verdict {
-        // Names do not change: somebody has edited a saved plan.
+        // Names do not change: a saved plan was edited.
         _ if same.job.name != job.name => changed(Change::Replaced),
         _ if same.job.is_terminating() => Target::Settled(Box::new(Outcome::Gone)),
         Verdict::Skip(reasons) => changed(Change::NowKept(reasons)),

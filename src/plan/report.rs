@@ -23,7 +23,7 @@ pub enum Outcome {
     Terminating,
     /// A dry run: the server would have deleted it.
     WouldDelete,
-    /// Somebody else's delete won.
+    /// Another client's delete won.
     Gone,
     /// It is no longer the Job that was planned, so it was left alone.
     Changed(Change),
@@ -178,7 +178,7 @@ impl Report {
 /// Why some Jobs were not tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EndedEarly {
-    /// Somebody asked for it.
+    /// The user or the system asked it to stop.
     Stopped(Stop),
     /// The server has not been there for a long time; what happened last.
     Unreachable(String),
@@ -205,11 +205,11 @@ pub fn waited_for(plan: &Plan) -> impl Iterator<Item = &Job> {
 pub enum End {
     /// All Jobs are gone.
     AllGone,
-    /// Some were still there after so long.
+    /// Some were still there after this time.
     TimedOut(Duration),
     /// It could not be seen any more whether they are; what happened.
     Blind(String),
-    /// Somebody asked the run to stop.
+    /// The run was asked to stop.
     Stopped,
 }
 

@@ -55,9 +55,10 @@ pub enum Treatment {
 impl Treatment {
     /// From a flag that asks to include the class.
     pub fn included(include: bool) -> Treatment {
-        match include {
-            true => Treatment::Judge,
-            false => Treatment::Keep,
+        if include {
+            Treatment::Judge
+        } else {
+            Treatment::Keep
         }
     }
 }
@@ -124,7 +125,7 @@ pub const SUPERSEDED: &str = "superseded";
 pub struct KeepReasons(u16);
 
 impl KeepReasons {
-    /// The set of these reasons, or `None` if there is none.
+    /// The set of these reasons, or `None` without any.
     pub fn new(reasons: impl IntoIterator<Item = KeepReason>) -> Option<KeepReasons> {
         let bits = reasons
             .into_iter()

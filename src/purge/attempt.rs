@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// So many conflicts on one Job, each after a fresh reading of it, and it is left alone.
+/// After this many conflicts, each followed by a fresh read, the Job is left alone.
 const MAX_CONFLICTS: u32 = 5;
 
 /// What one try came to.
@@ -209,7 +209,7 @@ impl Pending {
         }
     }
 
-    /// If an earlier try had no answer, it was most likely ours that took effect, and nobody else's.
+    /// If an earlier try had no answer, our delete most likely took effect.
     fn own(&self, outcome: Outcome, own: Outcome, orders: &Orders) -> Outcome {
         let may_be_ours = self.unanswered.is_some() && orders.options.effect == Effect::Delete;
         match outcome {

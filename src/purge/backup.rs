@@ -131,7 +131,7 @@ impl BackupDir {
         sync_dir(&dir)
     }
 
-    /// Make sure of the folder of a namespace. A link that somebody has put there would lead manifests elsewhere.
+    /// Make sure of the folder of a namespace. A link in its place would lead manifests elsewhere.
     fn own_folder(&self, dir: &Path) -> io::Result<()> {
         match fs::symlink_metadata(dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => private_dir(dir)?,
@@ -170,12 +170,13 @@ fn short_name(name: &str, uid: &str) -> String {
 fn file_name(name: &str) -> io::Result<&str> {
     let plain =
         !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', ':', '\0']);
-    match plain {
-        true => Ok(name),
-        false => Err(io::Error::new(
+    if plain {
+        Ok(name)
+    } else {
+        Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             "its name is not a valid file name",
-        )),
+        ))
     }
 }
 

@@ -25,7 +25,7 @@ const PUSHED_BACK_FOR: Duration = Duration::from_secs(300);
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
     /// Refusals by the Job's place in the plan, as hashes of their words. Refusals come faster than successes: the order
-    /// of the answers would show rows where there are none.
+    /// of the answers would show a row that the plan does not have.
     refusals: HashMap<usize, u64>,
     hasher: RandomState,
     /// For each namespace, how many answers in a row were the same refusal, and its hash. Each by itself, since at the

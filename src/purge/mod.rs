@@ -40,7 +40,7 @@ use crate::{
     },
 };
 
-/// What happens during a purge, for whoever shows it.
+/// What happens during a purge.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// A Job has its outcome.
@@ -50,16 +50,16 @@ pub enum Event<'a> {
         /// What became of it.
         outcome: &'a Outcome,
     },
-    /// It waits before it tries a Job again.
+    /// The run waits before it tries a Job again.
     Waiting {
         /// The Job.
         job: &'a Job,
-        /// For so long.
+        /// How long.
         delay: Duration,
         /// Why, as a fragment.
         why: &'a str,
     },
-    /// It has been asked to stop; what is in flight will still finish.
+    /// The run has been asked to stop; deletes in flight still finish.
     Stopping {
         /// How many deletes are in flight.
         in_flight: usize,
@@ -203,7 +203,7 @@ pub async fn purge(
             outcomes[index] = Some((**outcome).clone());
         }
     }
-    // What was tried without an answer has failed: nobody knows what came of it.
+    // What was tried without an answer has failed: its effect is not known.
     for (index, pending) in pending.into_iter().chain(left) {
         if let Some(why) = pending.unanswered {
             let outcome = Outcome::Failed(why);

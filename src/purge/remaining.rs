@@ -18,14 +18,14 @@ use crate::{
 /// The finalizer of a Job that waits for its Pods, as `foreground` sets it.
 const WAITS_FOR_PODS: &str = "foregroundDeletion";
 
-/// So many Jobs are asked for by their names, one by one.
+/// Up to this many Jobs are looked up by name, one by one.
 const BY_NAME: usize = 8;
-/// So many namespaces are listed one by one; with more, all of them in one list.
+/// Up to this many namespaces are listed one by one; beyond that, one list covers all.
 const BY_NAMESPACE: usize = 8;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// Looking takes at most one part in so many of the time, however long a list takes.
+/// Looking takes at most one in this many parts of the time, however long a list takes.
 const SHARE: u32 = 5;
 /// But a slow list does not keep anybody waiting for longer than this.
 const LONGEST_PAUSE_AFTER_SLOW: Duration = Duration::from_secs(30);
@@ -172,7 +172,7 @@ impl Left {
     }
 }
 
-/// How long to wait before looking for the `next`th time, from 1, when the last time took so long.
+/// How long to wait before looking for the `next`th time, from 1, given how long the last time took.
 pub fn pause(next: u32, took: Duration) -> Duration {
     let usual = FIRST_PAUSE
         .mul_f64(1.5f64.powi(next.clamp(1, 30).cast_signed() - 1))
@@ -186,10 +186,10 @@ const REQUESTS_WITHOUT_POD: u64 = 3;
 const REQUESTS_WITH_POD: u64 = 7;
 /// kube-controller-manager's `--kube-api-qps` is 20 by default, and its garbage collector takes twice that.
 const REQUESTS_A_SECOND: u64 = 40;
-/// Nobody needs to be told of less.
+/// Less than this is not worth a note.
 const WORTH_A_WORD: Duration = Duration::from_secs(120);
 
-/// How long the garbage collector may need for so many Jobs of a `foreground` delete at its default pace, without Pods
+/// How long the garbage collector may need for this many Jobs of a `foreground` delete at its default pace, without Pods
 /// and with one each; `None` if that is not worth a word.
 pub fn collector_time(jobs: usize) -> Option<(Duration, Duration)> {
     let at = |requests: u64| Duration::from_secs(jobs as u64 * requests / REQUESTS_A_SECOND);

@@ -17,7 +17,7 @@ use crate::{
     plan::report::{End, EndedEarly, Report, Waited},
 };
 
-/// When the time is over, one last look and a look at the Pods may each take so long.
+/// When the time is over, a last look at the Jobs and one at the Pods may each take this long.
 const LAST_LOOK: Duration = Duration::from_secs(10);
 
 /// What happens while waiting.
@@ -187,7 +187,7 @@ impl Wait<'_> {
         Ok(())
     }
 
-    /// Find the Pods that hold what is left, where they may be read; nobody needs to be able to.
+    /// Find the Pods that hold what is left, where they may be read. No run depends on that right.
     async fn look_at_pods(
         &self,
         remaining: &mut Remaining,

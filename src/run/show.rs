@@ -76,9 +76,10 @@ pub fn warnings(plan: &Plan, place: &str, ui: &Ui) {
 /// If a plan has no Job, say where else to look; `in_one_namespace` tells that only one was looked into.
 pub fn where_else_to_look(plan: &Plan, in_one_namespace: bool, ui: &Ui) {
     if plan.groups.is_empty() {
-        let hint = match in_one_namespace {
-            true => "hint: -A looks in every namespace, -L names another label",
-            false => "hint: -L names another label",
+        let hint = if in_one_namespace {
+            "hint: -A looks in every namespace, -L names another label"
+        } else {
+            "hint: -L names another label"
         };
         ui.note(Verbosity::Normal, hint);
     }
@@ -123,7 +124,7 @@ pub fn saved_plan(approved: &Approved, now: &Plan, policy: &Policy, cascade: Cas
     }
 }
 
-/// Show all of a plan in a pager, or on stderr where there is none.
+/// Show all of a plan in a pager, or on stderr without one.
 pub async fn whole_plan(plan: &Plan, ui: &Ui) {
     let mut text = Vec::new();
     let style = Style {
@@ -188,7 +189,7 @@ pub fn waiting(delay: Duration, before: &str, why: &str, ui: &Ui) {
 fn waited(report: &Report, waited: &Waited, ui: &Ui) {
     let left = count(waited.left, "Job");
     let say = |text: &str| match waited.end {
-        // Whoever stopped it knows.
+        // The user has stopped it and knows.
         End::Stopped => ui.note(Verbosity::Normal, text),
         _ => ui.failure(text),
     };
@@ -294,11 +295,11 @@ impl Printer {
             .hint("-o tsv prints a row a Job with its namespace; -n plans for one namespace"))
     }
 
-    /// A purge is preceded by the whole plan: on stdout in the forms for people, else on stderr if somebody will be asked. If
-    /// nobody can be, the document of the plan is all that a program will get.
+    /// A purge is preceded by the whole plan: on stdout in the forms for people, else on stderr if a question follows. If
+    /// no question can be asked, the program gets the document of the plan alone.
     ///
     /// # Errors
-    /// If it cannot be written: what nobody could see is not carried out.
+    /// If it cannot be written: a plan that was not seen is not carried out.
     pub fn before_purge(
         self,
         plan: &Plan,

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::text::{count, is_unsafe};
 
-/// What somebody picked.
+/// What the user picked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Picked {
     /// These, by their places in the plan; there may be none.
@@ -44,12 +44,12 @@ const KEYS: &str = "Space: this one. Tab: all shown. Type: filter. Enter: go on.
 const AROUND: usize = 4;
 
 impl Ui {
-    /// Whether somebody can pick from a list: there is a terminal that moves its cursor.
+    /// Whether the user can pick from a list: the terminal can move its cursor.
     pub fn can_choose(&self) -> bool {
         Ui::can_ask().is_ok() && matches!(self.stderr, Ability::Plain | Ability::Colour)
     }
 
-    /// Let somebody pick. Waits in a thread of its own, so that signals are heard meanwhile.
+    /// Let the user pick. Waits in a thread of its own, so that signals are heard meanwhile.
     pub async fn choose(&self, choice: Choice) -> Picked {
         self.has_asked.set(true);
         forget_typed();

@@ -211,7 +211,7 @@ impl Ui {
         ));
     }
 
-    /// Say something to whoever asked for this much.
+    /// Say something at this verbosity and above.
     pub fn note(&self, at: Verbosity, text: &str) {
         if self.verbosity >= at {
             self.line(&one_line(text));
@@ -274,13 +274,14 @@ impl Ui {
         self.bar.finish();
     }
 
-    /// Where credential plugins find people, until the run is asked to stop. What they say is shown at every verbosity:
-    /// without it nobody could log in.
+    /// How credential plugins reach the user, until the run is asked to stop. What they say is shown at every verbosity:
+    /// the user needs it to log in.
     pub fn console(&self, stop: watch::Receiver<Option<Stop>>) -> Arc<dyn Console> {
         Arc::new(People {
-            stdin: match io::stdin().is_terminal() {
-                true => Stdin::Terminal,
-                false => Stdin::Other,
+            stdin: if io::stdin().is_terminal() {
+                Stdin::Terminal
+            } else {
+                Stdin::Other
             },
             bar: self.bar.clone(),
             stop,

@@ -1,4 +1,4 @@
-//! Which groups of a plan to purge, as somebody picks them from a list with keys.
+//! Which groups of a plan to purge, picked from a list with the keyboard.
 //!
 //! None is picked to begin with: an Enter too many then purges nothing, and what goes was named by hand.
 
@@ -39,9 +39,9 @@ pub enum Step {
     Up,
     /// To the entry after, from the last to the first.
     Down,
-    /// So many entries up, but no further than the first.
+    /// Up by this many entries, at most to the first.
     Back(usize),
-    /// So many entries down, but no further than the last.
+    /// Down by this many entries, at most to the last.
     Forward(usize),
     /// To the first entry.
     First,
@@ -167,7 +167,7 @@ impl Choice {
         self.at = same.unwrap_or_default();
     }
 
-    /// The page of so many lines on which the current entry is.
+    /// The page with the current entry, `height` lines long.
     pub fn page(&self, height: usize) -> impl Iterator<Item = Line<'_>> {
         let height = height.max(1);
         let first = self.at / height * height;
@@ -239,7 +239,7 @@ mod tests {
         },
     };
 
-    /// So many Jobs of each group.
+    /// Groups with these numbers of Jobs.
     fn plan(groups: &[(&str, &str, usize)]) -> Plan {
         let jobs = groups.iter().flat_map(|(namespace, value, count)| {
             (0..*count).map(move |number| Job {

@@ -35,7 +35,7 @@ impl Bar {
 
     /// Write a line above it.
     pub(super) fn line(&self, text: &str) {
-        // Nobody is left to tell if stderr cannot be written.
+        // There is no way to report that stderr cannot be written.
         let write = || drop(writeln!(io::stderr().lock(), "{text}"));
         match &self.shown().bar {
             Some(bar) => bar.suspend(write),
@@ -46,9 +46,10 @@ impl Bar {
     /// Put one there.
     pub(super) fn start(&self, bar: ProgressBar, template: &str) {
         let mut shown = self.shown();
-        bar.set_draw_target(match shown.is_left {
-            true => ProgressDrawTarget::hidden(),
-            false => target(),
+        bar.set_draw_target(if shown.is_left {
+            ProgressDrawTarget::hidden()
+        } else {
+            target()
         });
         bar.set_style(
             ProgressStyle::with_template(template)

@@ -12,7 +12,7 @@ use crate::error::{Exit, Stop};
 pub fn listen(modes: TerminalModes) -> watch::Receiver<Option<Stop>> {
     let (send, receive) = watch::channel(None);
     let (ready, is_ready) = mpsc::channel::<()>();
-    // On a thread of its own, which hears what comes while the run computes, or waits for whoever reads its output.
+    // On a thread of its own, which hears signals while the run computes or waits for the reader of its output.
     thread::spawn(move || {
         let runtime = runtime::Builder::new_current_thread().enable_all().build();
         // Without one, signals keep their default, which ends the process.
@@ -68,7 +68,7 @@ impl Signals {
     }
 }
 
-/// Whether whoever started this had it ignore SIGHUP. Only Linux tells without unsafe code.
+/// Whether the parent process had this one ignore SIGHUP. Only Linux tells without unsafe code.
 #[cfg(target_os = "linux")]
 fn is_hangup_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status");

@@ -28,7 +28,7 @@ pub(super) struct Collector<'a> {
     ignored: BTreeMap<String, usize>,
 }
 
-/// The items of a list of which nobody knows yet what it is a list of.
+/// The items of a list whose kind is not known yet.
 #[derive(Default)]
 struct List {
     jobs: Vec<Job>,
@@ -144,16 +144,18 @@ impl<'a> Collector<'a> {
         let meta: Option<decode::ListMeta> = part(head.metadata.as_deref())?;
         self.resource_versions
             .extend(meta.and_then(|meta| meta.resource_version));
-        self.answers += match list.ignored.is_empty() {
-            true => list.answers.max(1),
-            false => list.answers,
+        self.answers += if list.ignored.is_empty() {
+            list.answers.max(1)
+        } else {
+            list.answers
         };
         for (kind, count) in list.ignored {
             *self.ignored.entry(kind).or_default() += count;
         }
-        match self.jobs.is_empty() {
-            true => self.jobs = list.jobs,
-            false => self.jobs.extend(list.jobs),
+        if self.jobs.is_empty() {
+            self.jobs = list.jobs
+        } else {
+            self.jobs.extend(list.jobs)
         }
         Ok(())
     }
@@ -167,9 +169,10 @@ impl<'a> Collector<'a> {
             .get_or_insert_with(|| Text(Cow::Owned(wanted.namespace.unwrap_or("default").into())));
         let matches = wanted.namespace.is_none_or(|wanted| *wanted == **namespace)
             && wanted.selector.matches(|key| meta.labels.get(key));
-        match matches {
-            true => Ok(self.intake.take(job)?),
-            false => Ok(None),
+        if matches {
+            Ok(self.intake.take(job)?)
+        } else {
+            Ok(None)
         }
     }
 

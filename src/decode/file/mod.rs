@@ -96,7 +96,7 @@ pub fn parse(input: impl Read, wanted: &Wanted) -> Result<Contents, FileError> {
     while let Some(next) = stream.peek()? {
         match next {
             b'{' => read_document(&mut stream, &mut collector)?,
-            // YAML may hold JSON documents, parted as YAML parts them.
+            // YAML may hold JSON documents, separated as YAML separates them.
             b'-' if stream.passes(b"---")? => {
                 is_first = true;
                 continue;

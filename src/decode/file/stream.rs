@@ -8,7 +8,7 @@ use serde_json::{Deserializer, value::RawValue};
 use super::FileError;
 use crate::decode::{Item, TypeMeta};
 
-/// So many bytes are asked for at a time. What is held is this much, or the longest value that is looked at as a whole.
+/// Bytes to read at a time. What is held is this much, or the longest value that is looked at as a whole.
 const CHUNK: usize = 256 * 1024;
 
 /// An item of a list that is not as a Job is.
@@ -169,9 +169,10 @@ impl<R: Read> Stream<R> {
     }
 
     fn explain(&self, error: &serde_json::Error) -> FileError {
-        match error.is_data() {
-            true => malformed(error),
-            false => self.invalid(&message(error), error.line(), error.column()),
+        if error.is_data() {
+            malformed(error)
+        } else {
+            self.invalid(&message(error), error.line(), error.column())
         }
     }
 
@@ -199,7 +200,7 @@ fn parse<'t, T: Deserialize<'t>>(
     }
 }
 
-/// What a value is instead of what it should be. Lines and columns within a part mean nothing to whoever looks at the file.
+/// What a value is instead of what it should be. Lines and columns within a part mean nothing to a reader of the file.
 pub(super) fn malformed(error: &serde_json::Error) -> FileError {
     FileError::Malformed(message(error))
 }
