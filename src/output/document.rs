@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeSeq};
 
 #[cfg(feature = "schema")]
 use super::schema;
-use super::{API_VERSION, Row, View, escape::Text, words};
+use super::{API_VERSION, View, escape::Text, words};
 use crate::{
     job::label::LabelKey,
     plan::{
         Plan, PlannedGroup, Source,
         group::MixedGroups,
-        report::Outcome,
+        report::{Outcome, Row},
         retention::{Policy, Treatment},
     },
 };

@@ -14,8 +14,8 @@ pub mod words;
 pub mod yaml;
 
 use crate::plan::{
-    Plan, PlannedGroup, PlannedJob,
-    report::{Held, Outcome, Report},
+    Plan, PlannedGroup,
+    report::{Report, Row, rows},
 };
 
 /// How to write for the eye.
@@ -67,58 +67,11 @@ impl<'a> View<'a> {
 
     /// Every group with its Jobs, and the outcome of each that was to be purged.
     pub fn groups(self) -> impl Iterator<Item = (&'a PlannedGroup, Vec<Row<'a>>)> {
-        let mut outcomes = match self {
-            View::Plan(_) => [].iter(),
-            View::Report(report) => report.outcomes.iter(),
-        };
-        let held = match self {
-            View::Plan(_) => None,
-            View::Report(report) => report.waited.as_ref().map(|waited| &waited.held),
-        };
-        let mut places = 0..;
-        // In the order of `remaining::waited_for`.
-        let mut terminating = self.plan().summary().purge..;
-        self.plan().groups.iter().map(move |group| {
-            let rows = group
-                .jobs
-                .iter()
-                .enumerate()
-                .map(|(index, planned)| {
-                    let is_purge = planned.verdict.is_purge();
-                    let place = if is_purge {
-                        places.next()
-                    } else if planned.job.is_terminating() {
-                        terminating.next()
-                    } else {
-                        None
-                    };
-                    Row {
-                        planned,
-                        rank: index + 1,
-                        of: group.jobs.len(),
-                        outcome: is_purge.then(|| outcomes.next()).flatten(),
-                        held: place.and_then(|place| held?.get(&place)),
-                    }
-                })
-                .collect();
-            (group, rows)
-        })
+        match self {
+            View::Plan(plan) => rows(plan, None),
+            View::Report(report) => rows(&report.plan, Some(report)),
+        }
     }
-}
-
-/// A Job as it is shown.
-#[derive(Debug, Clone, Copy)]
-pub struct Row<'a> {
-    /// The Job and its verdict.
-    pub planned: &'a PlannedJob,
-    /// Its place in the group, the newest is 1.
-    pub rank: usize,
-    /// How many Jobs the group has.
-    pub of: usize,
-    /// What became of it, if it was to be purged and that was carried out.
-    pub outcome: Option<&'a Outcome>,
-    /// What holds it, if it was waited for and is still there.
-    pub held: Option<&'a Held>,
 }
 
 /// The version of the document's form.

@@ -12,12 +12,12 @@ use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Widt
 use jiff::Timestamp;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::{Colour, Headers, Row, Style, View, words};
+use super::{Colour, Headers, Style, View, words};
 use crate::{
     job::ids::Stamp,
     plan::{
         PlannedGroup,
-        report::Outcome,
+        report::{Outcome, Row},
         retention::{KeepReason, Verdict},
     },
     text::{count, harmless},

@@ -2,9 +2,12 @@
 
 use std::io::{self, Write};
 
-use super::{Headers, Row, View, words};
+use super::{Headers, View, words};
 use crate::{
-    plan::{PlannedGroup, report::Outcome},
+    plan::{
+        PlannedGroup,
+        report::{Outcome, Row},
+    },
     text::harmless,
 };
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Plan,
+    Plan, PlannedGroup, PlannedJob,
     retention::{KeepReason, KeepReasons},
 };
 use crate::{
@@ -173,6 +173,67 @@ impl Report {
             _ => Exit::Success,
         }
     }
+
+    /// Every group of the plan with its Jobs, what became of each, and what holds it.
+    pub fn rows(&self) -> impl Iterator<Item = (&PlannedGroup, Vec<Row<'_>>)> {
+        rows(&self.plan, Some(self))
+    }
+
+    /// The Jobs that were waited for and are still there, with what holds each.
+    pub fn held(&self) -> impl Iterator<Item = (&Job, &Held)> {
+        let held = self.waited.as_ref().map(|waited| &waited.held);
+        let jobs = waited_for(&self.plan).enumerate();
+        jobs.filter_map(move |(index, job)| Some((job, held?.get(&index)?)))
+    }
+}
+
+/// A Job as it is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    /// The Job and its verdict.
+    pub planned: &'a PlannedJob,
+    /// Its place in the group, the newest is 1.
+    pub rank: usize,
+    /// How many Jobs the group has.
+    pub of: usize,
+    /// What became of it, if it was to be purged and that was carried out.
+    pub outcome: Option<&'a Outcome>,
+    /// What holds it, if it was waited for and is still there.
+    pub held: Option<&'a Held>,
+}
+
+/// The rows of a plan, with their outcomes if it was carried out.
+///
+/// Outcomes stand in the order of [`Plan::purges`], and what holds a Job is kept by its place in [`waited_for`]. Here
+/// alone places become Jobs again.
+pub(crate) fn rows<'a>(
+    plan: &'a Plan,
+    report: Option<&'a Report>,
+) -> impl Iterator<Item = (&'a PlannedGroup, Vec<Row<'a>>)> {
+    let mut outcomes = report.map_or(&[][..], |report| &report.outcomes).iter();
+    let held = report.and_then(|report| Some(&report.waited.as_ref()?.held));
+    let mut purged = 0..;
+    let mut terminating = plan.summary().purge..;
+    plan.groups.iter().map(move |group| {
+        let row = |(index, planned): (usize, &'a PlannedJob)| {
+            let is_purge = planned.verdict.is_purge();
+            let place = if is_purge {
+                purged.next()
+            } else if planned.job.is_terminating() {
+                terminating.next()
+            } else {
+                None
+            };
+            Row {
+                planned,
+                rank: index + 1,
+                of: group.jobs.len(),
+                outcome: is_purge.then(|| outcomes.next()).flatten(),
+                held: place.and_then(|place| held?.get(&place)),
+            }
+        };
+        (group, group.jobs.iter().enumerate().map(row).collect())
+    })
 }
 
 /// Why some Jobs were not tried.
@@ -196,7 +257,7 @@ pub struct Waited {
 }
 
 /// The Jobs that are waited for, if they are still there: what the plan purges, and then what was on its way out already.
-pub fn waited_for(plan: &Plan) -> impl Iterator<Item = &Job> {
+pub(crate) fn waited_for(plan: &Plan) -> impl Iterator<Item = &Job> {
     plan.purges().chain(plan.terminating())
 }
 

@@ -12,13 +12,12 @@ use crate::{
         list,
     },
     error::{Error, Exit, io_words},
-    job::Job,
     output::{Colour, Headers, Style, View, json, name, summary, table, tsv, words, yaml},
     plan::{
         Plan, Warning,
         max_purge::MaxPurge,
         recheck::Approved,
-        report::{End, EndedEarly, Outcome, Report, Waited, waited_for},
+        report::{End, EndedEarly, Outcome, Report, Waited},
         retention::Policy,
     },
     purge::{self, remaining::collector_time, wait},
@@ -204,9 +203,7 @@ fn waited(report: &Report, waited: &Waited, ui: &Ui) {
         )),
         End::Stopped => say(&format!("{left} still terminating")),
     }
-    let jobs: Vec<&Job> = waited_for(&report.plan).collect();
-    for (index, held) in waited.held.iter().take(HELD_SHOWN) {
-        let job = jobs[*index];
+    for (job, held) in report.held().take(HELD_SHOWN) {
         say(&format!(
             "Job {}/{} is still terminating: {}",
             job.namespace,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 pub use super::files::{Files, arg};
+
 use super::plane;
 
 impl Files {
