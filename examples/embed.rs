@@ -4,9 +4,9 @@
 //! cargo run --example embed -- NAMESPACE LABEL
 //! ```
 //!
-//! It plans, prints what the plan would purge, and purges it.
+//! It plans, prints what the plan would purge, purges it, and waits until the Jobs are gone.
 
-use std::{env, error::Error};
+use std::{env, error::Error, time::Duration};
 
 use kube::Client;
 use kubectl_jobclean::{
@@ -51,5 +51,7 @@ pub async fn clean(client: Client, namespace: &str, label: &str) -> Result<Repor
             }
         })
         .await?;
-    Ok(report)
+    // The server has accepted the deletes. The Jobs go when their Pods are gone.
+    let minute = Duration::from_secs(60);
+    Ok(cleaner.wait(report, Some(minute), |_| {}).await)
 }

@@ -19,22 +19,33 @@
 //! Each room may use those below it, `job`, `plan` and `decode` are pure: no kube, no tokio, no clap, no I/O, no clock;
 //! the time is a parameter. `tests/pure/architecture.rs` holds the sources to this.
 
-#[cfg(feature = "cli")]
-pub mod cli;
-pub mod cluster;
-pub mod connection;
-pub mod decode;
 pub mod error;
 pub mod job;
-#[cfg(feature = "cli")]
-pub mod output;
 pub mod plan;
 pub mod purge;
+
+pub use self::purge::cleaner::Cleaner;
+
+// Public for the plugin's own binary, tests and tools. Other programs must not rely on these.
 #[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
+#[doc(hidden)]
+pub mod cluster;
+#[doc(hidden)]
+pub mod connection;
+#[doc(hidden)]
+pub mod decode;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod output;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod run;
+#[doc(hidden)]
 pub mod text;
+#[doc(hidden)]
 pub mod time;
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod ui;
-
-pub use crate::purge::cleaner::Cleaner;

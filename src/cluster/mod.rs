@@ -2,13 +2,13 @@
 //! what may also be left unanswered: whether deletes are allowed, which cluster it is, and, to complete a command line,
 //! which namespaces there are.
 
-pub mod access;
+pub(crate) mod access;
 pub mod delete;
 mod discover;
 mod get;
-pub mod list;
+pub(crate) mod list;
 mod page;
-pub mod remaining;
+pub(crate) mod remaining;
 pub mod retry;
 mod snapshot;
 mod status;

@@ -1,10 +1,10 @@
 //! Cleaning from a program that has a client.
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, time::Duration};
 
 use tokio::sync::watch;
 
-use super::{Event, Orders, purge};
+use super::{Event, Orders, purge, wait};
 use crate::{
     cluster::{
         Cluster,
@@ -201,6 +201,27 @@ impl Cleaner {
         let (_sender, never) = watch::channel(None);
         let stop = self.stop.clone().unwrap_or(never);
         Ok(purge(approved, &self.cluster, &orders, stop, &mut on_event).await)
+    }
+
+    /// Wait until the Jobs of a report are gone, at most this long if there is a limit. The report then says what is left.
+    pub async fn wait(
+        &self,
+        report: Report,
+        limit: Option<Duration>,
+        mut on_event: impl FnMut(wait::Event<'_>),
+    ) -> Report {
+        let (_sender, never) = watch::channel(None);
+        let stop = self.stop.clone().unwrap_or(never);
+        let chunk_size = self.query.chunk_size;
+        wait::wait(
+            report,
+            &self.cluster,
+            chunk_size,
+            limit,
+            stop,
+            &mut on_event,
+        )
+        .await
     }
 
     async fn recheck(&self, plan: Plan) -> Result<Approved, Error> {

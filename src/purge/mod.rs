@@ -3,11 +3,11 @@
 //! Every planned PURGE ends in exactly one [`Outcome`], on every path.
 
 mod attempt;
-pub mod backup;
+pub(crate) mod backup;
 mod breaker;
 pub mod cleaner;
-pub mod remaining;
-pub mod stop;
+pub(crate) mod remaining;
+pub(crate) mod stop;
 pub mod wait;
 mod window;
 
@@ -19,6 +19,8 @@ use std::{
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::sync::watch;
+
+pub use crate::cluster::delete::Cascade;
 
 use self::{
     attempt::{After, Attempt, Pending, Step},

@@ -180,23 +180,6 @@ pub fn pause(next: u32, took: Duration) -> Duration {
     usual.max((took * (SHARE - 1)).min(LONGEST_PAUSE_AFTER_SLOW))
 }
 
-/// What the garbage collector asks of the server for a Job of a `foreground` delete: it reads the Job twice and takes
-/// its finalizer away; with a Pod, it reads the Job once more, and reads the Pod and its owner and deletes the Pod.
-const REQUESTS_WITHOUT_POD: u64 = 3;
-const REQUESTS_WITH_POD: u64 = 7;
-/// kube-controller-manager's `--kube-api-qps` is 20 by default, and its garbage collector takes twice that.
-const REQUESTS_A_SECOND: u64 = 40;
-/// Less than this is not worth a note.
-const WORTH_A_WORD: Duration = Duration::from_secs(120);
-
-/// How long the garbage collector may need for this many Jobs of a `foreground` delete at its default pace, without Pods
-/// and with one each; `None` if that is not worth a word.
-pub fn collector_time(jobs: usize) -> Option<(Duration, Duration)> {
-    let at = |requests: u64| Duration::from_secs(jobs as u64 * requests / REQUESTS_A_SECOND);
-    let longer = at(REQUESTS_WITH_POD);
-    (longer >= WORTH_A_WORD).then(|| (at(REQUESTS_WITHOUT_POD), longer))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,14 +281,5 @@ mod tests {
         assert_eq!(pause(1_000_000, quick), LONGEST_PAUSE);
         assert_eq!(pause(1, Duration::from_secs(3)), Duration::from_secs(12));
         assert_eq!(pause(1, Duration::from_secs(100)), LONGEST_PAUSE_AFTER_SLOW);
-    }
-
-    #[test]
-    fn a_large_purge_keeps_the_collector_busy() {
-        assert_eq!(collector_time(0), None);
-        assert_eq!(collector_time(600), None);
-        let hours = |time: Duration| time.as_secs() / 3600;
-        let (shorter, longer) = collector_time(50_000).unwrap();
-        assert_eq!((hours(shorter), hours(longer)), (1, 2));
     }
 }

@@ -38,10 +38,7 @@ fn the_example_keeps_the_two_newest() {
         let client = client().await;
         example::clean(client, &space.name, LABEL).await.unwrap()
     });
-    // With foreground propagation the server accepts a delete, and the garbage collector carries it out.
-    let accepted = [Outcome::Terminating, Outcome::Terminating];
-    assert_eq!(report.outcomes, accepted);
-    until("the Jobs are gone", || space.names().len() == 2);
+    assert_eq!(report.outcomes, [Outcome::Deleted, Outcome::Deleted]);
     space.holds(&["sync-3", "sync-4"]);
 }
 
