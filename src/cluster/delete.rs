@@ -40,7 +40,6 @@ pub enum Cascade {
 /// Whether a delete takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// It does.
     Delete,
     /// The server goes through all of it with `dryRun=All` and keeps the Job.
     DryRun,

@@ -210,9 +210,7 @@ fn address(kind: Kind, place: &Place, chunk_size: u32, token: Option<&str>) -> S
 pub struct Found {
     /// Which it is: a new one may have its name.
     pub uid: Uid,
-    /// Its namespace.
     pub namespace: String,
-    /// Its name.
     pub name: String,
     /// What has to be done before it may go.
     pub finalizers: Vec<String>,
@@ -225,7 +223,6 @@ pub struct Found {
 pub enum Place {
     /// At one Job.
     Job(Arc<str>, Box<str>),
-    /// In a namespace.
     Namespace(Arc<str>),
     /// In every namespace.
     AllNamespaces,

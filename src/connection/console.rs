@@ -17,7 +17,6 @@ pub trait Console: Send + Sync {
 /// What stands behind standard input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stdin {
-    /// A terminal.
     Terminal,
     /// A file, a pipe, or nothing.
     Other,

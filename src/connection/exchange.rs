@@ -25,7 +25,6 @@ use crate::time;
 pub struct Answer {
     /// HTTP status.
     pub status: StatusCode,
-    /// Headers.
     pub headers: HeaderMap,
     /// The body, read to its end. That of a refusal may be cut off, see [`BODY_MAX`].
     pub body: Bytes,

@@ -370,11 +370,8 @@ fn not_found(what: &str, name: &str, origin: &str, others: &[&str]) -> Error {
 /// What has a name in a kubeconfig.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entry {
-    /// A context.
     Context,
-    /// A cluster.
     Cluster,
-    /// A user.
     User,
 }
 

@@ -127,7 +127,6 @@ impl Line {
 enum Unmade {
     /// In words.
     Known(Error),
-    /// In kube's.
     Kube(kube::Error),
 }
 

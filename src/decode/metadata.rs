@@ -18,9 +18,7 @@ pub const ACCEPT: &str = "application/vnd.kubernetes.protobuf;as=PartialObjectMe
 /// What is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Jobs.
     Jobs,
-    /// Pods.
     Pods,
 }
 

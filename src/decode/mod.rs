@@ -198,7 +198,6 @@ pub struct StatusDetails {
 /// What a server answers to a DELETE.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// A Status.
     Status(Status),
     /// A Job, of which the answer may hold no more than the metadata.
     Job {

@@ -66,7 +66,6 @@ pub enum LabelKeyError {
     PrefixTooLong,
     /// The name is empty or holds characters that no label has.
     Name,
-    /// The name is too long.
     NameTooLong,
 }
 

@@ -19,7 +19,6 @@ use self::ids::{Stamp, Uid, Version};
 /// Namespaces and label values are shared between Jobs: tens of thousands of rows name only a few of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
-    /// Its namespace.
     pub namespace: Arc<str>,
     /// Its name, unique within the namespace at any one time.
     pub name: Box<str>,

@@ -32,18 +32,14 @@ pub struct Style {
 /// Whether to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colour {
-    /// Yes.
     On,
-    /// No.
     Off,
 }
 
 /// Whether tables have a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Headers {
-    /// Yes.
     Show,
-    /// No.
     Hide,
 }
 

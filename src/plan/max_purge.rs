@@ -62,7 +62,6 @@ impl FromStr for MaxPurge {
 /// How a plan would purge more than it may, so that it is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exceeded {
-    /// The limit.
     pub limit: MaxPurge,
     /// How many Jobs it would purge.
     pub purge: usize,

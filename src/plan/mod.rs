@@ -82,7 +82,6 @@ pub struct PlannedGroup {
 /// A Job with its verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedJob {
-    /// The Job.
     pub job: Job,
     /// What is to become of it.
     pub verdict: Verdict,
@@ -149,7 +148,6 @@ const LABEL_VALUE_MAX: usize = 63;
 /// How many groups and Jobs a plan has, by verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Summary {
-    /// Groups.
     pub groups: usize,
     /// Jobs; always `skip + purge`.
     pub jobs: usize,

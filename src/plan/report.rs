@@ -277,7 +277,6 @@ pub enum End {
 /// What holds a Job that was deleted and is still there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Held {
-    /// Its finalizers.
     pub finalizers: Vec<String>,
     /// The Pods that it waits for, if one of its finalizers does that and Pods may be read.
     pub pods: Vec<Pod>,

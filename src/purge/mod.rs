@@ -47,14 +47,12 @@ use crate::{
 pub enum Event<'a> {
     /// A Job has its outcome.
     Settled {
-        /// The Job.
         job: &'a Job,
         /// What became of it.
         outcome: &'a Outcome,
     },
     /// The run waits before it tries a Job again.
     Waiting {
-        /// The Job.
         job: &'a Job,
         /// How long.
         delay: Duration,

@@ -60,7 +60,6 @@ pub enum Answer {
 pub enum Consent {
     /// `y` or `yes`.
     Yes,
-    /// This number.
     Number(usize),
 }
 
