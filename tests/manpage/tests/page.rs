@@ -87,7 +87,7 @@ fn it_reads_as_a_page() {
         "SYNOPSIS",
         "DESCRIPTION",
         "OPTIONS",
-        "WHICH JOBS",
+        "SELECTION",
         "SUBCOMMANDS",
         "NOTES",
         "       kubectl-jobclean - Keep the newest Job of every cleanup group and delete the rest",
