@@ -63,7 +63,7 @@ pub(super) struct Escaping<'a> {
     /// The beginning of a character whose end has not come yet.
     held: Vec<u8>,
     /// Why it could not be written. A serializer does not tell of what kind an error is.
-    pub(super) failed: Option<io::Error>,
+    failed: Option<io::Error>,
 }
 
 impl<'a> Escaping<'a> {
@@ -74,6 +74,15 @@ impl<'a> Escaping<'a> {
             held: Vec::new(),
             failed: None,
         }
+    }
+
+    /// What writing came to, with the error of the writer where it failed.
+    pub(super) fn outcome<E>(self, written: Result<(), E>) -> io::Result<()>
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.failed
+            .map_or_else(|| written.map_err(io::Error::other), Err)
     }
 
     fn write_text(&mut self, text: &str) -> io::Result<()> {

@@ -28,6 +28,7 @@ pub(super) fn write_saved(out: &mut dyn Write, view: View, extras: Extras) -> io
 
 fn write_document(out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {
     let mut escaping = Escaping::new(&mut *out, Escapes::Json);
-    serde_json::to_writer_pretty(&mut escaping, document)?;
+    let written = serde_json::to_writer_pretty(&mut escaping, document);
+    escaping.outcome(written)?;
     writeln!(out)
 }

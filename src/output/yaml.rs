@@ -17,9 +17,5 @@ pub fn write(out: &mut dyn Write, view: View) -> io::Result<()> {
     let mut escaping = Escaping::new(out, Escapes::Yaml);
     let written =
         serde_saphyr::to_io_writer_with_options(&mut escaping, &document(view, None), options);
-    match (escaping.failed.take(), written) {
-        // The serializer does not tell of what kind it is.
-        (Some(error), _) => Err(error),
-        (None, written) => written.map_err(io::Error::other),
-    }
+    escaping.outcome(written)
 }
