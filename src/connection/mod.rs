@@ -52,6 +52,7 @@ use kube::Client;
 use self::exchange::Warnings;
 #[cfg(feature = "cli")]
 use self::login::Login;
+use crate::time::RequestTimeout;
 
 /// A connection to one API server, made once and shared by every request.
 #[derive(Clone)]
@@ -83,9 +84,6 @@ enum Authenticator {
     Login(Arc<Login>),
 }
 
-/// The longest that one request may take where nothing else is said: long enough for a page from a busy server.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-
 impl Connection {
     /// By way of a client that is there already.
     pub fn from_client(client: Client) -> Connection {
@@ -96,7 +94,7 @@ impl Connection {
             authenticator: Authenticator::Client(client),
             is_insecure: false,
             ca_sha256: None,
-            request_timeout: Some(REQUEST_TIMEOUT),
+            request_timeout: RequestTimeout::default().0,
             warnings: Warnings::default(),
         }
     }
