@@ -52,7 +52,7 @@ pub struct Cleaner {
     pub(crate) policy: Policy,
     pub(crate) deletes: DeleteOptions,
     pub(crate) concurrency: NonZeroUsize,
-    pub(crate) stop: Option<watch::Receiver<Option<Stop>>>,
+    pub(crate) stop: watch::Receiver<Option<Stop>>,
 }
 
 /// The label that Argo CD set by default before version 2.
@@ -80,7 +80,8 @@ impl Cleaner {
                 effect: Effect::Delete,
             },
             concurrency: NonZeroUsize::new(32).expect("32 is not zero"),
-            stop: None,
+            // Without a sender it never becomes anything.
+            stop: watch::channel(None).1,
         }
     }
 
@@ -145,7 +146,7 @@ impl Cleaner {
 
     /// Start no new delete once this becomes something; what is in flight finishes.
     pub fn stop(mut self, stop: watch::Receiver<Option<Stop>>) -> Cleaner {
-        self.stop = Some(stop);
+        self.stop = stop;
         self
     }
 
@@ -197,9 +198,7 @@ impl Cleaner {
             backup: None,
             query: self.query.clone(),
         };
-        // Held while it runs: a receiver whose sender is gone never changes.
-        let (_sender, never) = watch::channel(None);
-        let stop = self.stop.clone().unwrap_or(never);
+        let stop = self.stop.clone();
         Ok(purge(approved, &self.cluster, &orders, stop, &mut on_event).await)
     }
 
@@ -210,8 +209,7 @@ impl Cleaner {
         limit: Option<Duration>,
         mut on_event: impl FnMut(wait::Event<'_>),
     ) -> Report {
-        let (_sender, never) = watch::channel(None);
-        let stop = self.stop.clone().unwrap_or(never);
+        let stop = self.stop.clone();
         let chunk_size = self.query.chunk_size;
         wait::wait(
             report,

@@ -47,7 +47,7 @@ async fn story(
     let plan = session.plan().await?;
     let plan = session.choose(plan).await?;
     let plan = session.check(plan, max_purge)?;
-    let orders = session.show(&plan).await?;
+    let (plan, orders) = session.show(plan).await?;
     let approved = session.approve(plan).await?;
     let report = session.purge(approved, &orders).await;
     let report = session.wait(report).await;

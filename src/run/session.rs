@@ -216,16 +216,16 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// If the run ends here, since the plan was all that was wanted, or if the plan cannot be shown.
-    pub(super) async fn show(&self, plan: &Candidate) -> Result<Orders, Ended> {
-        let plan = &plan.shown;
+    pub(super) async fn show(&self, plan: Candidate) -> Result<(Candidate, Orders), Ended> {
+        let shown = &plan.shown;
         let (effect, backup) = match &self.wanted.goal {
             Goal::Save(path) => {
-                self.printer.print_only(View::Plan(plan), self.ui)?;
-                unless_stopped(&self.stop, self.save(plan, path)).await??;
+                self.printer.print_only(View::Plan(shown), self.ui)?;
+                unless_stopped(&self.stop, self.save(plan.shown, path)).await??;
                 return Err(Exit::Success.into());
             }
             Goal::Show => {
-                self.printer.print_only(View::Plan(plan), self.ui)?;
+                self.printer.print_only(View::Plan(shown), self.ui)?;
                 return Err(Exit::Success.into());
             }
             // Each Job is shown once, with what the server said to its delete.
@@ -234,11 +234,11 @@ impl<'a> Session<'a> {
                 let backup = purge.backup.as_deref().map(backup_dir).transpose()?;
                 let cascade = self.wanted.deletes.cascade;
                 self.printer
-                    .before_purge(plan, purge.ask, cascade, self.ui)?;
+                    .before_purge(shown, purge.ask, cascade, self.ui)?;
                 (Effect::Delete, backup)
             }
         };
-        Ok(Orders {
+        let orders = Orders {
             options: DeleteOptions {
                 cascade: self.wanted.deletes.cascade,
                 effect,
@@ -246,16 +246,17 @@ impl<'a> Session<'a> {
             concurrency: self.wanted.deletes.concurrency,
             backup,
             query: self.cleaner.query.clone(),
-        })
+        };
+        Ok((plan, orders))
     }
 
     /// Write a plan into a file, with what tells this cluster from another.
     ///
     /// # Errors
     /// If it cannot be written.
-    async fn save(&self, plan: &Plan, path: &Path) -> Result<(), Error> {
+    async fn save(&self, plan: Plan, path: &Path) -> Result<(), Error> {
         let saved = SavedPlan {
-            plan: plan.clone(),
+            plan,
             query: self.cleaner.query.clone(),
             policy: self.cleaner.policy.clone(),
             identity: saved_plan::identity(&self.cleaner.cluster, self.ui).await?,
@@ -326,10 +327,12 @@ impl<'a> Session<'a> {
         let asks = matches!(&self.wanted.goal, Goal::Purge(purge) if purge.ask);
         let is_asked = asks && shown.summary().purge > 0;
         if is_asked {
-            self.ask_first(&shown).await.map_err(|ended| Ended {
-                plan: ended.error.is_none().then(|| Box::new(shown.clone())),
-                ..ended
-            })?;
+            match self.ask_first(&shown).await {
+                Err(ended) if ended.error.is_none() => {
+                    return Err(Ended::with_plan(ended.exit, shown));
+                }
+                asked => asked?,
+            }
         }
         // The question may have stood for an hour.
         match saved {
