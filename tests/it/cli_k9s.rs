@@ -102,7 +102,7 @@ const IN_LISTS: [(&str, &[&str]); 3] = [
 ];
 
 fn plugins() -> BTreeMap<String, Plugin> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins.yaml");
+    let path = controlplane::checkout().join("plugins.yaml");
     let file: Plugins = serde_saphyr::from_str(&fs::read_to_string(path).unwrap()).unwrap();
     file.plugins
 }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 
+use controlplane::checkout;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
@@ -18,9 +19,7 @@ use crate::support::tls_front::TlsFront;
 use crate::support::{ApiClient, LABEL, Run, Space, plane, run, tool};
 
 fn path(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data/tls")
-        .join(name)
+    checkout().join("tests/data/tls").join(name)
 }
 
 fn read(name: &str) -> String {

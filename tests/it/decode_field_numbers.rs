@@ -45,7 +45,7 @@ fn module_folder(module: &str) -> String {
 fn go(arguments: &[&str]) -> String {
     let output = Command::new("go")
         .args(arguments)
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/controlplane"))
+        .current_dir(controlplane::checkout().join("tests/controlplane"))
         .output()
         .expect("Go is installed: the tests build the control plane with it");
     let told = String::from_utf8_lossy(&output.stderr);

@@ -236,7 +236,8 @@ fn a_saved_plan_is_a_document_whose_extras_are_exact() {
 
 #[test]
 fn a_plan_from_a_file_has_a_file_and_no_cluster() {
-    let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sample-jobs.json");
+    let samples = controlplane::checkout().join("tests/data/sample-jobs.json");
+    let samples = samples.to_str().unwrap();
     let mut command = tool();
     command.args(["-f", samples, "-L", LABEL, "-o", "json"]);
     let plan = run(command).exits(0).json();

@@ -74,8 +74,7 @@ fn sources() -> BTreeMap<String, String> {
         }
     }
     let mut sources = BTreeMap::new();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    collect(&folder, "crate", &mut sources);
+    collect(&controlplane::checkout().join("src"), "crate", &mut sources);
     sources
 }
 

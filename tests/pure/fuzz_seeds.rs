@@ -3,7 +3,8 @@
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+
+use controlplane::checkout;
 
 #[path = "../fuzz/targets.rs"]
 mod targets;
@@ -11,9 +12,7 @@ mod targets;
 /// Gives each seed of this folder to `holds`, and fails with the names of those for which it panics.
 #[track_caller]
 fn each(folder: &str, holds: impl Fn(&[u8])) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fuzz/seeds")
-        .join(folder);
+    let path = checkout().join("tests/fuzz/seeds").join(folder);
     let entries = fs::read_dir(&path).unwrap_or_else(|why| panic!("{folder}: {why}"));
     let mut failed = Vec::new();
     let mut count = 0;
