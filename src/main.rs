@@ -4,7 +4,7 @@ use std::{env, ffi::OsString, io, process::ExitCode};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
 use kubectl_jobclean::{
-    cli::{Cli, Command, Options, Output, Run, complete, tips::with_tip},
+    cli::{Cli, Command, Flags, Options, Output, Run, complete, tips::with_tip},
     error::{Error, Exit},
     run::{self, show},
     ui::{TerminalModes, Ui, Verbosity, signals},
@@ -20,25 +20,27 @@ fn main() -> ExitCode {
     let parsed = Cli::command()
         .try_get_matches()
         .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
-    let (mut cli, matches) = match parsed {
+    let (Cli { command, flags }, matches) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => return not_parsed(error),
     };
-    let ui = Ui::new(match cli.output.level() {
-        _ if cli.output.quiet => Verbosity::Quiet,
+    let ui = Ui::new(match flags.output.level() {
+        _ if flags.output.quiet => Verbosity::Quiet,
         0 => Verbosity::Normal,
         Output::EVERYTHING.. => Verbosity::Debug,
         _ => Verbosity::Verbose,
     });
-    let result = match cli.command.take() {
+    let result = match command {
         Some(Command::Version) => run::print_version(),
         Some(Command::Completion { shell }) => run::print_completion(shell),
-        Some(Command::Rbac(rbac)) => {
-            let (cli, account) = rbac.into_run();
-            let options = options(cli, matches.subcommand_matches("rbac"));
-            run::print_role(&options.run, account.as_ref())
+        Some(Command::Rbac {
+            serviceaccount,
+            flags,
+        }) => {
+            let options = options(*flags, matches.subcommand_matches("rbac"));
+            run::print_role(&options.run, serviceaccount.as_ref())
         }
-        None => clean(options(cli, Some(&matches)), &ui),
+        None => clean(options(flags, Some(&matches)), &ui),
     };
     let exit = result.unwrap_or_else(|error| {
         ui.finish();
@@ -66,11 +68,11 @@ fn not_parsed(error: clap::Error) -> ExitCode {
 }
 
 /// What the flags come to. Leave with a usage error if they contradict each other in a way that clap cannot see.
-fn options(cli: Cli, flags: Option<&ArgMatches>) -> Options {
-    let source = flags.and_then(|flags| flags.value_source("labels"));
+fn options(flags: Flags, matches: Option<&ArgMatches>) -> Options {
+    let source = matches.and_then(|matches| matches.value_source("labels"));
     // Its default from the environment is no contradiction.
     let label_given = source == Some(ValueSource::CommandLine);
-    cli.options(label_given).unwrap_or_else(|contradiction| {
+    flags.options(label_given).unwrap_or_else(|contradiction| {
         Cli::command()
             .error(ErrorKind::ArgumentConflict, contradiction)
             .exit()

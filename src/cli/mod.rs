@@ -15,7 +15,7 @@ use clap::{
 
 pub use self::{
     options::{Deletes, FromFile, Goal, OnCluster, Options, PlanSource, Purge, Run, Selection},
-    subcommands::{Command, Rbac, ServiceAccount, Shell},
+    subcommands::{Command, ServiceAccount, Shell},
     wait::{Patience, Waiting},
 };
 
@@ -79,6 +79,14 @@ pub struct Cli {
     /// What to do instead of cleaning.
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// The run.
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+/// The flags of a run.
+#[derive(Debug, Args)]
+pub struct Flags {
     /// Which Jobs.
     #[command(flatten)]
     pub which: Which,

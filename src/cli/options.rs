@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Cli, DryRun, Format, Patience};
+use super::{DryRun, Flags, Format, Patience};
 use crate::{
     cluster::delete::Cascade,
     connection::flags::{ConnectionFlags, NOT_UNSEEN, Unchecked},
@@ -123,7 +123,7 @@ pub struct Purge {
     pub patience: Patience,
 }
 
-impl Cli {
+impl Flags {
     /// What the flags come to. Whether the label was given as a flag is not to be seen in its value.
     ///
     /// # Errors

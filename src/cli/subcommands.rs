@@ -2,13 +2,10 @@
 
 use std::str::FromStr;
 
-use clap::{Args, Subcommand, ValueEnum, builder::PossibleValue};
+use clap::{Subcommand, ValueEnum, builder::PossibleValue};
 
-use super::{Action, Cli, Kept, Output, Which};
-use crate::{
-    connection::flags::ConnectionFlags,
-    job::label::{is_dns_label, is_dns_subdomain},
-};
+use super::Flags;
+use crate::job::label::{is_dns_label, is_dns_subdomain};
 
 const COMPLETION_HELP: &str = "\
 Load it into the shell that you use, for the program called by its own name:
@@ -46,7 +43,14 @@ pub enum Command {
     },
     /// Print the least Role or ClusterRole for the flags given, and a binding of it
     #[command(after_help = RBAC_HELP)]
-    Rbac(Box<Rbac>),
+    Rbac {
+        /// Bind the role to this service account as well
+        #[arg(long, value_name = "NS:NAME")]
+        serviceaccount: Option<ServiceAccount>,
+        /// The run that needs the role.
+        #[command(flatten)]
+        flags: Box<Flags>,
+    },
 }
 
 /// A shell that a script can be printed for.
@@ -74,44 +78,6 @@ impl ValueEnum for Shell {
             Shell::Fish => "fish",
             Shell::PowerShell => "powershell",
         }))
-    }
-}
-
-/// A run, and the account that gets the rights it needs.
-#[derive(Debug, Args)]
-pub struct Rbac {
-    /// Bind the role to this service account as well
-    #[arg(long, value_name = "NS:NAME")]
-    pub serviceaccount: Option<ServiceAccount>,
-    /// Which Jobs.
-    #[command(flatten)]
-    pub which: Which,
-    /// What is kept.
-    #[command(flatten)]
-    pub kept: Kept,
-    /// What happens then.
-    #[command(flatten)]
-    pub action: Action,
-    /// What is shown.
-    #[command(flatten)]
-    pub output: Output,
-    /// Where.
-    #[command(flatten)]
-    pub connection: ConnectionFlags,
-}
-
-impl Rbac {
-    /// The run by itself, and whose rights it needs.
-    pub fn into_run(self) -> (Cli, Option<ServiceAccount>) {
-        let run = Cli {
-            command: None,
-            which: self.which,
-            kept: self.kept,
-            action: self.action,
-            output: self.output,
-            connection: self.connection,
-        };
-        (run, self.serviceaccount)
     }
 }
 
