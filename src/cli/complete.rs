@@ -156,9 +156,6 @@ fn names(arg: &Arg) -> Vec<CompletionCandidate> {
 fn prepared(command: Command, current: &str, before: &Arc<[OsString]>) -> Command {
     let prepare = |arg: Arg| {
         let live = Live::of_flag(arg.get_id().as_str());
-        let is_go_bool = arg
-            .get_value_names()
-            .is_some_and(|names| names.iter().any(|n| n == "BOOL"));
         // kubectl leaves paths to the shell.
         let directive = match arg.get_value_hint() {
             ValueHint::AnyPath | ValueHint::FilePath => Some(FILES),
@@ -176,10 +173,6 @@ fn prepared(command: Command, current: &str, before: &Arc<[OsString]>) -> Comman
             let before = Arc::clone(before);
             arg.add(ArgValueCandidates::new(move || {
                 ask(live, &before).unwrap_or_default()
-            }))
-        } else if is_go_bool {
-            arg.add(ArgValueCandidates::new(|| {
-                ["true", "false"].map(CompletionCandidate::new).into()
             }))
         } else if let Some(directive) = directive {
             let marker = move || CompletionCandidate::new("").id(Some(directive.to_string()));

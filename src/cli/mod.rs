@@ -9,9 +9,10 @@ mod wait;
 use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{
-    ArgAction, Args, Parser, ValueEnum, ValueHint,
+    Arg, ArgAction, Args, Parser, ValueEnum, ValueHint,
     builder::{PossibleValue, TypedValueParser},
 };
+use clap_complete::engine::ArgValueCandidates;
 
 pub use self::{
     options::{Deletes, FromFile, Goal, OnCluster, Options, PlanSource, Purge, Run, Selection},
@@ -86,6 +87,7 @@ pub struct Cli {
 
 /// The flags of a run.
 #[derive(Debug, Args)]
+#[command(mut_args = as_in_go)]
 pub struct Flags {
     /// Which Jobs.
     #[command(flatten)]
@@ -122,8 +124,7 @@ pub struct Which {
     #[arg(short, long, value_name = "NS", value_parser = namespace)]
     pub namespace: Option<String>,
     /// Look in every namespace; wins over --namespace
-    #[arg(short = 'A', long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
-          default_value = "false", default_missing_value = "true", hide_default_value = true, action = ArgAction::Set)]
+    #[arg(short = 'A', long, value_name = "BOOL")]
     pub all_namespaces: bool,
     /// Look only at Jobs that match this label selector as well
     #[arg(short = 'l', long, value_name = "SELECTOR", value_parser = selector)]
@@ -151,12 +152,10 @@ pub struct Kept {
     #[arg(long, value_name = "DURATION", visible_alias = "older-than")]
     pub keep_within: Option<HumanDuration>,
     /// Judge Jobs that are not finished like any other, instead of keeping them
-    #[arg(long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
-          default_value = "false", default_missing_value = "true", hide_default_value = true, action = ArgAction::Set)]
+    #[arg(long, value_name = "BOOL")]
     pub include_active: bool,
     /// Judge Jobs that have a controller (a CronJob's) like any other, instead of keeping them
-    #[arg(long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
-          default_value = "false", default_missing_value = "true", hide_default_value = true, action = ArgAction::Set)]
+    #[arg(long, value_name = "BOOL")]
     pub include_owned: bool,
     /// What to do with a group that holds Jobs of different families
     #[arg(long, value_name = "HOW", default_value = "hold")]
@@ -168,12 +167,10 @@ pub struct Kept {
 #[command(next_help_heading = "Deletion")]
 pub struct Action {
     /// Delete without asking
-    #[arg(short, long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
-          default_value = "false", default_missing_value = "true", hide_default_value = true, action = ArgAction::Set)]
+    #[arg(short, long, value_name = "BOOL")]
     pub yes: bool,
     /// Choose which groups to purge from a list before the question
-    #[arg(short, long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
-          default_value = "false", default_missing_value = "true", hide_default_value = true, action = ArgAction::Set)]
+    #[arg(short, long, value_name = "BOOL")]
     pub interactive: bool,
     /// Change nothing: server (the default of the bare flag) tries every delete on the server, client only plans
     #[arg(
@@ -230,8 +227,7 @@ pub struct Output {
     )]
     pub format: Format,
     /// Leave out the headers of tables
-    #[arg(long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
-          default_value = "false", default_missing_value = "true", hide_default_value = true, action = ArgAction::Set)]
+    #[arg(long, value_name = "BOOL")]
     pub no_headers: bool,
     /// Say more on stderr; repeat for still more. -v=LEVEL and --v=LEVEL as in kubectl: 1 to 5 is once, 6 and above twice
     #[arg(short, long, alias = "v", value_name = "LEVEL", num_args = 0..=1, require_equals = true,
@@ -347,6 +343,24 @@ impl Kept {
             mixed_groups: self.mixed_groups,
         }
     }
+}
+
+/// Lets a flag that takes a BOOL stand alone for `true`. It is `false` by default, unless it is an `Option`.
+fn as_in_go(flag: Arg) -> Arg {
+    if flag.get_value_names().is_none_or(|names| names != ["BOOL"]) {
+        return flag;
+    }
+    let default = matches!(flag.get_action(), ArgAction::SetTrue).then_some("false");
+    flag.action(ArgAction::Set)
+        .value_parser(go_bool)
+        .num_args(0..=1)
+        .require_equals(true)
+        .default_missing_value("true")
+        .default_value(default)
+        .hide_default_value(true)
+        .add(ArgValueCandidates::new(|| {
+            ["true".into(), "false".into()].into()
+        }))
 }
 
 /// A plan is only carried out from a file: `-` would make one of this name.

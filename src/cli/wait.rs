@@ -2,20 +2,16 @@
 
 use std::time::Duration;
 
-use clap::{ArgAction, Args};
+use clap::Args;
 
-use crate::{
-    connection::flags::go_bool,
-    time::{HumanDuration, ParseDurationError},
-};
+use crate::time::{HumanDuration, ParseDurationError};
 
 /// Whether to wait for the purged Jobs to be gone.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Deletion")]
 pub struct Waiting {
     /// Wait until the purged Jobs are gone, and say what holds those that are not; a dry run does not wait
-    #[arg(long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
-          default_missing_value = "true", action = ArgAction::Set, conflicts_with_all = ["filename", "save_plan"])]
+    #[arg(long, value_name = "BOOL", conflicts_with_all = ["filename", "save_plan"])]
     wait: Option<bool>,
     /// Wait no longer than this (90s, 5m, 1h; 0 is for ever), then exit 3 if some are still there; implies --wait
     #[arg(long, value_name = "DURATION", value_parser = limit, conflicts_with_all = ["filename", "save_plan"])]

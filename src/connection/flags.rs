@@ -62,8 +62,7 @@ pub struct ConnectionFlags {
     #[arg(long, value_name = "NAME", value_parser = non_empty)]
     pub tls_server_name: Option<String>,
     /// Do not check the server's certificate
-    #[arg(long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
-          default_value = "false", default_missing_value = "true", hide_default_value = true, action = clap::ArgAction::Set)]
+    #[arg(long, value_name = "BOOL")]
     pub insecure_skip_tls_verify: bool,
     /// Trust the certificate authority in this file
     #[arg(long, value_name = "FILE", value_parser = non_empty_path())]
@@ -78,8 +77,7 @@ pub struct ConnectionFlags {
     #[arg(long, value_name = "DURATION")]
     pub request_timeout: Option<RequestTimeout>,
     /// Ask the server not to compress its answers [default: only within the cluster]
-    #[arg(long, value_name = "BOOL", value_parser = go_bool, num_args = 0..=1, require_equals = true,
-          default_missing_value = "true", action = clap::ArgAction::Set)]
+    #[arg(long, value_name = "BOOL")]
     pub disable_compression: Option<bool>,
 }
 
