@@ -26,7 +26,7 @@ use crate::{
     cluster::Cluster,
     connection::{
         Connection,
-        console::{Console, Stdin},
+        console::Silent,
         flags::{CONNECTION_HEADING, ConnectionFlags, Unchecked},
         kubeconfig::{self, Entry},
     },
@@ -207,25 +207,6 @@ impl Live {
     }
 }
 
-/// A credential plugin that runs for a completion cannot ask, and what it says is not shown.
-struct Silent;
-
-impl Console for Silent {
-    fn input(&self) -> Stdin {
-        Stdin::Other
-    }
-
-    fn say(&self, _: &str) {}
-
-    fn leave(&self) {}
-
-    fn take_back(&self) {}
-
-    fn is_stopping(&self) -> bool {
-        false
-    }
-}
-
 fn is_subcommand(candidate: &CompletionCandidate) -> bool {
     let id = candidate.get_id();
     id.is_some_and(|id| id.starts_with("command::"))
@@ -288,7 +269,7 @@ fn ask(live: Live, before: &[OsString]) -> Option<Vec<CompletionCandidate>> {
         .build()
         .ok()?;
     let values = async {
-        let console = Arc::new(Silent);
+        let console = Arc::new(Silent { is_stopping: false });
         let connection = Connection::open(&connection, console, Unchecked::Allowed)
             .await
             .ok()?;

@@ -21,3 +21,25 @@ pub enum Stdin {
     /// A file, a pipe, or nothing.
     Other,
 }
+
+/// No terminal: a credential plugin cannot ask, and what it says is not shown.
+pub struct Silent {
+    /// Whether the run is to stop.
+    pub is_stopping: bool,
+}
+
+impl Console for Silent {
+    fn input(&self) -> Stdin {
+        Stdin::Other
+    }
+
+    fn say(&self, _: &str) {}
+
+    fn leave(&self) {}
+
+    fn take_back(&self) {}
+
+    fn is_stopping(&self) -> bool {
+        self.is_stopping
+    }
+}

@@ -368,24 +368,7 @@ fn describe(cluster: &ClusterInfo, ca: Option<&[u8]>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct Stopping;
-
-    impl Console for Stopping {
-        fn input(&self) -> Stdin {
-            Stdin::Other
-        }
-
-        fn say(&self, _: &str) {}
-
-        fn leave(&self) {}
-
-        fn take_back(&self) {}
-
-        fn is_stopping(&self) -> bool {
-            true
-        }
-    }
+    use crate::connection::console::Silent;
 
     #[tokio::test]
     async fn none_is_started_once_the_run_is_to_stop() {
@@ -398,7 +381,7 @@ mod tests {
             install_hint: None,
             cluster: None,
             policy: PluginPolicy::AllowAll,
-            console: Arc::new(Stopping),
+            console: Arc::new(Silent { is_stopping: true }),
         };
         let error = plugin.run().await.map(|_| ()).unwrap_err();
         assert!(error.message.contains("asked to stop"), "{}", error.message);
