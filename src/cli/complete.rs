@@ -114,8 +114,10 @@ pub fn answer(mut words: Vec<OsString>, out: &mut dyn Write) -> io::Result<()> {
     if current.is_empty() && candidates.iter().any(is_value) {
         candidates.retain(|c| !is_flag(c));
     }
-    candidates
-        .retain(|c| !is_flag(c) || current.contains('=') || !contradicts(before, c.get_value()));
+    let mut line = lenient();
+    candidates.retain(|c| {
+        !is_flag(c) || current.contains('=') || !contradicts(&mut line, before, c.get_value())
+    });
     let mut directive = NOTHING;
     for candidate in candidates {
         if let Some(number) = candidate.get_id().and_then(|id| id.parse().ok()) {
@@ -213,18 +215,16 @@ fn is_subcommand(candidate: &CompletionCandidate) -> bool {
 }
 
 /// Whether a flag does not go with those before it.
-fn contradicts(before: &[OsString], flag: &OsStr) -> bool {
+fn contradicts(line: &mut Command, before: &[OsString], flag: &OsStr) -> bool {
     let words = before.iter().map(OsString::as_os_str).chain([flag]);
-    let error = |value: Option<&str>| {
+    let mistakes = [None, Some("x")].map(|value| {
         let words = words.clone().chain(value.map(OsStr::new));
-        lenient().try_get_matches_from(words).err()
-    };
-    let kind = match error(None).map(|error| error.kind()) {
-        // It lacks its value.
-        Some(ErrorKind::InvalidValue) => error(Some("x")).map(|error| error.kind()),
-        kind => kind,
-    };
-    kind == Some(ErrorKind::ArgumentConflict)
+        let parsed = line.try_get_matches_from_mut(words);
+        parsed.err().map(|error| error.kind())
+    });
+    // The second counts where the flag lacked its value.
+    let ([Some(ErrorKind::InvalidValue), mistake] | [mistake, _]) = mistakes;
+    mistake == Some(ErrorKind::ArgumentConflict)
 }
 
 /// The command line, for which any value will do but those that say which cluster and where.
