@@ -11,8 +11,8 @@ use kubectl_jobclean::cli::Cli;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::http::{self, Stub};
 use crate::support::kubeconfig::{Files, arg, config};
+use crate::support::stub::{self, Stub};
 use crate::support::tool::{PROGRAM, home};
 use crate::support::{LABEL, Run, Space, Terminal, audit, plane, run, tool};
 
@@ -226,7 +226,7 @@ fn what_cannot_be_had_is_not_offered() {
     let nobody = plane().kubeconfig_for("completes-nothing", &[]).unwrap();
     let nonsense = files.write("config", "{");
     let silent = Stub::silent();
-    let closed = http::closed();
+    let closed = stub::closed();
     let everywhere: [&[&str]; 6] = [
         &["-s", &silent.url, "--request-timeout=0"],
         &["-s", &closed],

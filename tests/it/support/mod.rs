@@ -36,8 +36,6 @@ pub use ::terminal::{self, Terminal};
 pub use api_client::ApiClient;
 pub use control_plane::{Space, everywhere, plane};
 pub use document::{jobs_of, outcomes, verdicts};
-/// The name by which the tests of completion know it.
-pub use stub as http;
 pub use tool::{LABEL, PATIENCE, Run, run, tool};
 
 /// Waits for a condition, and fails when it does not come.
