@@ -15,7 +15,7 @@ use super::{
     retry::{Backoff, Retry, Tries},
     uri::get,
 };
-use crate::{connection::failure::Failure, error::Error};
+use crate::error::Error;
 
 /// What the server thinks of a delete before it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,36 +91,24 @@ impl Cluster {
             "application/json",
         );
         let answer = async { self.connection.call(request?).await }.await;
-        let (why, retry_after, last) = match answer {
-            Ok(answer) => match answer.status {
-                StatusCode::OK => match serde_json::from_slice::<Namespace>(&answer.body) {
-                    Ok(namespace) if namespace.metadata.uid.is_some() => {
-                        return Ok(namespace.metadata.uid);
-                    }
-                    _ => {
-                        let why = "the answer cannot be read";
-                        (why.to_owned(), None, unclear(why))
-                    }
-                },
-                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
-                    return Ok(None);
+        let answer = answer.map_err(|why| Retry::after(why, |why| why.into_error(server)))?;
+        let (why, retry_after) = match answer.status {
+            StatusCode::OK => match serde_json::from_slice::<Namespace>(&answer.body) {
+                Ok(namespace) if namespace.metadata.uid.is_some() => {
+                    return Ok(namespace.metadata.uid);
                 }
-                _ if answer.is_transient() => {
-                    let why = answer.words();
-                    let last = unclear(&why);
-                    (why, answer.retry_after(), last)
-                }
-                _ => return Err(Retry::Fatal(unclear(&answer.words()))),
+                _ => ("the answer cannot be read".to_owned(), None),
             },
-            Err(failure @ Failure::Setup { .. }) => {
-                return Err(Retry::Fatal(failure.into_error(server)));
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
+                return Ok(None);
             }
-            Err(failure) => (failure.words(), None, failure.into_error(server)),
+            _ if answer.is_transient() => (answer.words(), answer.retry_after()),
+            _ => return Err(Retry::Fatal(unclear(&answer.words()))),
         };
         Err(Retry::Again {
+            last: unclear(&why),
             why,
             retry_after,
-            last,
         })
     }
 }

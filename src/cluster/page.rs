@@ -22,10 +22,7 @@ use super::{
     snapshot::Break,
 };
 use crate::{
-    connection::{
-        exchange::{Answer, LIST_MAX, Piece},
-        failure::Failure,
-    },
+    connection::exchange::{Answer, LIST_MAX, Piece},
     decode::{
         self, DecodeError, ListMeta, ListReader,
         job::{Identity, Intake, IntakeError},
@@ -167,12 +164,15 @@ impl Pages {
                 .await
         }
         .await;
-        let (why, retry_after, last) = match answer {
+        let server = &cluster.connection.server;
+        let answer =
+            answer.map_err(|why| Retry::after(why, |why| why.into_error(server).into()))?;
+        let (why, retry_after, last) = match answer.status {
             // Once the server has answered, what stands in between is trouble that may pass.
-            Ok(answer) if answer.is_foreign() && !answer.is_transient() && token.is_none() => {
+            _ if answer.is_foreign() && !answer.is_transient() && token.is_none() => {
                 return Err(Retry::Fatal(cluster.is_no_api_server(&answer).into()));
             }
-            Ok(answer) if answer.status == StatusCode::OK => match reading.finish(&answer) {
+            StatusCode::OK => match reading.finish(&answer) {
                 Ok(page) => return Ok(page),
                 Err(Unusable::Stray(why)) => return Err(Retry::Fatal(Trouble::Wrong(why))),
                 Err(Unusable::Job(error)) => {
@@ -180,32 +180,21 @@ impl Pages {
                     return Err(Retry::Fatal(Error::failure(message).into()));
                 }
                 Err(Unusable::Body(why)) => {
-                    let server = &cluster.connection.server;
                     let message =
                         format!("cannot list Jobs: the answer of {server} cannot be read: {why}");
                     (why.to_string(), None, Error::failure(message))
                 }
             },
-            Ok(answer) if answer.status == StatusCode::GONE && token.is_some() => {
+            StatusCode::GONE if token.is_some() => {
                 return Err(Retry::Fatal(Trouble::Gone(answer.words())));
             }
-            Ok(answer) => {
+            _ => {
                 let error = cluster.refusal(&answer, &self.query);
                 if !answer.is_transient() {
                     return Err(Retry::Fatal(error.into()));
                 }
                 (answer.words(), answer.retry_after(), error)
             }
-            Err(failure @ Failure::Setup { .. }) => {
-                return Err(Retry::Fatal(
-                    failure.into_error(&cluster.connection.server).into(),
-                ));
-            }
-            Err(failure) => (
-                failure.words(),
-                None,
-                failure.into_error(&cluster.connection.server),
-            ),
         };
         Err(Retry::Again {
             why,

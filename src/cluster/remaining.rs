@@ -15,7 +15,7 @@ use super::{
     uri::{escape, get, jobs_path},
 };
 use crate::{
-    connection::{exchange::LIST_MAX, failure::Failure},
+    connection::exchange::LIST_MAX,
     decode::{
         ListMeta, Text,
         metadata::{self, ACCEPT, MetadataList},
@@ -119,22 +119,17 @@ impl Cluster {
     ) -> Result<(ListMeta, Vec<Found>), Retry<Trouble>> {
         let request = get(uri.to_owned(), ACCEPT);
         let answer = async { self.connection.call_up_to(request?, LIST_MAX).await }.await;
-        let (why, retry_after) = match answer {
-            Ok(answer) if answer.status == StatusCode::OK => {
-                match metadata::decode(kind, answer.content_type(), &answer.body) {
-                    Ok(list) => return Ok(found_in(list)),
-                    Err(why) => (format!("the answer cannot be read: {why}"), None),
-                }
-            }
-            Ok(answer) if answer.status == StatusCode::GONE && continues => {
+        let answer = answer.map_err(|why| Retry::after(why, |why| Trouble::Fatal(why.words())))?;
+        let (why, retry_after) = match answer.status {
+            StatusCode::OK => match metadata::decode(kind, answer.content_type(), &answer.body) {
+                Ok(list) => return Ok(found_in(list)),
+                Err(why) => (format!("the answer cannot be read: {why}"), None),
+            },
+            StatusCode::GONE if continues => {
                 return Err(Retry::Fatal(Trouble::StartOver(answer.words())));
             }
-            Ok(answer) if answer.is_transient() => (answer.words(), answer.retry_after()),
-            Ok(answer) => return Err(Retry::Fatal(Trouble::Fatal(answer.words()))),
-            Err(failure @ Failure::Setup { .. }) => {
-                return Err(Retry::Fatal(Trouble::Fatal(failure.words())));
-            }
-            Err(failure) => (failure.words(), None),
+            _ if answer.is_transient() => (answer.words(), answer.retry_after()),
+            _ => return Err(Retry::Fatal(Trouble::Fatal(answer.words()))),
         };
         Err(Retry::Again {
             last: Trouble::Fatal(why.clone()),

@@ -120,6 +120,20 @@ pub(super) enum Retry<E> {
     },
 }
 
+impl<E> Retry<E> {
+    /// After a failure that ends in this error unless another try helps.
+    pub(super) fn after(failure: Failure, error: impl FnOnce(Failure) -> E) -> Retry<E> {
+        match failure {
+            Failure::Setup { .. } => Retry::Fatal(error(failure)),
+            _ => Retry::Again {
+                why: failure.words(),
+                retry_after: None,
+                last: error(failure),
+            },
+        }
+    }
+}
+
 /// Why a request about one Job came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallError {
