@@ -109,7 +109,7 @@ def versions(bench, result):
     kubernetes = re.search(r"k8s\.io/kubernetes (v\S+)", pinned)
     h2load = output("h2load", "--version").replace("h2load ", "") if "concurrency" in result else None
     size = f"{bench.tool.stat().st_size / 2**20:.2f} MiB"
-    # Of a binary that was built elsewhere nobody here knows the commit.
+    # The commit of a binary that was built elsewhere is not known.
     commit = "" if bench.told.tool else f"{bench.told.commit}, "
     return {
         "kubectl-jobclean": f"{output(bench.tool, '--version').split()[-1]} ({commit}{size})",

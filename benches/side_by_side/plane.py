@@ -86,7 +86,7 @@ class Plane:
         return done
 
     def up(self, jobs):
-        """Starts it afresh, with so many Jobs."""
+        """Starts it afresh, with this many Jobs."""
         self.down()
         self.standing = True
         done = self._tell("up", "--empty", "--no-controllers")
@@ -121,7 +121,7 @@ class Plane:
         raise SystemExit("error: there is no kube-apiserver to measure")
 
     def seed(self, jobs):
-        """Writes so many Jobs; those that are there already are replaced."""
+        """Writes this many Jobs; those that are there already are replaced."""
         self._tell("seed", "--jobs", str(jobs))
         # The server's cache takes in what was written: not while something is measured.
         read(self, "pb")

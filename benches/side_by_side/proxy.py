@@ -16,7 +16,7 @@ CHUNK = 1 << 16
 
 
 class Pace:
-    """Lets so many bytes through in a second, over all connections together."""
+    """Lets this many bytes through in a second, over all connections together."""
 
     def __init__(self, mbit):
         self.rate = mbit * 125_000
@@ -51,7 +51,7 @@ def pump(source, sink, pace):
 
 
 def pump_later(source, sink, delay):
-    """Passes on what comes so many seconds after it came; what comes meanwhile does not wait longer for it."""
+    """Passes on what comes `delay` seconds after it came; what comes meanwhile does not wait longer for it."""
     coming = queue.SimpleQueue()
 
     def deliver():

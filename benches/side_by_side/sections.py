@@ -32,7 +32,7 @@ class Bench:
         self.tool = told.tool or planes.binary("kubectl-jobclean")
         self.controlplane = told.controlplane or planes.binary("controlplane")
         self.plane = planes.Plane(self.controlplane, folder)
-        # Nothing of whoever runs this may change what is measured.
+        # The environment of the user must not change what is measured.
         self.env = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "KUBERC": "off"}
         self._venv = None
 
@@ -191,7 +191,7 @@ def delete(bench):
     uris = bench.folder / "uris"
 
     def planned():
-        """What the plan would purge; exactly so many of it are left to the load tool."""
+        """What the plan would purge: the Jobs that the load tool deletes."""
         bench.plane.seed(jobs)
         document = bench.folder / "plan.json"
         alone = measure.once(bench.argv("--dry-run=client", "-o", "json"), env=bench.env, stdout=str(document))
@@ -319,7 +319,7 @@ def startup(bench):
 
 
 def jobs_file(bench, jobs):
-    """A file of so many Jobs, as kubectl prints them though on one line."""
+    """A file of this many Jobs, as kubectl prints them though on one line."""
     path = bench.folder / f"jobs-{jobs}.json"
     if not path.exists():
         bench.say(f"writing a file of {jobs:,} Jobs")

@@ -1,6 +1,6 @@
 """Runs one program and prints what it took, as JSON.
 
-It is a process of its own because the kernel counts the memory of whoever started a program into the program's peak:
+It is a process of its own because the kernel counts the memory of the process that starts a program into its peak:
 started by compare.py, every program would seem as large as compare.py. `floor` is what this small process adds: a peak
 that is not above it is not known.
 

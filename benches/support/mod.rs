@@ -33,7 +33,7 @@ const VERSION: &str = "4711";
 /// As long as those of kube-apiserver.
 const TOKEN: &str = "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6NDcxMSwic3RhcnQiOiJ0ZWFtLTAwMC9zeW5jLTAwMDAwLTAwMDA1MDBcdTAwMDAifQ";
 
-/// The pages of a list of so many Jobs, each encoded in this way.
+/// The pages of a list of `jobs` Jobs, each encoded in this way.
 pub fn pages(jobs: usize, encode: fn(&[Value], &Value) -> Bytes) -> Vec<Bytes> {
     let fleet = Fleet::of(u32::try_from(jobs).expect("a number of Jobs"));
     let jobs: Vec<SeedJob> = fleet.jobs().collect();

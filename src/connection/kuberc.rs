@@ -1,5 +1,5 @@
-//! Which credential plugins may run, by the user's preferences for kubectl (kuberc). Whoever keeps kubectl from running
-//! a program that a kubeconfig names does not want it run by this tool either.
+//! Which credential plugins may run, by the user's preferences for kubectl (kuberc). A user who keeps kubectl from
+//! running a program that a kubeconfig names does not want this tool to run it either.
 
 use std::{
     env, fs, io,

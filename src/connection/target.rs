@@ -135,7 +135,7 @@ impl Target {
         let (mut user, source) = if is_encrypted {
             choose(user, exec, &cluster, ca.as_deref(), console)?
         } else {
-            // As in kubectl, nothing secret goes over a line on which anybody may listen.
+            // As in kubectl, credentials are not sent over a connection that is not encrypted.
             (anonymous(user), CredentialSource::Fixed)
         };
         let identity = Identity::take_from(&mut user)?;

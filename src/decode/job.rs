@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// The annotation or label with which anybody can hold a Job.
+/// The annotation or label with which a user keeps a Job.
 const KEEP_MARK: &str = "jobclean/keep";
 /// Where Argo CD keeps an object's sync options.
 const ARGO_SYNC_OPTIONS: &str = "argocd.argoproj.io/sync-options";

@@ -27,7 +27,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Looking takes at most one in this many parts of the time, however long a list takes.
 const SHARE: u32 = 5;
-/// But a slow list does not keep anybody waiting for longer than this.
+/// After a slow list, wait no longer than this before the next one.
 const LONGEST_PAUSE_AFTER_SLOW: Duration = Duration::from_secs(30);
 
 /// The Jobs whose deletes were accepted and that have not been seen gone.

@@ -389,7 +389,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Find out before anybody is asked whether the deletes would be allowed.
+    /// Find out, before the question to the user, whether the server would allow the deletes.
     ///
     /// Where the server does not answer that, the deletes themselves will tell.
     async fn check_access(&self, plan: &Plan) -> Result<(), Error> {

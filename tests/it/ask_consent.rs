@@ -1,4 +1,4 @@
-//! Nothing is deleted that nobody agreed to, and not after the agreement was taken back.
+//! The tool deletes only what the user agreed to, and nothing once the user has taken that back.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -20,7 +20,7 @@ fn meanwhile(space: &Space, change: impl FnOnce(&ApiClient)) -> Value {
     report
 }
 
-/// A keeper that somebody else deleted is not the tool's to answer for.
+/// A keeper that another client deleted is no fault of the tool.
 #[track_caller]
 fn account_except_keepers(report: &Value, admin: &ApiClient, space: &Space) {
     let mut left = admin.jobs(&space.name);
@@ -107,7 +107,7 @@ fn new_jobs_change_nothing_about_what_was_approved() {
     let report = meanwhile(&space, |admin| {
         admin.create_job(&space.name, "sync-4", "g");
         admin.create_job(&space.name, "fresh-1", "fresh");
-        // Older than all: by the policy it should go, but nobody saw it.
+        // Older than all: by the policy it should go, but the user did not see it.
         space.seed(&[
             space.job("g", "sync-0", 99),
             space.job("fresh", "fresh-0", 99),

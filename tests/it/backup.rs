@@ -316,9 +316,9 @@ fn a_link_in_the_place_of_a_namespaces_folder_is_not_followed() {
     assert_eq!(manifests(&elsewhere).len(), 2);
 }
 
-/// A label that only looks like one of a server's is somebody's own.
+/// A user's label that only looks like one of the server's stays in the backup.
 #[test]
-fn what_somebody_wrote_comes_back() {
+fn what_a_user_wrote_comes_back() {
     let (space, files) = (Space::new(), Files::new());
     let old = space.job("g", "sync-1", 2).label("job-name", "mine");
     space.seed(&[old, space.job("g", "sync-2", 1)]);

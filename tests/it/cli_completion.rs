@@ -219,18 +219,18 @@ fn kubectl_offers_what_the_kubeconfig_names() {
     offer(&["--user="]).is(&["u1", "u2"], NOTHING);
 }
 
-/// Nothing is offered and nothing said where nobody answers, and it does not wait for ever.
+/// If no server answers, completion offers nothing, prints nothing and ends in time.
 #[test]
 fn what_cannot_be_had_is_not_offered() {
     let files = Files::new();
-    let nobody = plane().kubeconfig_for("completes-nothing", &[]).unwrap();
+    let stranger = plane().kubeconfig_for("completes-nothing", &[]).unwrap();
     let nonsense = files.write("config", "{");
     let silent = Stub::silent();
     let closed = stub::closed();
     let everywhere: [&[&str]; 6] = [
         &["-s", &silent.url, "--request-timeout=0"],
         &["-s", &closed],
-        &["--kubeconfig", arg(&nobody)],
+        &["--kubeconfig", arg(&stranger)],
         &["--kubeconfig", arg(&nonsense)],
         &["--kubeconfig=/nowhere"],
         &["--request-timeout=soon"],
@@ -352,7 +352,7 @@ fn fish_completes() {
 }
 
 #[test]
-fn a_shell_that_is_none_is_refused() {
+fn an_unknown_shell_is_refused() {
     for args in [
         &["completion"][..],
         &["completion", "tcsh"],

@@ -1,4 +1,4 @@
-//! A password in a server's address is a secret like any other, even where the address is none.
+//! A password in a server's address is a secret like any other, even in an invalid address.
 
 use serde_json::json;
 

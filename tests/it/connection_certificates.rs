@@ -26,7 +26,7 @@ fn read(name: &str) -> String {
     fs::read_to_string(path(name)).unwrap()
 }
 
-/// Plans by way of a server with this certificate, as whoever these flags say; and kubectl beside it.
+/// Plans by way of a server with this certificate, as the user that these flags name; and kubectl beside it.
 struct Server {
     space: Space,
     front: TlsFront,
@@ -187,7 +187,7 @@ fn the_reason_is_told_where_a_signature_is_not_known() {
         let [flag, file] = authority(named);
         Server::new(shown, "p256.key").fails(&[&flag, &file], &[words]);
     }
-    // A server whose own key is of a kind that nobody else knows says this.
+    // A server whose own key is of a kind that the client does not know says this.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
     thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! A server that is not checked could be anybody's.
+//! The tool does not delete without a question on a server whose certificate it does not check.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use crate::support::{Run, Space, Terminal, audit, plane, run};
 
 const SKIP: &str = "--insecure-skip-tls-verify";
 
-/// A kubeconfig that trusts nobody and could not check.
+/// A kubeconfig without a certificate authority.
 fn unchecked(files: &Files, space: &Space, args: &[&str]) -> Command {
     let cluster = json!({"server": plane().server_url()});
     let user = files.user("careless", &["system:masters"]);
@@ -63,7 +63,7 @@ fn it_does_not_go_with_yes() {
         assert_eq!(run.out, "", "{}", run.story());
         run.complains(&["error: ", SKIP, "--plan"]);
     }
-    // Nobody was even asked for a list.
+    // The tool did not send a list request.
     assert!(
         audit::all(&space.name, "list")
             .iter()

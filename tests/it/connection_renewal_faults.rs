@@ -55,10 +55,10 @@ fn args(space: &Space) -> [&str; 7] {
     ]
 }
 
-/// A delete that the server has refused, and that waits for a login, has not been sent: whoever deletes the Job
-/// meanwhile has done it.
+/// A delete that the server has refused, and that waits for a login, has not taken effect: if another client
+/// deletes the Job meanwhile, the tool does not claim it.
 #[test]
-fn what_somebody_else_deletes_during_a_login_is_not_claimed() {
+fn what_another_client_deletes_during_a_login_is_not_claimed() {
     let (files, space) = (Files::new(), Space::seven());
     let namespace = space.name.clone();
     let proxy = server(move |request, up| {
@@ -98,9 +98,9 @@ fn a_login_that_fails_is_not_tried_for_each_request() {
     account(&report, &proxy.upstream().jobs(&space.name));
 }
 
-/// Whoever has asked the run to stop is not asked to log in.
+/// The tool does not ask a user to log in who has asked it to stop.
 #[test]
-fn nobody_is_asked_to_log_in_once_the_run_is_to_stop() {
+fn no_login_is_asked_for_once_the_run_is_to_stop() {
     let (files, space) = (Files::new(), Space::seven());
     let gate = Gate::new();
     let turnstile = gate.turnstile();
@@ -175,9 +175,9 @@ fn is_running(pid: &str) -> bool {
     std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty())
 }
 
-/// A plugin does not outlive who wanted its credentials.
+/// A plugin does not outlive the run that wanted its credentials.
 #[test]
-fn a_plugin_ends_with_whoever_started_it() {
+fn a_plugin_ends_with_the_tool() {
     let files = Files::new();
     let pid = files.path("pid");
     let plugin = Plugin::new(&files, &format!("echo $$ >'{}'; exec sleep 600", arg(&pid)));

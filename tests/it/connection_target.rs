@@ -41,7 +41,7 @@ fn space() -> Space {
     Space::with(&[("sync-1", 2), ("sync-2", 1)])
 }
 
-/// A server that is none; unlike one that refuses, it is not tried again.
+/// A web server that is no API server; unlike a server that refuses, it is not tried again.
 fn elsewhere() -> Stub {
     Stub::new(|_| stub::status("404 Not Found", "", "NotFound", "page not found"))
 }

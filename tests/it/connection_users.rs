@@ -22,8 +22,8 @@ fn user_seen(space: &Space, lists: usize) -> Value {
 #[test]
 fn a_second_user_comes_by_certificate_flags() {
     let (space, files) = (Space::with(&[("sync-1", 1)]), Files::new());
-    let nobody = files.simple("nobody", &files.cluster(), &json!({}));
-    plan(&space, &nobody, &[]).exits(1);
+    let anonymous = files.simple("anonymous", &files.cluster(), &json!({}));
+    plan(&space, &anonymous, &[]).exits(1);
 
     let (certificate, key) = files.certificate("second", &["test-second"]);
     space.allow("Group", "test-second", &["list"]);
@@ -34,7 +34,7 @@ fn a_second_user_comes_by_certificate_flags() {
         arg(&key),
     ];
     crate::support::until("RBAC lets the group in", || {
-        plan(&space, &nobody, &flags).code == Some(0)
+        plan(&space, &anonymous, &flags).code == Some(0)
     });
     let lists = audit::settled(&space.name);
     let last = &lists.last().unwrap()["user"];
@@ -74,7 +74,7 @@ fn the_flags_outrank_the_kubeconfigs_certificate() {
 #[test]
 fn credentials_that_cannot_be_read_are_named() {
     let (space, files) = (Space::new(), Files::new());
-    let nobody = files.simple("nobody", &files.cluster(), &json!({}));
+    let anonymous = files.simple("anonymous", &files.cluster(), &json!({}));
     let (certificate, key) = files.certificate("second", &[]);
     let missing = files.path("missing.pem");
     let garbled = files.write("garbled.pem", "no key\n");
@@ -90,7 +90,7 @@ fn credentials_that_cannot_be_read_are_named() {
             "--client-key",
             arg(key),
         ];
-        let run = plan(&space, &nobody, &flags).fails_clearly(&[arg(bad)]);
+        let run = plan(&space, &anonymous, &flags).fails_clearly(&[arg(bad)]);
         assert!(!run.err.contains("BEGIN"), "{}", run.story());
     }
 }
@@ -149,9 +149,9 @@ fn a_token_in_the_kubeconfig_works_and_never_shows() {
 #[test]
 fn a_wrong_token_is_unauthorized() {
     let (space, files) = (Space::with(&[("sync-1", 2), ("sync-2", 1)]), Files::new());
-    let nobody = files.simple("nobody", &files.cluster(), &json!({}));
-    let run =
-        plan(&space, &nobody, &["--token", "not-a-token"]).fails_clearly(&[&plane().server_url()]);
+    let anonymous = files.simple("anonymous", &files.cluster(), &json!({}));
+    let run = plan(&space, &anonymous, &["--token", "not-a-token"])
+        .fails_clearly(&[&plane().server_url()]);
     assert!(
         run.err.to_lowercase().contains("unauthorized") || run.err.contains("401"),
         "{}",

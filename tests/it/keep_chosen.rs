@@ -46,7 +46,7 @@ fn a_program_gets_the_report_of_what_was_chosen() {
     space.holds(&["a-3", "b-1", "b-2", "c-1", "c-2", "s-1"]);
 }
 
-/// One chooses, another carries out; and of a plan that somebody else has made some may be left.
+/// One user chooses and another carries out the plan, of which this user may leave out groups.
 #[test]
 fn a_choice_can_be_saved_and_a_saved_plan_chosen_from() {
     let space = groups();

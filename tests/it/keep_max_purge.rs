@@ -170,7 +170,7 @@ fn a_file_can_be_held_too() {
     }
 }
 
-/// Nobody is asked about what will not be done.
+/// The tool does not ask about a purge that it will not do.
 #[test]
 fn beyond_the_limit_nothing_is_asked() {
     let space = six();

@@ -117,7 +117,7 @@ fn what_it_is_given_arrives() {
 }
 
 #[test]
-fn without_a_terminal_nobody_can_be_asked() {
+fn without_a_terminal_a_plugin_cannot_ask() {
     let (files, space) = (Files::new(), Space::new());
     let (secret, account) = service_account(&space, "plugin");
     for (version, mode, is_good) in [
@@ -328,7 +328,7 @@ fn what_it_prints_must_be_credentials() {
         let seen = pair(&printed, more.clone()).agree();
         assert_eq!(
             seen.who,
-            Who::Nobody,
+            Who::Unasked,
             "{printed} {more}\n{}",
             seen.run.story()
         );

@@ -111,7 +111,7 @@ fn of_several_kubeconfigs_the_first_to_say_something_counts() {
 }
 
 /// kubectl passes over kubeconfigs that do not exist and then asks `localhost:8080`, or the server of the Pod. This tool
-/// deletes: a typo must not end at a server that nobody named.
+/// deletes: after a typo it must not use a server that the user did not name.
 #[test]
 fn without_a_kubeconfig_no_server_is_guessed() {
     let files = Files::new();
@@ -184,7 +184,7 @@ fn what_one_file_says_twice_is_not_used() {
     ] {
         pair(&twice).refuse(&["two entries", what]);
     }
-    // kubectl reads the first document alone. Whoever wrote a second one meant something by it.
+    // kubectl reads the first document alone. The tool refuses it: the user meant something by the second one.
     let several = pair(&format!("{once}\n---\ncurrent-context: b\n"));
     assert_eq!(several.kubectl_seen().user(), "ada");
     several

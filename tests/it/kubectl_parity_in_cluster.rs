@@ -94,7 +94,7 @@ impl Drop for Mount {
 
 /// One after the other, since they may share the folder.
 #[test]
-fn a_pod_is_somebody_and_somewhere() {
+fn a_pod_has_an_account_and_a_namespace() {
     let (files, space) = (Files::new(), Space::new());
     let mount = Mount::find();
     let (token, account) = service_account(&space, "pod");

@@ -12,7 +12,7 @@ use crate::support::side_by_side::{SideBySide, service_account};
 
 const HEAD: &str = "apiVersion: kubectl.config.k8s.io/v1beta1\nkind: Preference\n";
 
-/// Whoever has told kubectl which plugins it may run has told this tool as well.
+/// The list of plugins that kubectl may run holds for this tool as well.
 #[test]
 fn only_what_kuberc_allows_is_run() {
     let (files, space) = (Files::new(), Space::new());
@@ -132,7 +132,7 @@ fn what_kubectl_makes_of_a_slip_counts_here_too() {
     }
 }
 
-/// kubectl goes on without a policy that it cannot read, with a warning. Whoever wrote it meant something else.
+/// kubectl goes on without a policy that it cannot read, with a warning. The tool stops instead.
 #[test]
 fn a_policy_that_cannot_be_read_allows_nothing() {
     let (files, space) = (Files::new(), Space::new());

@@ -137,7 +137,7 @@ fn certificates_that_expire_are_renewed_on_the_way() {
 }
 
 /// Many requests at once find that the server does not know their token any more: one call is enough, and each is sent
-/// once more. kubectl calls its plugin then, too, but leaves the request failed; with Jobs half deleted that helps nobody.
+/// once more. kubectl calls its plugin then, too, but leaves the request failed; that would end a purge halfway.
 #[test]
 fn credentials_that_are_not_taken_any_more_are_renewed_once() {
     let (files, space) = (Files::new(), Space::new());
@@ -177,7 +177,7 @@ fn credentials_that_are_never_taken_are_asked_for_twice() {
     assert!(tool <= kubectl, "{tool} calls, kubectl made {kubectl}");
 }
 
-/// A token in a file is replaced by the kubelet, or by whoever wrote it, while a run lasts.
+/// The kubelet, or another program, replaces a token in a file while a run lasts.
 #[test]
 fn a_token_file_is_read_again() {
     let (files, space) = (Files::new(), Space::new());

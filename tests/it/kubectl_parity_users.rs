@@ -150,11 +150,11 @@ fn tokens_come_from_the_kubeconfig_a_file_or_a_flag() {
 /// Where there are no credentials, kubectl asks for a name and a password, which no API server has taken since 2020. This
 /// tool asks one question only, and it is another.
 #[test]
-fn without_credentials_nobody_is_asked_for_a_password() {
+fn without_credentials_the_tool_asks_for_no_password() {
     let files = Files::new();
     let pair = SideBySide::on(&files, &files.cluster(), &json!({}));
     let kubectl = pair.kubectl_seen();
-    assert_eq!(kubectl.who, Who::Nobody, "{}", kubectl.run.story());
+    assert_eq!(kubectl.who, Who::Unasked, "{}", kubectl.run.story());
     kubectl.run.shows(&["Please enter Username"]);
     pair.tool_seen().is("system:anonymous", &[]);
 }
@@ -226,7 +226,7 @@ fn nothing_secret_goes_over_plain_http() {
 }
 
 #[test]
-fn whoever_is_to_be_played_is_played() {
+fn impersonation_is_as_in_kubectl() {
     let files = Files::new();
     let cluster = files.cluster();
     let admin = files.user("boss", &["system:masters"]);
@@ -295,7 +295,7 @@ fn whoever_is_to_be_played_is_played() {
     playing(json!({})).args(&["--as-group=g"]).refuse(&["--as"]);
 }
 
-/// A plugin goes last: whoever has something else is somebody already.
+/// A plugin comes last: the tool does not run it if the user has other credentials.
 #[test]
 fn a_plugin_is_not_asked_where_there_are_credentials() {
     let (files, space) = (Files::new(), Space::new());
@@ -321,7 +321,7 @@ fn a_plugin_is_not_asked_where_there_are_credentials() {
         .agree()
         .is(&account, &[]);
     let seen = with(json!({"username": "ada", "password": "word"})).agree();
-    // The server knows no passwords and takes whoever comes with one for anybody.
+    // The server has no password authentication, so that a user with a password is anonymous.
     seen.is("system:anonymous", &[]);
     with(json!({})).refuse(&["is not installed"]);
     with(json!({"auth-provider": {"name": "oidc", "config": {}}}))

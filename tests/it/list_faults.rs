@@ -117,7 +117,7 @@ fn cut(request: &Request, up: &ApiClient) -> Reply {
 fn a_page_that_ends_early_wherever_that_is() {
     let space = Space::seven();
     let whole = Arc::new(AtomicUsize::new(0));
-    // The first page of the list, cut to so many of 24 parts.
+    // The first page of the list, cut to this many of 24 parts.
     let plan = |parts: usize| {
         let length = Arc::clone(&whole);
         let (proxy, run) = purge_in_pages(&space, 0, &["--dry-run=client"], move |request, up| {

@@ -21,7 +21,7 @@ fn on(stub: &Stub, args: &[&str]) -> Command {
     command
 }
 
-/// A Job that stays and so many that are to go, `sync-000` and on.
+/// A Job that stays and `count` Jobs that are to go, `sync-000` and on.
 fn jobs(count: usize) -> Vec<Value> {
     let old = |number| {
         let (name, uid) = (format!("sync-{number:03}"), format!("uid-{number}"));

@@ -91,7 +91,7 @@ fn a_refusal_need_not_be_a_status() {
 }
 
 #[test]
-fn nobody_comes_back_before_the_server_wants() {
+fn a_retry_waits_as_long_as_the_server_asks() {
     let space = two();
     let (proxy, running) = plan(&space, |request, up| match request.nth {
         1 => Reply::refusal(429, "TooManyRequests", "slow down").header("retry-after", 1),

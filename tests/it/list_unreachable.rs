@@ -23,7 +23,7 @@ fn a_name_that_does_not_resolve_is_named() {
 }
 
 #[test]
-fn an_address_that_is_none_is_named() {
+fn an_invalid_address_is_named() {
     together(
         &["ftp://127.0.0.1", "https://", "http://127.0.0.1:99999"],
         |url| {

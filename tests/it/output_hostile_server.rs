@@ -100,7 +100,7 @@ fn a_servers_refusal_of_the_list() {
     is_harmless(&purge(&strange, "table"));
 }
 
-/// No real server has such a Job. One that is none may.
+/// A real API server has no such Job, but a hostile server may send one.
 #[test]
 fn names_of_a_strange_server() {
     let mut bad = stub::job(HOSTILE, HOSTILE, HOSTILE, 1);

@@ -25,7 +25,7 @@ fn purge(space: &Space, output: &str, stdout: Stdio) -> (Proxy, Ended) {
     (proxy, ended)
 }
 
-/// A pipe that nobody reads.
+/// A pipe without a reader.
 fn closed() -> Stdio {
     let (_, writer) = io::pipe().unwrap();
     writer.into()
@@ -235,7 +235,7 @@ fn a_plan_of_which_only_the_first_line_is_read_is_not_carried_out() {
     assert_eq!(space.list().len(), 1000);
 }
 
-/// Nobody needs stderr for the right thing to be done.
+/// A run does not depend on stderr.
 #[test]
 fn a_stderr_that_cannot_be_written_changes_nothing() {
     let space = Space::three();

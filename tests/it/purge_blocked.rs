@@ -1,4 +1,4 @@
-//! Signals while nobody reads what is printed.
+//! Signals while no program reads stdout.
 
 use std::io::Read;
 use std::process::Stdio;

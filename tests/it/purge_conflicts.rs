@@ -157,7 +157,7 @@ fn a_job_that_is_replaced_stays() {
 }
 
 #[test]
-fn a_job_that_somebody_else_deletes_is_gone() {
+fn a_job_that_another_client_deletes_is_gone() {
     let (space, _) = three();
     let namespace = space.name.clone();
     let (proxy, report) = purge(&space, &[], move |_, admin| {
@@ -168,7 +168,7 @@ fn a_job_that_somebody_else_deletes_is_gone() {
 }
 
 #[test]
-fn a_job_that_somebody_else_has_begun_to_delete_is_gone() {
+fn a_job_that_another_client_has_begun_to_delete_is_gone() {
     let space = Space::new();
     space.seed(&[
         space.job("g", "sync-1", 3).finalizer("test.example/hold"),
@@ -183,7 +183,7 @@ fn a_job_that_somebody_else_has_begun_to_delete_is_gone() {
     assert_eq!(outcomes(&report), ["sync-1 gone"]);
 }
 
-/// Somebody writes to it all the time: that ends too.
+/// Another client keeps writing to the Job: the tool stops trying.
 #[test]
 fn a_job_that_never_rests_is_left_alone() {
     let (space, _) = three();

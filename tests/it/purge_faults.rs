@@ -56,7 +56,7 @@ fn answered_by(answer: impl Fn(Reply) -> Reply + Send + Sync + 'static) -> Value
 #[test]
 fn an_answer_that_is_reset() {
     let report = answered_by(|_| Reply::reset());
-    // Nobody else was there.
+    // No other client deleted any.
     assert_eq!(count(&report, "deleted"), 6);
 }
 
@@ -136,7 +136,7 @@ fn web_page(status: u16) -> Reply {
 
 /// None of them reaches the server, and all of them say that it went well.
 #[test]
-fn a_success_that_is_none_is_not_believed() {
+fn a_false_success_is_not_believed() {
     type Answer = fn(&Request) -> Reply;
     let answers: [(&str, Answer); 4] = [
         ("a web page", |_| web_page(200)),
@@ -372,7 +372,7 @@ fn a_delete_that_never_arrived() {
         0,
         |request, up| match request.again {
             1 => Reply::reset(),
-            2 => Reply::refusal(502, "BadGateway", "nobody is there"),
+            2 => Reply::refusal(502, "BadGateway", "no server is there"),
             _ => up.pass(request),
         },
     );
@@ -478,7 +478,7 @@ fn a_lost_answer_about_a_job_that_is_relabelled_and_waits() {
 
 /// Only the API server knows that a Job is not there; a proxy that knows no such path does not.
 #[test]
-fn not_found_by_somebody_else_is_not_gone() {
+fn not_found_from_a_proxy_is_not_gone() {
     let space = Space::seven();
     let (_, report) = purge(
         &space,

@@ -108,7 +108,7 @@ fn two_at_once_share_the_work() {
     });
 }
 
-/// What somebody else did while the tool ran.
+/// What another client did while the tool ran.
 #[derive(Default)]
 struct Deeds {
     made: BTreeSet<String>,
@@ -116,8 +116,8 @@ struct Deeds {
     protected: BTreeSet<String>,
 }
 
-/// Somebody who makes, deletes, touches, relabels and protects Jobs until the tool has ended.
-fn somebody(space: &Space, seed: u64, until_ended: impl Fn() -> bool) -> Deeds {
+/// Make, delete, touch, relabel and protect Jobs as another client until the tool has ended.
+fn another_client(space: &Space, seed: u64, until_ended: impl Fn() -> bool) -> Deeds {
     let (mut dice, admin) = (Rng::with_seed(seed), ApiClient::admin(plane()));
     let (mut deeds, mut number) = (Deeds::default(), 0);
     while !until_ended() && number < 60 {
@@ -144,7 +144,7 @@ fn somebody(space: &Space, seed: u64, until_ended: impl Fn() -> bool) -> Deeds {
             }
             4 => {
                 if patch(json!({"metadata": {"labels": {LABEL: format!("other-{number}")}}})) {
-                    // Nobody who planned to purge it as one of its old group may do so now.
+                    // A run that planned to purge it in its old group may not do so now.
                     deeds.protected.insert(name);
                 }
             }
@@ -179,13 +179,13 @@ fn whatever_others_do_the_right_ones_stay() {
         let running = RefCell::new(Running::start(proxy.tool(&space.name, &args)));
         until("it has a plan", || proxy.count(Kind::Delete) > 0);
         gate.open();
-        let deeds = somebody(&space, seed, || running.borrow_mut().has_ended());
+        let deeds = another_client(&space, seed, || running.borrow_mut().has_ended());
         let report = running.into_inner().finish().exits(0).json();
         is_right(&report, &deeds, &proxy.upstream().jobs(&space.name));
     });
 }
 
-/// Holds a report against what is left and what somebody else did.
+/// Holds a report against what is left and what the other client did.
 fn is_right(report: &Value, deeds: &Deeds, left: &BTreeMap<String, String>) {
     assert_eq!(outcomes(report).len() as i64, 3 * (JOBS - 1));
     for job in jobs_of(report) {
@@ -199,7 +199,7 @@ fn is_right(report: &Value, deeds: &Deeds, left: &BTreeMap<String, String>) {
         };
         assert!(
             is_right,
-            "there: {is_there}, by somebody else: {by_other}, but {job}"
+            "there: {is_there}, by another client: {by_other}, but {job}"
         );
         assert!(!is_there || !by_other, "{job}");
     }

@@ -91,7 +91,7 @@ fn a_new_job_never_makes_more_go_than_was_shown() {
 }
 
 #[test]
-fn what_somebody_else_deleted_is_gone_and_no_failure() {
+fn what_another_client_deleted_is_gone_and_no_failure() {
     let space = Space::three();
     let left = meanwhile(&space, &["--cascade=background"], || {
         delete(&space, "sync-1")

@@ -11,7 +11,7 @@ use crate::support::running::Running;
 use crate::support::saved_plan::Saved;
 use crate::support::{ApiClient, Run, Space, jobs_of, outcomes, plane, run, until};
 
-/// Between the two tries somebody else deletes the Job: a dry run cannot have done it.
+/// Between the two tries another client deletes the Job: a dry run cannot have done it.
 #[test]
 fn a_dry_run_whose_answer_is_lost_has_deleted_nothing() {
     let space = Space::three();

@@ -86,7 +86,7 @@ fn the_second_signal_leaves_at_once() {
     }
 }
 
-/// Whoever keeps pressing Ctrl-C does not look at whether the first has been understood, and need not.
+/// A user who presses Ctrl-C several times need not wait until the tool has handled the first.
 #[test]
 fn signals_in_quick_succession_leave_at_once() {
     let space = twenty();
@@ -103,7 +103,7 @@ fn signals_in_quick_succession_leave_at_once() {
     drop(gate);
 }
 
-/// The answer of one in flight is lost: whether it is gone, nobody knows, and nothing else is said.
+/// The answer to a delete in flight is lost: the tool reports that it does not know whether the Job is gone.
 #[test]
 fn what_is_not_known_is_not_claimed() {
     let space = twenty();
@@ -124,7 +124,7 @@ fn what_is_not_known_is_not_claimed() {
     assert_eq!(count(&report, "not-attempted"), 12);
 }
 
-/// A purge that the server told to come back after so many seconds, once it waits for that.
+/// A purge that the server told to come back after `seconds`, once it waits for that.
 fn waiting(space: &Space, seconds: u32) -> (Proxy, Running) {
     let proxy = Proxy::new(
         ApiClient::admin(plane()),

@@ -69,7 +69,7 @@ fn list_and_delete_are_all_it_needs() {
 #[test]
 fn without_list_nothing_begins() {
     let space = Space::with(&[("sync-1", 2), ("sync-2", 1)]);
-    let user = format!("nobody-{}", space.name);
+    let user = format!("no-rights-{}", space.name);
     let kubeconfig = plane().kubeconfig_for(&user, &[]).unwrap();
     for args in [
         &["--yes"][..],

@@ -36,9 +36,9 @@ fn who_may_is_asked() {
     space.holds(&["sync-3"]);
 }
 
-/// Where nobody says what the user may do, the deletes will.
+/// Where the server does not say what the user may do, the deletes show it.
 #[test]
-fn a_review_that_is_refused_stops_nobody() {
+fn a_review_that_is_refused_does_not_stop_a_purge() {
     for (status, reason) in [
         (403, "Forbidden"),
         (404, "NotFound"),

@@ -41,7 +41,7 @@ fn a_forged_plan_deletes_no_job_that_would_be_kept() {
     assert_eq!(space.versions(), before);
 }
 
-/// A uid alone would do for a delete, but nobody reads uids: what is shown as going is what goes.
+/// A uid alone would do for a delete, but users read names: the tool deletes only what the plan shows.
 #[test]
 fn a_job_under_another_name_stays() {
     let space = space();

@@ -1,4 +1,4 @@
-//! A saved plan that was edited into nonsense, or that is none, is carried out in no part.
+//! The tool carries out no part of a saved plan that is invalid, or of a file that is not a saved plan.
 
 use std::fs;
 
@@ -32,7 +32,7 @@ fn jobs(plan: &mut Value) -> &mut Vec<Value> {
     plan["groups"][0]["jobs"].as_array_mut().unwrap()
 }
 
-/// Changes the counts as if they had been counted: so many more.
+/// Adds to the counts in the summary.
 fn count(plan: &mut Value, jobs: i64, skip: i64, purge: i64) {
     for (field, more) in [("jobs", jobs), ("skip", skip), ("purge", purge)] {
         let now = plan["summary"][field].as_i64().unwrap();
@@ -148,7 +148,7 @@ const SHAPES: &[Edit] = &[
     ("the newest made older", |plan| {
         job(plan, 0)["created"] = "2001-01-01T00:00:00Z".into();
     }),
-    ("a time that is none", |plan| {
+    ("an invalid time", |plan| {
         job(plan, 2)["created"] = "yesterday".into()
     }),
     ("no name", |plan| job(plan, 2)["name"] = "".into()),
@@ -228,10 +228,10 @@ const FIELDS: &[Edit] = &[
     ("a family where nothing was split", |plan| {
         plan["groups"][0]["family"] = "sync".into()
     }),
-    ("a selector that is none", |plan| {
+    ("an invalid selector", |plan| {
         plan["saved"]["selector"] = "a=(".into()
     }),
-    ("a namespace that is none", |plan| {
+    ("an invalid namespace", |plan| {
         plan["saved"]["namespace"] = "a/b".into()
     }),
     ("another namespace", |plan| {
@@ -240,7 +240,7 @@ const FIELDS: &[Edit] = &[
     ("nothing saved", |plan| {
         plan.as_object_mut().unwrap().remove("saved").unwrap();
     }),
-    ("saved by nobody", |plan| plan["saved"] = json!({})),
+    ("without what was saved", |plan| plan["saved"] = json!({})),
     ("no identity", |plan| {
         let saved = plan["saved"].as_object_mut().unwrap();
         saved.remove("identity").unwrap();
@@ -357,7 +357,7 @@ fn what_is_no_document_is_refused() {
     finish(&space);
 }
 
-/// A report is made of a plan, but is none.
+/// A report is made from a plan, but it is not a saved plan.
 #[test]
 fn documents_of_other_runs_are_refused() {
     let space = space();

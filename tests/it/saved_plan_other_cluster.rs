@@ -138,9 +138,9 @@ fn another_cluster_at_the_same_address_is_refused() {
     space.holds(&["job-000"]);
 }
 
-/// Whoever may not read `kube-system` goes by address and certificate; no matter which of the two runs it is.
+/// A run that may not read `kube-system` compares address and certificate, whichever of the two runs it is.
 #[test]
-fn a_kube_system_that_may_not_be_read_stops_nobody() {
+fn a_kube_system_that_may_not_be_read_does_not_stop_a_run() {
     for (saver, worker) in [(false, false), (true, false), (false, true)] {
         let space = Space::three();
         let cleaner = space.kubeconfig_for("cleaner", &["list", "delete"]);

@@ -58,7 +58,7 @@ fn what_was_there_is_replaced() {
     let document = document::from_json(&fs::read_to_string(&path).unwrap());
     assert_eq!(document["kind"], "Plan");
     assert_eq!(mode(&path), 0o600);
-    // Whoever reads the old file at that moment reads all of it.
+    // A program that reads the old file at that moment reads all of it.
     assert!(fs::read_to_string(&before).unwrap().ends_with("plan\n"));
     assert_eq!(entries(path.parent().unwrap()), [before, path]);
     space.holds(&["sync-1", "sync-2", "sync-3"]);

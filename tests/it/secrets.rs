@@ -92,7 +92,7 @@ fn a_token() {
     for server in servers() {
         let token = format!("--token={CANARY}");
         silent(&["-s", &server.url, &token, "--yes"]);
-        // Where anybody may listen it is not even sent.
+        // The tool does not send it over a connection that is not encrypted.
         let sent = &server.asked()[0].headers;
         assert!(!sent.contains(&CANARY.to_lowercase()), "{sent}");
     }
@@ -154,7 +154,7 @@ fn a_password_of_a_proxy() {
     });
 }
 
-/// A plan says which server it is for, and whoever may read it gets no further.
+/// A plan names its server, but holds no credentials for it.
 #[test]
 fn a_password_in_a_servers_address() {
     let files = Files::new();

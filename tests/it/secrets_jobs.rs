@@ -1,4 +1,4 @@
-//! What a Job's containers are given in their environment is nobody's business.
+//! The tool never prints what a Job's containers have in their environment.
 
 use std::{fs, thread};
 
@@ -41,7 +41,7 @@ fn the_environment_of_a_job_in_an_answer_that_is_cut() {
     let space = Space::three();
     let files = Files::new();
     let secret = "value-0-sync";
-    // So many answers to the same request are spoilt.
+    // The first `times` answers to the same request are spoilt.
     let spoiling = |kinds: &'static [Kind], times: usize| {
         Proxy::new(ApiClient::admin(plane()), move |request, up| {
             let real = up.pass(&request.with_header("accept", "application/json"));
@@ -75,7 +75,7 @@ fn the_environment_of_a_job_in_an_answer_that_is_cut() {
     assert!(others.count(Kind::Reread) > 4);
 }
 
-/// A mistake right beside a value that is secret: whoever quotes the line shows it.
+/// A mistake right beside a secret value: a message that quoted the line would show it.
 #[test]
 fn the_environment_of_a_job_in_a_file() {
     let (files, whole) = (Files::new(), format!("\

@@ -128,7 +128,7 @@ fn once_it_is_let_go_it_is_deleted() {
     space.holds(&["sync-3"]);
 }
 
-/// Whoever has its name now is another.
+/// A Job with the same name and another uid is another Job.
 #[test]
 fn a_new_job_of_the_same_name_is_not_waited_for() {
     let space = held();

@@ -179,7 +179,7 @@ fn a_time_that_is_not_set_is_no_time() {
     let (json, protobuf) = both_bodies(&unborn);
     for list in [decode_json(&json), decode_protobuf(&protobuf)] {
         let list = list.expect("a list");
-        let error = taken_in(list).expect_err("nobody can say how old it is");
+        let error = taken_in(list).expect_err("its age is unknown");
         assert!(matches!(error, IntakeError::NoCreation(_)), "{error}");
     }
     let mut job = full_job();

@@ -28,7 +28,7 @@ fn each(folder: &str, holds: impl Fn(&[u8])) {
     assert!(failed.is_empty(), "{folder}: {failed:?}");
 }
 
-/// The same for what reads text: a seed that is none is not given to it, as it is not by the fuzzer.
+/// The same for what reads text: like the fuzzer, it skips a seed that is not UTF-8.
 #[track_caller]
 fn each_text(folder: &str, holds: impl Fn(&str)) {
     each(folder, |seed| {

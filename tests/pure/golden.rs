@@ -35,7 +35,7 @@ fn noon() -> Timestamp {
     at("2026-11-23T12:00:00Z")
 }
 
-/// A Job of namespace `team-a`, created so many minutes before noon.
+/// A Job of namespace `team-a`, created `minutes` before noon.
 fn aged(minutes: i64, group: &str, name: &str) -> Job {
     let created = noon() - SignedDuration::from_mins(minutes);
     job("team-a", &[group], name, created)

@@ -275,7 +275,7 @@ proptest! {
     }
 
     #[test]
-    fn by_default_only_what_nobody_claims_is_purged(
+    fn by_default_only_finished_jobs_without_an_owner_are_purged(
         snapshot in any_snapshot(),
         keep in 1_usize..4,
         mixed_groups in select(vec![MixedGroups::Hold, MixedGroups::Split, MixedGroups::Merge]),

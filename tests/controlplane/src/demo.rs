@@ -67,7 +67,7 @@ pub fn run() -> Result<ExitCode> {
         "30m",
     ]);
     if !stdin().is_terminal() {
-        // Nobody to ask.
+        // The tool cannot ask without a terminal.
         purge.push("--yes");
     }
     let purged = interrupt.left_to_the_tool(|| shell.run(&purge))?;

@@ -77,7 +77,7 @@ impl Etcd {
 
     /// All entries of a transaction have one revision, and kube-apiserver's cache takes itself to be at that revision
     /// as soon as it has seen the first of them: a list right after would lack the rest. One more revision, of a key
-    /// that nobody watches, makes a consistent read wait for them all.
+    /// without a watch, makes a consistent read wait for them all.
     fn step(self) -> Result<()> {
         self.put(&[Entry {
             key: "/jobclean/step".into(),

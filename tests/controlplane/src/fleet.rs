@@ -10,7 +10,7 @@ use crate::seed::{SeedJob, State};
 const IN_A_GROUP: u32 = 20;
 /// Namespaces, unless it is told otherwise.
 const NAMESPACES: u32 = 20;
-/// They were made in so many seconds.
+/// The number of seconds in which they were made.
 const SPAN: u64 = 20_000_000;
 
 /// How many there are of each. Groups go by the label [`ARGOCD_INSTANCE`], and no group is in two namespaces.
@@ -25,7 +25,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// So many Jobs, 20 a group, in 20 namespaces.
+    /// This many Jobs, 20 a group, in 20 namespaces.
     pub fn of(jobs: u32) -> Self {
         Self {
             jobs,

@@ -17,7 +17,7 @@ usage: cargo demo
        cargo controlplane up [--empty] [--no-controllers]
            start one that stays, with the sample Jobs unless --empty, and print how to use it
        cargo controlplane seed --jobs N [--groups G] [--namespaces K]
-           write so many Jobs into that one, as large as real ones; 20 a group and in 20 namespaces unless told
+           write N Jobs into that one, as large as real ones; 20 a group and in 20 namespaces unless told
            otherwise, grouped by the label argocd.argoproj.io/instance
        cargo controlplane print --jobs N [--groups G] [--namespaces K]
            print the same Jobs as kubectl get jobs -A -o json would, though on one line, and need no control plane

@@ -122,7 +122,7 @@ pub fn up(wanted: Wanted) -> Result<ExitCode> {
         holder.say_how_to_use();
         return Ok(ExitCode::SUCCESS);
     }
-    // A build shows its progress here rather than in the log of a process that nobody sees.
+    // A build shows its progress here rather than in the log of a background process.
     let binaries = Binaries::ensure()?;
     standing.remove()?;
     fs::create_dir_all(&standing.folder)

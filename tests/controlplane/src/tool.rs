@@ -40,8 +40,8 @@ pub fn build_tool() -> Result<PathBuf> {
         .arg(manifest)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit());
-    // What cargo says of the package that it runs is nobody else's: a build script that listens to it would build its
-    // package anew every time.
+    // The variables that cargo sets for the package that it runs are not for this build: a build script that watches
+    // them would build its package anew every time.
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
         if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {

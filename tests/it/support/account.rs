@@ -22,7 +22,7 @@ pub fn account(report: &Value, left: &BTreeMap<String, String>) {
             // It may have been replaced, which is a change, too.
             Some("changed") => left.contains_key(text(job, "name")),
             Some("not-attempted") => is_alive,
-            // Nobody knows.
+            // It is not known.
             Some("failed" | "terminating") => true,
             Some(_) => false,
         };

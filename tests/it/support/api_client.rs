@@ -1,4 +1,4 @@
-//! Speaks HTTP/1.1 to a real API server, as whoever a client certificate says.
+//! Speaks HTTP/1.1 to a real API server, as the user of a client certificate.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
@@ -85,7 +85,7 @@ impl ApiClient {
             .unwrap_or_else(|why| panic!("GET {target}: {why}"))
     }
 
-    /// Makes a Job, as anybody might: it is new and has not run yet.
+    /// Makes a Job as any client would: it is new and has not run yet.
     #[track_caller]
     pub fn create_job(&self, namespace: &str, name: &str, group: &str) {
         let containers = json!([{"name": "run", "image": "example.com/none:1"}]);
@@ -133,7 +133,7 @@ impl ApiClient {
         assert_eq!(status, 200, "{answer}");
     }
 
-    /// Deletes a Job as anybody might, if it is there; tells whether it was.
+    /// Deletes a Job as any client would, if it is there; tells whether it was.
     #[track_caller]
     pub fn delete_job(&self, namespace: &str, name: &str) -> bool {
         let target = format!("{}/{name}", jobs_path(namespace));

@@ -119,7 +119,7 @@ impl Space {
         space
     }
 
-    /// A complete Job of a group, so many hours old.
+    /// A complete Job of a group, `age` hours old.
     pub fn job(&self, group: &str, name: &str, age: i64) -> SeedJob {
         job_in(&self.name, LABEL, group, name, age)
     }

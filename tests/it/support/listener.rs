@@ -15,7 +15,7 @@ enum Manner {
     Plain,
     /// HTTP's CONNECT.
     Connect,
-    /// SOCKS 5, with the login of whoever offers one.
+    /// SOCKS 5, with the login of a client that offers one.
     Socks,
 }
 
@@ -86,7 +86,7 @@ impl Listener {
     }
 
     /// What was asked for since this was called last, each once: `HOST:PORT` with the login shown, nothing at a plain door.
-    /// Whoever came must have left by now, or have said what they want; those still waiting to be let in are counted.
+    /// Every client must have left by now, or have said what it wants; those still waiting to be let in are counted.
     pub fn take(&self) -> Vec<String> {
         let last = TcpStream::connect(&self.address).unwrap();
         let port = last.local_addr().unwrap().port();
@@ -107,20 +107,20 @@ impl Listener {
     }
 }
 
-/// What somebody wants; an error if they leave without saying.
+/// What a client asks for; an error if it leaves without asking.
 fn receive(manner: Manner, client: &TcpStream) -> io::Result<String> {
     match manner {
         Manner::Plain => match client.peek(&mut [0])? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(String::new()),
         },
-        // Nobody says more before there is an answer, so that nothing is lost with the buffer.
+        // A client says no more before there is an answer, so that nothing is lost with the buffer.
         Manner::Connect => connect(&mut BufReader::new(client)),
         Manner::Socks => socks(&mut &*client, &mut &*client),
     }
 }
 
-/// Welcomes somebody and passes on what they say and hear.
+/// Accepts a client and passes on what it sends and receives.
 fn admit(manner: Manner, client: &TcpStream, behind: &str) -> io::Result<()> {
     let welcome: &[u8] = match manner {
         Manner::Plain => b"",

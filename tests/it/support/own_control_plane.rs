@@ -53,7 +53,7 @@ impl Deref for OwnControlPlane {
     }
 }
 
-/// Makes a namespace with a group of so many complete Jobs: `job-000` is the newest, each next one an hour older.
+/// Makes a namespace with a group of `count` complete Jobs: `job-000` is the newest, each next one an hour older.
 pub fn namespace_of(plane: &ControlPlane, count: u32) -> String {
     let namespace = plane.namespace("private").unwrap();
     let job = |number| {

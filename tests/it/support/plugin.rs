@@ -69,7 +69,7 @@ impl Plugin {
     }
 }
 
-/// The user of a kubeconfig who has this command for a plugin that asks nobody, with more of its settings.
+/// The user of a kubeconfig who has this command for a plugin that does not ask, with more of its settings.
 pub fn exec(command: &Path, more: Value) -> Value {
     let mut exec = json!({"apiVersion": V1, "interactiveMode": "Never", "command": command});
     exec.as_object_mut()

@@ -87,11 +87,11 @@ impl Request {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Delivery {
     Whole,
-    /// The connection ends after so many bytes of the body.
+    /// The connection ends after this many bytes of the body.
     Cut(usize),
     /// The same, and nothing told how many there would be.
     Unannounced(usize),
-    /// So many bytes of the body come, and then nothing more, ever.
+    /// This many bytes of the body come, and then nothing more.
     Stall(usize),
     /// The connection is reset instead.
     Reset,
@@ -143,19 +143,19 @@ impl Reply {
         none
     }
 
-    /// Cut after so many bytes of the body.
+    /// Cut after this many bytes of the body.
     pub fn cut(mut self, bytes: usize) -> Self {
         self.delivery = Delivery::Cut(bytes);
         self
     }
 
-    /// Ends after so many bytes of the body as if that were all: no length was announced.
+    /// Ends after this many bytes of the body as if that were all: no length was announced.
     pub fn ends_at(mut self, bytes: usize) -> Self {
         self.delivery = Delivery::Unannounced(bytes);
         self
     }
 
-    /// Stalls after so many bytes of the body, until the other side leaves.
+    /// Stalls after this many bytes of the body, until the other side leaves.
     pub fn stalls(mut self, bytes: usize) -> Self {
         self.delivery = Delivery::Stall(bytes);
         self

@@ -15,7 +15,7 @@ pub fn number(variable: &str) -> Option<u64> {
     Some(number.unwrap_or_else(|_| panic!("{variable} is not a number: {value}")))
 }
 
-/// Runs `holds` with so many seeds, several at a time, and fails with the seeds for which it panics.
+/// Runs `holds` with this many seeds, several at a time, and fails with the seeds for which it panics.
 #[track_caller]
 pub fn at_once(runs: u64, holds: impl Fn(u64) + Sync) {
     let first = number("JOBCLEAN_TEST_SEED").unwrap_or_else(|| fastrand::u64(..1 << 48));

@@ -124,7 +124,7 @@ impl Stream {
     }
 }
 
-/// Holds threads back until it is opened; it opens when it is dropped, so that a failed test holds nobody.
+/// Holds threads back until it is opened; it opens when it is dropped, so that a failed test leaves no thread waiting.
 #[derive(Default)]
 pub struct Gate(Arc<Turnstile>);
 

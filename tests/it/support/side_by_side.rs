@@ -30,15 +30,15 @@ pub struct SideBySide<'a> {
 /// Who one of them was to the server.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Who {
-    /// Somebody, allowed to do it or not.
+    /// A user that the server knows, allowed to do it or not.
     Known(Box<Known>),
-    /// Nobody that the server knows.
+    /// A user that the server does not know.
     Stranger,
     /// It did not come to that: no server was asked, or none answered.
-    Nobody,
+    Unasked,
 }
 
-/// Somebody, as kube-apiserver took note of it.
+/// A user, as kube-apiserver logged it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Known {
     /// The user behind the credentials.
@@ -190,7 +190,7 @@ impl<'a> SideBySide<'a> {
         tool
     }
 
-    /// Fails unless neither gets as far as to be somebody, and the tool says why, with these words; returns its part.
+    /// Fails unless the server knows neither user, and the tool says why, with these words; returns its part.
     #[track_caller]
     pub fn refuse(&self, words: &[&str]) -> Seen {
         let seen = self.agree();
@@ -227,7 +227,7 @@ impl<'a> SideBySide<'a> {
         } else if said.contains("unauthorized") {
             Who::Stranger
         } else {
-            Who::Nobody
+            Who::Unasked
         };
         let mut doors = Vec::new();
         for (name, door) in &self.doors {

@@ -1,4 +1,4 @@
-//! Small listeners on loopback that stand where a broken server, or somebody who listens in, would.
+//! Small listeners on loopback in the place of a broken server, or of an attacker who listens in.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

@@ -19,7 +19,7 @@ pub const LABEL: &str = "example.com/group";
 /// The second, where there are two.
 pub const SECOND_LABEL: &str = "example.com/step";
 
-/// So many minutes after the time from which the tests count.
+/// This many minutes after the time from which the tests count.
 pub fn minute(minutes: i64) -> Timestamp {
     let start = Timestamp::from_second(1_700_000_000).expect("a time within the calendar");
     start + SignedDuration::from_mins(minutes)
@@ -30,7 +30,7 @@ pub fn label(key: &str) -> LabelKey {
     key.parse().expect("a good label key")
 }
 
-/// A Job that completed, that nobody holds or owns, and whose uid is made from its name.
+/// A Job that completed, without an owner or a mark to keep it, and whose uid is made from its name.
 pub fn job(namespace: &str, values: &[&str], name: &str, created: Timestamp) -> Job {
     Job {
         namespace: namespace.into(),
@@ -277,7 +277,7 @@ const LOOKS_ESCAPED: [&str; 6] = [
     "---\n",
 ];
 
-/// Text that nobody would choose, empty at times.
+/// Text with unusual characters, sometimes empty.
 pub fn hostile_text() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         6 => select(&HOSTILE[..]).prop_map(String::from),

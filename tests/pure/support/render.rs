@@ -17,7 +17,7 @@ pub const PLAIN: Style = Style {
     headers: Headers::Show,
 };
 
-/// For a terminal of so many columns, without colour.
+/// For a terminal of `width` columns, without colour.
 pub fn columns(width: u16) -> Style {
     Style {
         width: Some(width),

@@ -129,7 +129,7 @@ pub fn jobs(namespace: &str) -> Vec<String> {
         .collect()
 }
 
-/// kubectl as somebody has it whose home is this folder and who has these folders on their PATH.
+/// kubectl for a user with this home folder and these folders on the PATH.
 pub fn kubectl(home: &Path, path: &[&Path]) -> Command {
     let mut command = Command::new(plane().kubectl());
     let folders = path.iter().map(PathBuf::from);
