@@ -5,10 +5,11 @@ use std::{env, ffi::OsString, io, process::ExitCode};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
 use kubectl_jobclean::{
     cli::{Cli, Command, Flags, Options, Output, Run, complete, tips::with_tip},
-    error::{Error, Exit},
+    error::{Error, Exit, Stop},
     run::{self, show},
     ui::{TerminalModes, Ui, Verbosity, signals},
 };
+use tokio::sync::watch;
 
 fn main() -> ExitCode {
     if let Some(words) = complete::asked(env::args_os()) {
@@ -24,8 +25,12 @@ fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => return not_parsed(error),
     };
-    let ui = Ui::new(match flags.output.level() {
-        _ if flags.output.quiet => Verbosity::Quiet,
+    let output = match &command {
+        Some(Command::Rbac { flags, .. } | Command::Explain { flags, .. }) => &flags.output,
+        Some(Command::Version | Command::Completion { .. }) | None => &flags.output,
+    };
+    let ui = Ui::new(match output.level() {
+        _ if output.quiet => Verbosity::Quiet,
         0 => Verbosity::Normal,
         Output::EVERYTHING.. => Verbosity::Debug,
         _ => Verbosity::Verbose,
@@ -40,7 +45,16 @@ fn main() -> ExitCode {
             let options = options(*flags, matches.subcommand_matches("rbac"));
             run::print_role(&options.run, serviceaccount.as_ref())
         }
-        None => clean(options(flags, Some(&matches)), &ui),
+        Some(Command::Explain { name, flags }) => {
+            let options = options(*flags, matches.subcommand_matches("explain"));
+            match &options.run {
+                Run::FromFile(wanted) => run::explain_in_file(&name, wanted),
+                Run::OnCluster(wanted) => on_cluster(&ui, async |stop| {
+                    run::explain(&name, wanted, &options, &ui, stop).await
+                }),
+            }
+        }
+        None => clean(&options(flags, Some(&matches)), &ui),
     };
     let exit = result.unwrap_or_else(|error| {
         ui.finish();
@@ -79,11 +93,20 @@ fn options(flags: Flags, matches: Option<&ArgMatches>) -> Options {
     })
 }
 
-fn clean(options: Options, ui: &Ui) -> Result<Exit, Error> {
-    let wanted = match &options.run {
-        Run::FromFile(wanted) => return run::plan_file(wanted, &options, ui),
-        Run::OnCluster(wanted) => wanted,
-    };
+fn clean(options: &Options, ui: &Ui) -> Result<Exit, Error> {
+    match &options.run {
+        Run::FromFile(wanted) => run::plan_file(wanted, options, ui),
+        Run::OnCluster(wanted) => {
+            on_cluster(ui, async |stop| run::clean(wanted, options, ui, stop).await)
+        }
+    }
+}
+
+/// Run what talks to a cluster, until it ends or is asked to stop.
+fn on_cluster(
+    ui: &Ui,
+    run: impl AsyncFnOnce(watch::Receiver<Option<Stop>>) -> Result<Exit, Error>,
+) -> Result<Exit, Error> {
     // One thread: what comes is read far faster than any server sends it, and handing it from thread to thread costs a
     // quarter of the work of a delete.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -93,7 +116,7 @@ fn clean(options: Options, ui: &Ui) -> Result<Exit, Error> {
     let modes = TerminalModes::save();
     let result = runtime.block_on(async {
         let stop = signals::listen(modes.clone());
-        run::clean(wanted, &options, ui, stop).await
+        run(stop).await
     });
     modes.restore();
     ui.leave();

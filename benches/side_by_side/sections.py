@@ -16,7 +16,7 @@ from . import measure
 from . import plane as planes
 from .plane import LABEL
 
-FORMS = ["table", "wide", "summary", "json", "yaml", "name"]
+FORMS = ["table", "wide", "summary", "tsv", "json", "yaml"]
 # What h2load asks for, so that its answers are as small as ours.
 SMALL = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 

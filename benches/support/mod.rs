@@ -13,7 +13,7 @@ use kubectl_jobclean::{
         self, DecodeError, ListReader,
         job::{Identity, Intake},
     },
-    job::{Job, label::LabelKey},
+    job::{Job, grouping::Grouping},
     output::{
         Colour, Headers, Style, View, json, name, summary,
         table::{self, Columns},
@@ -74,14 +74,14 @@ pub fn json_text(items: &[Value], metadata: &Value) -> Bytes {
     format!("{{\"kind\":\"JobList\",\"apiVersion\":\"batch/v1\",\"metadata\":{metadata},\"items\":{items}}}\n").into()
 }
 
-/// The label by which the Jobs are grouped.
-pub fn labels() -> Vec<LabelKey> {
-    vec![ARGOCD_INSTANCE.parse().expect("a label key")]
+/// By the label that the Jobs have.
+pub fn grouping() -> Grouping {
+    Grouping::labels(vec![ARGOCD_INSTANCE.parse().expect("a label key")])
 }
 
 /// Reads pages of protobuf as the tool does: decodes each while it comes and takes its Jobs in.
 pub fn read(pages: &[Bytes]) -> Vec<Job> {
-    let mut intake = Intake::new(&labels(), Identity::Required);
+    let mut intake = Intake::new(&grouping(), Identity::Required);
     let mut jobs = Vec::new();
     for page in pages {
         let mut list = ListReader::default();
@@ -104,7 +104,8 @@ pub fn snapshot(jobs: Vec<Job>) -> Snapshot {
             context: "prod".to_owned(),
             server: "https://10.0.0.1:6443".to_owned(),
         },
-        labels: labels(),
+        grouping: grouping(),
+        ungrouped: 0,
         resource_version: VERSION.to_owned(),
         // 2026-01-01T00:00:00Z, after the newest of them.
         taken_at: Timestamp::from_second(1_767_225_600).expect("a time"),

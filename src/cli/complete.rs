@@ -7,6 +7,7 @@
 //! one for PowerShell evaluates the line that is being typed.
 
 use std::{
+    collections::BTreeMap,
     env,
     ffi::{OsStr, OsString},
     io::{self, Write},
@@ -23,7 +24,7 @@ use clap_complete::engine::{self, ArgValueCandidates, ArgValueCompleter, Complet
 
 use super::{Cli, Shell};
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, discover::Carried},
     connection::{
         Connection,
         console::Silent,
@@ -31,7 +32,7 @@ use crate::{
         kubeconfig::{self, Entry},
     },
     job::{label::DERIVED_LABELS, query::Scope},
-    text::is_unsafe,
+    text::{count, is_unsafe},
 };
 
 /// What kubectl looks for on the PATH.
@@ -189,17 +190,21 @@ fn prepared(command: Command, current: &str, before: &Arc<[OsString]>) -> Comman
 }
 
 /// What a value names.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Live {
     Namespace,
     LabelKey,
+    Grouping,
+    JobName,
     Kubeconfig(Entry),
 }
 
 impl Live {
     fn of_flag(id: &str) -> Option<Live> {
         match id {
-            "namespace" => Some(Live::Namespace),
+            "namespace" | "exclude_namespaces" => Some(Live::Namespace),
+            "group_by" => Some(Live::Grouping),
+            "name" => Some(Live::JobName),
             "labels" => Some(Live::LabelKey),
             "context" => Some(Live::Kubeconfig(Entry::Context)),
             "cluster" => Some(Live::Kubeconfig(Entry::Cluster)),
@@ -286,21 +291,33 @@ async fn of_cluster(
     cluster: &Cluster,
     scope: Option<Scope>,
 ) -> Option<Vec<CompletionCandidate>> {
-    if !matches!(live, Live::LabelKey) {
+    if live == Live::Namespace {
         let names = cluster.namespaces().await?;
         return Some(names.into_iter().map(CompletionCandidate::new).collect());
     }
     let of_context = || Scope::Namespace(cluster.connection.default_namespace.clone());
-    let mut keys = cluster.label_keys(scope.unwrap_or_else(of_context)).await?;
-    // What is different for every Job makes no groups.
-    keys.retain(|key, _| DERIVED_LABELS.iter().all(|(label, _)| label != key));
-    let offered = keys.into_iter().map(|(key, jobs)| {
-        let about = if jobs == 1 {
-            "on 1 Job".to_owned()
-        } else {
-            format!("on {jobs} Jobs")
+    let sample = cluster.sample(scope.unwrap_or_else(of_context)).await?;
+    let keys = |word: &str, mut keys: BTreeMap<String, Carried>| {
+        // What is different for every Job makes no groups.
+        keys.retain(|key, _| DERIVED_LABELS.iter().all(|(label, _)| label != key));
+        let offer = |(key, carried): (String, Carried)| {
+            let about = format!("on {}", count(carried.jobs, "Job"));
+            CompletionCandidate::new(format!("{word}{key}")).help(Some(about.into()))
         };
-        CompletionCandidate::new(key).help(Some(about.into()))
-    });
-    Some(offered.collect())
+        keys.into_iter().map(offer).collect::<Vec<_>>()
+    };
+    Some(match live {
+        Live::JobName => sample
+            .names
+            .into_iter()
+            .map(CompletionCandidate::new)
+            .collect(),
+        Live::Grouping => {
+            let fixed = ["application", "family"].map(CompletionCandidate::new);
+            let labels = keys("label:", sample.labels);
+            let annotations = keys("annotation:", sample.annotations);
+            fixed.into_iter().chain(labels).chain(annotations).collect()
+        }
+        Live::LabelKey | Live::Namespace | Live::Kubeconfig(_) => keys("", sample.labels),
+    })
 }

@@ -24,8 +24,11 @@ use crate::{
     cluster::delete::Cascade,
     connection::flags::{ConnectionFlags, go_bool, non_empty, non_empty_path},
     job::{
+        family::NameEnding,
+        field::FieldSelector,
+        grouping::Grouping,
         label::{LabelKey, is_dns_label},
-        query::Scope,
+        query::{NamespacePattern, Scope},
         selector::Selector,
     },
     plan::{
@@ -37,10 +40,11 @@ use crate::{
 };
 
 const AFTER_HELP: &str = "\
-Job families (--mixed-groups): a family is the Job's name without its generated endings. Trailing '-' segments are \
-stripped while they are all digits; hex of six or more with at least one digit; five characters of \
-bcdfghjklmnpqrstvwxz2456789 with at least one digit; or a version such as v2, r12, 1.2.3. If everything would be \
-stripped, the name itself is the family. If the server completed a generateName to the name, that is the family.
+Job families (--mixed-groups): a family is the Job's name without its generated endings: its generateName; or the \
+prefix and the phase of a hook that Argo CD named; or what is left when numbers, dates, hashes, UUIDs, versions and \
+what Kubernetes, Helm or a CI drew at random are taken off. A number of at most four digits stays where Jobs that \
+differ in it were created within a minute of each other, since they stand for different work. --family describes an \
+ending that is not known. In doubt Jobs are of different families. `kubectl jobclean explain NAME` shows the family.
 
 Always kept: Jobs that are terminating, and Jobs that are protected (the annotation or label jobclean/keep is \"true\", \
 argocd.argoproj.io/sync-options holds Delete= or Prune= with false or confirm, helm.sh/resource-policy is keep, or \
@@ -56,6 +60,9 @@ Examples:
   # Purge in one namespace. Group by the label that Argo CD 2 sets.
   kubectl jobclean -n maximo -L app.kubernetes.io/instance
 
+  # Say why one Job is kept or purged.
+  kubectl jobclean explain -n maximo db-migrate-4f2a91c
+
   # Save a plan to review it, and carry out exactly that plan later.
   kubectl jobclean -n maximo --save-plan plan.json
   kubectl jobclean --plan plan.json
@@ -65,8 +72,8 @@ Examples:
 
 /// Keep the newest Job of every cleanup group and delete the rest
 ///
-/// Lists the Jobs that carry a label, groups them by namespace and label value, keeps the newest of each group, shows
-/// a plan with a reason for every Job, asks, and deletes exactly the rest.
+/// Lists Jobs, groups them by their Argo CD application or by a label, keeps the newest of each group, shows a plan with
+/// a reason for every Job, asks, and deletes exactly the rest.
 #[derive(Debug, Parser)]
 #[command(
     name = "kubectl-jobclean",
@@ -110,16 +117,22 @@ pub struct Flags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Selection")]
 pub struct Which {
-    /// Group Jobs by the value of this label; repeat for a composite group
+    /// Group Jobs by the value of this label, as --group-by label:KEY does; repeat for a composite group
     #[arg(
         short = 'L',
         long = "label",
         value_name = "KEY",
         env = "JOBCLEAN_LABEL",
-        hide_env_values = true,
-        default_value = "argocd.argoproj.io/instance"
+        hide_env_values = true
     )]
     pub labels: Vec<LabelKey>,
+    /// Group Jobs by their Argo CD application, by labels or annotations (comma for several), or by family alone
+    /// [default: application]
+    #[arg(long, value_name = "application|label:KEY|annotation:KEY|family")]
+    pub group_by: Option<Grouping>,
+    /// Take an ending of names that matches this regular expression for generated, before the known ones
+    #[arg(long, value_name = "REGEX")]
+    pub family: Option<NameEnding>,
     /// Look in this namespace [default: that of the context]
     #[arg(short, long, value_name = "NS", value_parser = namespace)]
     pub namespace: Option<String>,
@@ -129,6 +142,12 @@ pub struct Which {
     /// Look only at Jobs that match this label selector as well
     #[arg(short = 'l', long, value_name = "SELECTOR", value_parser = selector)]
     pub selector: Option<Selector>,
+    /// Look only at Jobs that match this field selector as well
+    #[arg(long, value_name = "SELECTOR", value_parser = field_selector)]
+    pub field_selector: Option<FieldSelector>,
+    /// Leave out the namespaces that match; repeat or separate by commas for several
+    #[arg(long = "exclude-namespace", value_name = "GLOB", value_delimiter = ',')]
+    pub exclude_namespaces: Vec<NamespacePattern>,
     /// Plan from a file of Jobs (JSON or YAML; - is stdin) without contacting a cluster
     #[arg(short, long, value_name = "FILE", value_parser = non_empty, conflicts_with = "yes",
           value_hint = ValueHint::FilePath)]
@@ -151,15 +170,22 @@ pub struct Kept {
     /// Keep what was created within this time: 90s, 45m, 12h, 7d, 1d12h
     #[arg(long, value_name = "DURATION", visible_alias = "older-than")]
     pub keep_within: Option<HumanDuration>,
+    /// Keep what was pushed out of the N newest within this time
+    #[arg(long, value_name = "DURATION")]
+    pub keep_superseded_within: Option<HumanDuration>,
+    /// Keep what finished within this time
+    #[arg(long, value_name = "DURATION")]
+    pub keep_finished_within: Option<HumanDuration>,
     /// Judge Jobs that are not finished like any other, instead of keeping them
     #[arg(long, value_name = "BOOL")]
     pub include_active: bool,
     /// Judge Jobs that have a controller (a CronJob's) like any other, instead of keeping them
     #[arg(long, value_name = "BOOL")]
     pub include_owned: bool,
-    /// What to do with a group that holds Jobs of different families
-    #[arg(long, value_name = "HOW", default_value = "hold")]
-    pub mixed_groups: MixedGroups,
+    /// What to do with a group that holds Jobs of different families [default: split where groups are applications, else
+    /// hold]
+    #[arg(long, value_name = "HOW")]
+    pub mixed_groups: Option<MixedGroups>,
 }
 
 /// What happens after the plan is shown.
@@ -195,8 +221,9 @@ pub struct Action {
     pub save_plan: Option<PathBuf>,
     /// Carry out the plan in this file, on the cluster that it was made for, and nothing else
     #[arg(long, value_name = "FILE", value_parser = non_empty_path(), conflicts_with_all = [
-        "namespace", "all_namespaces", "selector", "filename", "keep", "keep_succeeded", "keep_failed", "keep_within",
-        "include_active", "include_owned", "mixed_groups",
+        "namespace", "all_namespaces", "group_by", "family", "selector", "field_selector", "exclude_namespaces",
+        "filename", "keep", "keep_succeeded", "keep_failed", "keep_within", "keep_superseded_within",
+        "keep_finished_within", "include_active", "include_owned", "mixed_groups",
     ])]
     pub plan: Option<PathBuf>,
     /// Write each Job's manifest into this folder before its delete; without a backup it is not deleted
@@ -332,15 +359,19 @@ impl Which {
 
 impl Kept {
     /// The policy that the flags come to.
-    pub fn policy(&self) -> Policy {
+    pub fn policy(&self, family: Option<NameEnding>) -> Policy {
+        let time = |time: Option<HumanDuration>| time.map(|time| time.0);
         Policy {
             keep: self.keep,
             keep_succeeded: self.keep_succeeded,
             keep_failed: self.keep_failed,
-            keep_within: self.keep_within.map(|within| within.0),
+            keep_within: time(self.keep_within),
+            keep_superseded_within: time(self.keep_superseded_within),
+            keep_finished_within: time(self.keep_finished_within),
             active: Treatment::included(self.include_active),
             owned: Treatment::included(self.include_owned),
             mixed_groups: self.mixed_groups,
+            family,
         }
     }
 }
@@ -377,6 +408,15 @@ fn plan_file() -> impl TypedValueParser<Value = PathBuf> {
 /// An empty one would select everything: it is a variable that is not set.
 fn selector(text: &str) -> Result<Selector, String> {
     let selector: Selector = text.parse().map_err(|error| format!("{error}"))?;
+    if selector.is_empty() {
+        return Err("it is empty; to select every Job, leave it out".to_owned());
+    }
+    Ok(selector)
+}
+
+/// The same of fields.
+fn field_selector(text: &str) -> Result<FieldSelector, String> {
+    let selector: FieldSelector = text.parse().map_err(|error| format!("{error}"))?;
     if selector.is_empty() {
         return Err("it is empty; to select every Job, leave it out".to_owned());
     }

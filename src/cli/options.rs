@@ -6,8 +6,12 @@ use super::{DryRun, Flags, Format, Patience};
 use crate::{
     cluster::delete::Cascade,
     connection::flags::{ConnectionFlags, NOT_UNSEEN, Unchecked},
-    job::{label::LabelKey, query::Scope, selector::Selector},
-    plan::{max_purge::MaxPurge, retention::Policy},
+    job::{
+        field::FIELDS,
+        grouping::Grouping,
+        query::{Query, Scope},
+    },
+    plan::{group::MixedGroups, max_purge::MaxPurge, retention::Policy},
 };
 
 /// What a run is to do, and how it is shown.
@@ -37,12 +41,8 @@ pub enum Run {
 pub struct FromFile {
     /// The file; `-` is standard input.
     pub path: String,
-    /// What makes the groups.
-    pub labels: Vec<LabelKey>,
     /// Which Jobs.
-    pub selector: Selector,
-    /// Where; `None` is everywhere.
-    pub namespace: Option<String>,
+    pub query: Query,
     /// What to keep.
     pub policy: Policy,
     /// Whether the plan should have been tried on a server, which is not contacted.
@@ -80,12 +80,10 @@ pub enum PlanSource {
 /// Which Jobs to list, and which of them to keep.
 #[derive(Debug)]
 pub struct Selection {
-    /// What makes the groups.
-    pub labels: Vec<LabelKey>,
-    /// Which Jobs.
-    pub selector: Selector,
-    /// Where; `None` is the namespace of the context.
-    pub scope: Option<Scope>,
+    /// Which Jobs. Where [`Selection::is_in_context`], the scope is still to be found out.
+    pub query: Query,
+    /// Whether to look in the namespace of the context.
+    pub is_in_context: bool,
     /// What to keep.
     pub policy: Policy,
 }
@@ -131,18 +129,25 @@ impl Flags {
     pub fn options(self, label_given: bool) -> Result<Options, String> {
         self.refuse_contradiction(label_given)?;
         let scope = self.which.scope();
-        let policy = self.kept.policy();
-        let selector = self.which.selector.unwrap_or_default();
+        let policy = self.kept.policy(self.which.family);
+        let is_in_context = scope.is_none() && self.which.filename.is_none();
+        let query = Query {
+            grouping: match self.which.group_by {
+                Some(grouping) => grouping,
+                None if self.which.labels.is_empty() => Grouping::Application,
+                None => Grouping::labels(self.which.labels),
+            },
+            selector: self.which.selector.unwrap_or_default(),
+            fields: self.which.field_selector.unwrap_or_default(),
+            scope: scope.unwrap_or(Scope::AllNamespaces),
+            excluded: self.which.exclude_namespaces,
+            chunk_size: self.action.chunk_size,
+        };
         let action = self.action;
         let run = match self.which.filename {
             Some(path) => Run::FromFile(FromFile {
                 path,
-                labels: self.which.labels,
-                selector,
-                namespace: match scope {
-                    Some(Scope::Namespace(namespace)) => Some(namespace),
-                    Some(Scope::AllNamespaces) | None => None,
-                },
+                query,
                 policy,
                 asks_for_server: action.dry_run == DryRun::Server,
             }),
@@ -156,9 +161,8 @@ impl Flags {
                 plan: match action.plan {
                     Some(path) => PlanSource::Saved(path),
                     None => PlanSource::Listed(Selection {
-                        labels: self.which.labels,
-                        selector,
-                        scope,
+                        query,
+                        is_in_context,
                         policy,
                     }),
                 },
@@ -211,6 +215,36 @@ impl Flags {
         }
         if let Some(contradiction) = action.waiting.contradiction() {
             return Err(contradiction);
+        }
+        let which = &self.which;
+        if which.group_by.is_some() && label_given {
+            return Err("--group-by and --label cannot be used together: --group-by label:KEY,KEY names labels".into());
+        }
+        if which.group_by == Some(Grouping::Family)
+            && self
+                .kept
+                .mixed_groups
+                .is_some_and(|mixed| mixed != MixedGroups::Split)
+        {
+            return Err("--group-by family makes each family a group, so no group is mixed: leave --mixed-groups out".into());
+        }
+        if let Some(Scope::Namespace(namespace)) = which.scope()
+            && let Some(pattern) = which
+                .exclude_namespaces
+                .iter()
+                .find(|pattern| pattern.matches(&namespace))
+        {
+            return Err(format!(
+                "--namespace {namespace} and --exclude-namespace {pattern} leave no namespace"
+            ));
+        }
+        if let (Some(_), Some(fields)) = (&which.filename, &which.field_selector)
+            && let Some(field) = fields.unknown_field()
+        {
+            return Err(format!(
+                "--field-selector: Jobs are selected by {}, not by {field}",
+                FIELDS.join(", ")
+            ));
         }
         let mut seen = Vec::new();
         for label in &self.which.labels {

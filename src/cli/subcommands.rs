@@ -29,6 +29,11 @@ binding of that role follows, called jobclean:NS:NAME or jobclean-plan:NS:NAME.
 
   kubectl jobclean rbac -A --serviceaccount ops:cleaner | kubectl apply -f -";
 
+const EXPLAIN_HELP: &str = "\
+Give it the flags of the run that you want to understand. It lists and judges as that run does, and changes nothing.
+
+  kubectl jobclean explain -n maximo db-migrate-4f2a91c";
+
 /// What to do instead of cleaning.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -40,6 +45,15 @@ pub enum Command {
         /// The shell
         #[arg(value_name = "SHELL")]
         shell: Shell,
+    },
+    /// Say why a Job is kept or purged: its group, its family, its rank, and each rule with the flag that would change it
+    #[command(after_help = EXPLAIN_HELP)]
+    Explain {
+        /// The Job's name
+        name: String,
+        /// The run that it is explained for.
+        #[command(flatten)]
+        flags: Box<Flags>,
     },
     /// Print the least Role or ClusterRole for the flags given, and a binding of it
     #[command(after_help = RBAC_HELP)]

@@ -16,7 +16,7 @@ use crate::{
     connection::exchange::Answer,
     decode::{
         self, OBJECT_MAX,
-        job::{Identity, Intake},
+        job::{Identity, Intake, is_selected},
         metadata::Kind,
     },
     job::{
@@ -104,16 +104,13 @@ fn reread(job: &Job, items: Vec<decode::Job<'_>>, query: &Query) -> Result<Rerea
     if place != Some((Some(&*job.namespace), Some(&*job.name))) {
         return Err(unreadable("it holds a Job that was not asked for"));
     }
-    let labels = meta.map(|meta| &meta.labels);
-    let selected = query
-        .selector
-        .matches(|key| labels.and_then(|labels| labels.get(key)));
+    let selected = is_selected(&found, query);
     let uid = meta.and_then(|meta| meta.uid.as_deref());
     let not_selected = Reread::NotSelected {
         is_other: uid != Some(&*job.uid.to_string()),
         is_terminating: meta.is_some_and(|meta| meta.deletion_timestamp.is_some()),
     };
-    match Intake::new(&query.labels, Identity::Required).take(found) {
+    match Intake::new(&query.grouping, Identity::Required).take(found) {
         Ok(Some(job)) if selected => Ok(Reread::Found(job)),
         Ok(_) => Ok(not_selected),
         Err(error) => Err(unreadable(error)),

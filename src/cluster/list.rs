@@ -33,8 +33,10 @@ pub struct Reading {
     pub taken_at: Timestamp,
     /// How far the server's clock is ahead of this machine's.
     pub clock_ahead: SignedDuration,
-    /// How many Jobs it has.
+    /// How many Jobs were read.
     pub count: usize,
+    /// How many of them belong to no group, and are in none that was given on.
+    pub ungrouped: usize,
 }
 
 /// What happens while listing.
@@ -108,7 +110,7 @@ impl Cluster {
         let mut snapshot = self.newest.pages(Kind::Jobs);
         let mut taken_at = None;
         let mut clock_ahead = SignedDuration::ZERO;
-        let mut count = 0;
+        let (mut count, mut ungrouped) = (0, 0);
         // Their hashes are enough: two that meet by chance only make the list start over.
         let hasher = RandomState::new();
         let mut uids: HashSet<u64> = HashSet::new();
@@ -133,6 +135,8 @@ impl Cluster {
             });
             let next = snapshot.next(std::mem::take(&mut page.meta))?;
             let before = count;
+            ungrouped += page.ungrouped;
+            count += page.ungrouped;
             for job in std::mem::take(&mut page.jobs) {
                 if !uids.insert(hasher.hash_one(&job.uid)) {
                     return Err(Trouble::Wrong("it lists a Job twice".to_owned()));
@@ -153,6 +157,7 @@ impl Cluster {
             taken_at: taken_at.unwrap_or_else(time::now),
             clock_ahead,
             count,
+            ungrouped,
         })
     }
 

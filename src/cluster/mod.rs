@@ -4,7 +4,7 @@
 
 pub(crate) mod access;
 pub mod delete;
-mod discover;
+pub mod discover;
 mod get;
 pub(crate) mod list;
 mod page;

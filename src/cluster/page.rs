@@ -25,11 +25,12 @@ use crate::{
     connection::exchange::{Answer, LIST_MAX, Piece},
     decode::{
         self, DecodeError, ListMeta, ListReader,
-        job::{Identity, Intake, IntakeError},
+        job::{Identity, Intake, IntakeError, is_selected},
     },
     error::Error,
     job::{
         Job,
+        label::LabelKey,
         query::{Query, Scope},
     },
 };
@@ -62,7 +63,10 @@ pub(crate) struct Incoming {
 /// A page, and the one after it if that was asked for early.
 pub(crate) struct Page {
     pub(crate) meta: ListMeta,
+    /// Those that belong to a group.
     pub(crate) jobs: Vec<Job>,
+    /// How many belong to none.
+    pub(crate) ungrouped: usize,
     /// How far the server's clock was ahead of this machine's, if it told the time.
     pub(crate) clock_ahead: Option<SignedDuration>,
     next: Option<Incoming>,
@@ -83,7 +87,7 @@ impl Pages {
         let pages = Pages {
             cluster: cluster.clone(),
             query: Arc::new(query.clone()),
-            intake: Arc::new(Mutex::new(Intake::new(&query.labels, Identity::Required))),
+            intake: Arc::new(Mutex::new(Intake::new(&query.grouping, Identity::Required))),
             held: Arc::new(Semaphore::new(PAGES_HELD)),
             waits,
         };
@@ -221,6 +225,7 @@ struct Reading<'a> {
     intake: &'a Mutex<Intake>,
     list: ListReader,
     jobs: Vec<Job>,
+    ungrouped: usize,
     /// Why the page is of no use. What comes after that is passed over.
     trouble: Option<Unusable>,
 }
@@ -254,6 +259,7 @@ impl<'a> Reading<'a> {
             intake,
             list: ListReader::default(),
             jobs: Vec::new(),
+            ungrouped: 0,
             trouble: None,
         }
     }
@@ -261,21 +267,18 @@ impl<'a> Reading<'a> {
     fn feed(&mut self, piece: &[u8]) {
         if self.trouble.is_none() {
             let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
-            let (query, jobs) = (self.query, &mut self.jobs);
-            let mut on_job = |job: decode::Job<'_>| {
-                query.admit(&job).map_err(Unusable::Stray)?;
-                jobs.extend(intake.take(job)?);
-                Ok(())
-            };
+            let (query, jobs, ungrouped) = (self.query, &mut self.jobs, &mut self.ungrouped);
+            let mut on_job = |job: decode::Job<'_>| take(job, query, &mut intake, jobs, ungrouped);
             self.trouble = self.list.feed(piece, &mut on_job).err();
         }
     }
 
     /// The page, now that the answer is complete. In JSON it has come as a whole.
     fn finish(mut self, answer: &Answer) -> Result<Page, Unusable> {
-        let page = |meta, jobs| Page {
+        let page = |meta, jobs, ungrouped| Page {
             meta,
             jobs,
+            ungrouped,
             clock_ahead: answer.clock_ahead(),
             next: None,
             _held: None,
@@ -284,16 +287,41 @@ impl<'a> Reading<'a> {
             let list = decode::decode_json(&answer.body)?;
             let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
             for job in list.items {
-                self.query.admit(&job).map_err(Unusable::Stray)?;
-                self.jobs.extend(intake.take(job)?);
+                let (jobs, ungrouped) = (&mut self.jobs, &mut self.ungrouped);
+                take(job, self.query, &mut intake, jobs, ungrouped)?;
             }
-            return Ok(page(list.metadata, self.jobs));
+            return Ok(page(list.metadata, self.jobs, self.ungrouped));
         }
         match self.trouble {
             Some(trouble) => Err(trouble),
-            None => Ok(page(self.list.finish()?, self.jobs)),
+            None => Ok(page(self.list.finish()?, self.jobs, self.ungrouped)),
         }
     }
+}
+
+/// Take a Job of a page in.
+fn take(
+    job: decode::Job<'_>,
+    query: &Query,
+    intake: &mut Intake,
+    jobs: &mut Vec<Job>,
+    ungrouped: &mut usize,
+) -> Result<(), Unusable> {
+    query.admit(&job).map_err(Unusable::Stray)?;
+    let namespace = job
+        .metadata
+        .as_ref()
+        .and_then(|meta| meta.namespace.as_deref());
+    let is_excluded =
+        (query.excluded.iter()).any(|pattern| namespace.is_some_and(|name| pattern.matches(name)));
+    if is_excluded {
+        return Ok(());
+    }
+    match intake.take(job)? {
+        Some(job) => jobs.push(job),
+        None => *ungrouped += 1,
+    }
+    Ok(())
 }
 
 /// Why a page cannot be used.
@@ -335,8 +363,8 @@ impl Query {
             Scope::AllNamespaces => !namespace.is_empty(),
             Scope::Namespace(wanted) => namespace == wanted,
         };
-        let is_labelled = (self.labels.iter()).all(|key| meta.labels.get(key.as_str()).is_some());
-        if is_there && is_labelled && self.selector.matches(|key| meta.labels.get(key)) {
+        let is_labelled = |key: &LabelKey| meta.labels.get(key.as_str()).is_some();
+        if is_there && self.grouping.label_keys().all(is_labelled) && is_selected(job, self) {
             return Ok(());
         }
         let name = meta.name.as_deref().unwrap_or_default();

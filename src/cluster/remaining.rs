@@ -12,7 +12,7 @@ use super::{
     Cluster,
     retry::{Backoff, Retry, Tries},
     snapshot::MAX_STARTS,
-    uri::{escape, get, jobs_path},
+    uri::{escape, get, jobs_path, page},
 };
 use crate::{
     connection::exchange::LIST_MAX,
@@ -187,17 +187,7 @@ fn address(kind: Kind, place: &Place, chunk_size: u32, token: Option<&str>) -> S
             escape(&format!("metadata.name={name}"))
         ));
     }
-    if chunk_size > 0 {
-        query.push(format!("limit={chunk_size}"));
-    }
-    if let Some(token) = token {
-        query.push(format!("continue={}", escape(token)));
-    }
-    if query.is_empty() {
-        path
-    } else {
-        format!("{path}?{}", query.join("&"))
-    }
+    page(path, query, chunk_size, token)
 }
 
 /// A Job or Pod that was found to be there.

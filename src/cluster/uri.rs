@@ -13,29 +13,59 @@ use crate::{
 };
 
 impl Query {
-    /// The label selector that the server gets: every cleanup label exists, and what the user selects.
-    fn label_selector(&self) -> String {
-        let mut parts: Vec<String> = self.labels.iter().map(LabelKey::to_string).collect();
+    /// What the server gets to select by: every label that makes groups exists, and what the user selects.
+    fn parameters(&self) -> Vec<String> {
+        let mut labels: Vec<String> = self
+            .grouping
+            .label_keys()
+            .map(LabelKey::to_string)
+            .collect();
         if !self.selector.is_empty() {
-            parts.push(self.selector.to_string());
+            labels.push(self.selector.to_string());
         }
-        parts.join(",")
+        let mut parameters = Vec::new();
+        if !labels.is_empty() {
+            parameters.push(format!("labelSelector={}", escape(&labels.join(","))));
+        }
+        if !self.fields.is_empty() {
+            parameters.push(format!(
+                "fieldSelector={}",
+                escape(&self.fields.to_string())
+            ));
+        }
+        parameters
     }
 
     /// Never with a resourceVersion: the first page is a fresh and consistent read.
     pub(crate) fn request(&self, token: Option<&str>) -> Result<Request<Body>, Failure> {
-        let mut uri = jobs_path(match &self.scope {
+        let path = jobs_path(match &self.scope {
             Scope::AllNamespaces => None,
             Scope::Namespace(namespace) => Some(namespace),
         });
-        uri += &format!("?labelSelector={}", escape(&self.label_selector()));
-        if self.chunk_size > 0 {
-            uri += &format!("&limit={}", self.chunk_size);
-        }
-        if let Some(token) = token {
-            uri += &format!("&continue={}", escape(token));
-        }
-        get(uri, ACCEPT)
+        get(
+            page(path, self.parameters(), self.chunk_size, token),
+            ACCEPT,
+        )
+    }
+}
+
+/// The address of a page of a list.
+pub(crate) fn page(
+    path: String,
+    mut parameters: Vec<String>,
+    chunk_size: u32,
+    token: Option<&str>,
+) -> String {
+    if chunk_size > 0 {
+        parameters.push(format!("limit={chunk_size}"));
+    }
+    if let Some(token) = token {
+        parameters.push(format!("continue={}", escape(token)));
+    }
+    if parameters.is_empty() {
+        path
+    } else {
+        format!("{path}?{}", parameters.join("&"))
     }
 }
 

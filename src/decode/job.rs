@@ -1,14 +1,16 @@
-//! From what was read to what is judged: checks a wire Job, picks its cleanup labels, shares its strings.
+//! From what was read to what is judged: checks a wire Job, finds what groups it, shares its strings.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use jiff::Timestamp;
 
 use crate::{
     decode,
     job::{
-        CREATED, Controller, Deletion, Job, Protection, State, generated_after, ids::Stamp,
-        label::LabelKey,
+        CREATED, Controller, Deletion, Job, Protection, State, generated_after,
+        grouping::{Grouping, INSTANCE, Key, TRACKING_ID, tracked_application},
+        ids::Stamp,
+        query::Query,
     },
 };
 
@@ -50,7 +52,7 @@ pub enum Identity {
 /// Turns wire Jobs into Jobs, sharing equal strings between them.
 #[derive(Debug)]
 pub struct Intake {
-    labels: Vec<LabelKey>,
+    grouping: Grouping,
     identity: Identity,
     strings: HashSet<Arc<str>>,
     value_lists: HashSet<Arc<[Arc<str>]>>,
@@ -59,10 +61,10 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// For Jobs that carry all of these labels.
-    pub fn new(labels: &[LabelKey], identity: Identity) -> Intake {
+    /// For Jobs that are grouped like this.
+    pub fn new(grouping: &Grouping, identity: Identity) -> Intake {
         Intake {
-            labels: labels.to_vec(),
+            grouping: grouping.clone(),
             identity,
             strings: HashSet::new(),
             value_lists: HashSet::new(),
@@ -71,13 +73,13 @@ impl Intake {
         }
     }
 
-    /// Take a Job in; `None` if it lacks a cleanup label and so belongs to no group.
+    /// Take a Job in; `None` if it belongs to no group.
     ///
     /// # Errors
     /// If it cannot be judged or not be deleted safely, see [`IntakeError`].
     pub fn take(&mut self, job: decode::Job<'_>) -> Result<Option<Job>, IntakeError> {
         let meta = job.metadata.unwrap_or_default();
-        let Some(label_values) = self.label_values(&meta) else {
+        let Some(group_values) = self.group_values(&meta) else {
             return Ok(None);
         };
         let status = job.status.unwrap_or_default();
@@ -119,7 +121,7 @@ impl Intake {
                 .map(|since| self.deletion(since, &meta.finalizers)),
             protection,
             controller,
-            label_values,
+            group_values,
             namespace: self.share(&namespace),
             generated_after: meta
                 .generate_name
@@ -130,11 +132,20 @@ impl Intake {
         }))
     }
 
-    fn label_values(&mut self, meta: &decode::ObjectMeta<'_>) -> Option<Arc<[Arc<str>]>> {
-        let mut values = Vec::with_capacity(self.labels.len());
-        for index in 0..self.labels.len() {
-            let value = meta.labels.get(self.labels[index].as_str())?;
-            values.push(self.share(value));
+    fn group_values(&mut self, meta: &decode::ObjectMeta<'_>) -> Option<Arc<[Arc<str>]>> {
+        let mut values = Vec::with_capacity(self.grouping.keys().len().max(1));
+        match &self.grouping {
+            Grouping::Family => {}
+            Grouping::Application => {
+                let application = application(meta)?;
+                values.push(self.share(application));
+            }
+            Grouping::Keys(keys) => {
+                for index in 0..keys.len() {
+                    let value = value_of(meta, &self.grouping.keys()[index])?;
+                    values.push(self.share(value));
+                }
+            }
         }
         if let Some(shared) = self.value_lists.get(values.as_slice()) {
             return Some(Arc::clone(shared));
@@ -182,6 +193,43 @@ impl Intake {
         self.strings.insert(Arc::clone(&shared));
         shared
     }
+}
+
+/// The Argo CD application that a Job belongs to.
+fn application<'m>(meta: &'m decode::ObjectMeta<'_>) -> Option<&'m str> {
+    let tracked = meta.annotations.get(TRACKING_ID).and_then(|tracking_id| {
+        tracked_application(
+            tracking_id,
+            meta.namespace.as_deref().unwrap_or_default(),
+            meta.name.as_deref().unwrap_or_default(),
+            meta.generate_name.as_deref(),
+        )
+    });
+    tracked.or_else(|| meta.labels.get(INSTANCE))
+}
+
+fn value_of<'m>(meta: &'m decode::ObjectMeta<'_>, key: &Key) -> Option<&'m str> {
+    match key {
+        Key::Label(key) => meta.labels.get(key.as_str()),
+        Key::Annotation(key) => meta.annotations.get(key.as_str()),
+    }
+}
+
+/// Whether the selectors of a query select a Job.
+pub(crate) fn is_selected(job: &decode::Job<'_>, query: &Query) -> bool {
+    let no_meta = decode::ObjectMeta::default();
+    let meta = job.metadata.as_ref().unwrap_or(&no_meta);
+    let field = |field: &str| -> Cow<'_, str> {
+        match field {
+            "metadata.name" => meta.name.as_deref().unwrap_or_default().into(),
+            "metadata.namespace" => meta.namespace.as_deref().unwrap_or_default().into(),
+            _ => {
+                let succeeded = job.status.as_ref().and_then(|status| status.succeeded);
+                succeeded.unwrap_or_default().to_string().into()
+            }
+        }
+    };
+    query.selector.matches(|key| meta.labels.get(key)) && query.fields.matches(field)
 }
 
 /// When the Job was created that this one was restored from. It counts until this one has run itself.
@@ -259,7 +307,7 @@ mod tests {
                     "deletionTimestamp":"2026-01-02T00:00:0{second}Z","finalizers":["{finalizer}"]}}}}"#
             )
         };
-        let mut intake = Intake::new(&["app".parse().unwrap()], Identity::Optional);
+        let mut intake = Intake::new(&"label:app".parse().unwrap(), Identity::Optional);
         let mut deletion = |text: &str| {
             let job = intake.take(serde_json::from_str(text).unwrap());
             job.unwrap().unwrap().deletion.unwrap()

@@ -154,6 +154,8 @@ pub struct JobStatus<'a> {
     pub start_time: Option<Time>,
     /// When it completed; a Failed Job has none.
     pub completion_time: Option<Time>,
+    /// How many of its Pods have succeeded.
+    pub succeeded: Option<i32>,
 }
 
 /// `batchv1.JobCondition`.

@@ -285,6 +285,7 @@ impl<'a> Message<'a> for JobStatus<'a> {
             1 => self.conditions.push(value.message()?),
             2 => self.start_time = Some(value.message()?),
             3 => self.completion_time = Some(value.message()?),
+            5 => self.succeeded = Some(value.number()? as i32),
             _ => {}
         }
         Ok(())

@@ -1,6 +1,8 @@
 //! A Job as far as a verdict needs it: who it is, how old it is, what state it is in, who claims it.
 
-mod family;
+pub mod family;
+pub mod field;
+pub mod grouping;
 pub mod ids;
 pub mod label;
 pub mod query;
@@ -10,26 +12,25 @@ use std::{num::NonZeroU8, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use self::family::{family, generated_after};
-
 use self::ids::{Stamp, Uid, Version};
 
 /// One Job of the cluster, reduced to what a verdict and a safe delete need.
 ///
-/// Namespaces and label values are shared between Jobs: tens of thousands of rows name only a few of them.
+/// Namespaces and what makes groups are shared between Jobs: tens of thousands of rows name only a few of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
     pub namespace: Arc<str>,
     /// Its name, unique within the namespace at any one time.
     pub name: Box<str>,
-    /// How much of the name is its `metadata.generateName`, if the server completed that to the name.
+    /// How much of the name is its `metadata.generateName`, if the name begins with that.
     pub generated_after: Option<NonZeroU8>,
     /// The server's identity of this very object; empty when it was read from a file that has none.
     pub uid: Uid,
     /// The version of the object that was read; opaque.
     pub resource_version: Version,
-    /// The value of every cleanup label, in the order in which the keys were asked for.
-    pub label_values: Arc<[Arc<str>]>,
+    /// What puts it into its group: the application, or the value of every key in the order in which the keys were asked
+    /// for.
+    pub group_values: Arc<[Arc<str>]>,
     /// `metadata.creationTimestamp`, whole seconds, by the server's clock; of a restored Job that has not run again, when
     /// the one was created that it was restored from, see [`CREATED`].
     pub created: Stamp,
@@ -152,18 +153,20 @@ impl Job {
             .then_with(|| a.uid.cmp(&b.uid))
     }
 
-    /// Its `metadata.generateName`, as far as the server took it into the name.
+    /// Its `metadata.generateName`, if its name begins with that.
     pub fn generate_name(&self) -> Option<&str> {
         self.name.get(..usize::from(self.generated_after?.get()))
     }
+}
 
-    /// The family that it belongs to: its `generateName` without the last separator, or that of its name, see [`family()`].
-    pub fn family(&self) -> &str {
-        let generate_name = self.generate_name().unwrap_or_default();
-        let base = generate_name.strip_suffix(['-', '.']);
-        match base.unwrap_or(generate_name) {
-            "" => family(&self.name),
-            base => base,
-        }
+/// How much of a name is this `generateName`, if it begins with that and goes on.
+///
+/// The server cuts a `generateName` off after 58 characters. What is left does not tell Jobs apart whose names differ in
+/// what was cut off, so such a name is one like any other.
+pub fn generated_after(name: &str, generate_name: &str) -> Option<NonZeroU8> {
+    let rest = name.strip_prefix(generate_name)?;
+    if rest.is_empty() {
+        return None;
     }
+    NonZeroU8::new(u8::try_from(generate_name.len()).ok()?)
 }

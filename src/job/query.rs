@@ -1,18 +1,40 @@
 //! Which Jobs are asked for, and what comes of it.
 
-use super::{Job, label::LabelKey, selector::Selector};
+use std::{fmt, str::FromStr};
+
+use glob::Pattern;
+
+use super::{Job, field::FieldSelector, grouping::Grouping, selector::Selector};
 
 /// Which Jobs to list.
 #[derive(Debug, Clone)]
 pub struct Query {
-    /// They carry all of these labels.
-    pub labels: Vec<LabelKey>,
+    /// What makes them groups. Where that is a label, only Jobs that have it are listed.
+    pub grouping: Grouping,
     /// They match this as well.
     pub selector: Selector,
+    /// And this.
+    pub fields: FieldSelector,
     /// Where they are.
     pub scope: Scope,
+    /// Where they are not.
+    pub excluded: Vec<NamespacePattern>,
     /// The most Jobs in one answer; 0 asks for all at once.
     pub chunk_size: u32,
+}
+
+impl Query {
+    /// All Jobs of a scope.
+    pub fn all(grouping: Grouping, scope: Scope, chunk_size: u32) -> Query {
+        Query {
+            grouping,
+            scope,
+            chunk_size,
+            selector: Selector::default(),
+            fields: FieldSelector::default(),
+            excluded: Vec::new(),
+        }
+    }
 }
 
 /// Where to look.
@@ -22,6 +44,43 @@ pub enum Scope {
     AllNamespaces,
     /// In one.
     Namespace(String),
+}
+
+/// Names of namespaces, as a shell matches them: `*`, `?` and `[…]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamespacePattern(Pattern);
+
+impl NamespacePattern {
+    /// Whether this namespace is one of them.
+    pub fn matches(&self, namespace: &str) -> bool {
+        self.0.matches(namespace)
+    }
+}
+
+impl fmt::Display for NamespacePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str())
+    }
+}
+
+impl FromStr for NamespacePattern {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<NamespacePattern, Self::Err> {
+        let is_of_namespace =
+            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-*?[]!".contains(c);
+        if text.is_empty() {
+            return Err("it is empty");
+        }
+        if !text.chars().all(is_of_namespace) {
+            return Err(
+                "a namespace has lower-case letters, digits and '-'; *, ? and [...] stand for several",
+            );
+        }
+        Pattern::new(text)
+            .map(NamespacePattern)
+            .map_err(|error| error.msg)
+    }
 }
 
 /// Receives the Jobs of a list as they come. They count once the list is complete.
@@ -47,7 +106,7 @@ impl Sink for Vec<Job> {
 pub enum Reread {
     /// There is no Job of that name.
     Absent,
-    /// There is one, but not with the labels that were asked for.
+    /// There is one, but it is not among those that were asked for.
     NotSelected {
         /// Whether it is another than the one that was read before.
         is_other: bool,

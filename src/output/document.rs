@@ -10,7 +10,11 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeSeq};
 use super::schema;
 use super::{API_VERSION, View, escape::Text, words};
 use crate::{
-    job::label::LabelKey,
+    job::{
+        family::NameEndingError,
+        grouping::{Grouping, Key},
+        label::LabelKey,
+    },
     plan::{
         Plan, PlannedGroup, Source,
         group::MixedGroups,
@@ -37,6 +41,9 @@ pub(super) struct Document<'a, G> {
     /// The file that the Jobs come from, - for stdin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) file: Option<Text<'a>>,
+    /// What makes Jobs one group, as --group-by takes it. Plans of earlier versions name only labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) group_by: Option<Text<'a>>,
     /// The labels whose values name the cleanup group.
     pub(super) labels: Vec<Text<'a>>,
     /// The one resourceVersion that all Jobs were listed at, empty for a file.
@@ -95,10 +102,50 @@ pub(super) struct Summary<'a> {
     pub(super) skip: usize,
     /// How many Jobs are to be deleted.
     pub(super) purge: usize,
+    /// How many other Jobs belong to no group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ungrouped: Option<usize>,
+    /// What is held since it is in groups of several families.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) held: Option<HeldGroups>,
     /// How many Jobs had each outcome; they add up to purge.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::outcomes"))]
     pub(super) outcomes: Option<BTreeMap<Text<'a>, usize>>,
+}
+
+/// Groups that are held, since each has several families.
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = schema::open))]
+#[serde(deny_unknown_fields)]
+pub(super) struct HeldGroups {
+    /// How many groups.
+    pub(super) groups: usize,
+    /// How many Jobs in them are kept for no other reason.
+    pub(super) jobs: usize,
+    /// How many Jobs --mixed-groups=split would purge of them.
+    pub(super) split: usize,
+    /// How many Jobs --mixed-groups=merge would purge of them.
+    pub(super) merge: usize,
+}
+
+/// A group of several families.
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = schema::open))]
+#[serde(deny_unknown_fields)]
+pub(super) struct Mixed<'a> {
+    /// Its families.
+    #[cfg_attr(feature = "schema", schemars(length(min = 2)))]
+    pub(super) families: Vec<Text<'a>>,
+    /// If it is held: how many Jobs --mixed-groups=split would purge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) split: Option<usize>,
+    /// If it is held: how many Jobs --mixed-groups=merge would purge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) merge: Option<usize>,
+    /// If it is held: a --family that makes one family of it, and purges what merge does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ending: Option<Text<'a>>,
 }
 
 /// The groups, made as they are written: a document of 100,000 Jobs is never held as a whole.
@@ -113,9 +160,18 @@ pub(super) struct Group<'a> {
     pub(super) namespace: Text<'a>,
     /// The value of each of the plan's labels.
     pub(super) labels: BTreeMap<Text<'a>, Text<'a>>,
-    /// The family of its Jobs, with --mixed-groups=split.
+    /// The value of each annotation that the plan groups by.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) annotations: BTreeMap<Text<'a>, Text<'a>>,
+    /// The Argo CD application, where the plan groups by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) application: Option<Text<'a>>,
+    /// The family of its Jobs, where each family is a group of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) family: Option<Text<'a>>,
+    /// That its Jobs belong to several families.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mixed: Option<Mixed<'a>>,
     /// Newest first.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub(super) jobs: Vec<Job<'a>>,
@@ -186,20 +242,39 @@ impl Serialize for Groups<'_> {
         let plan = self.0.plan();
         let mut groups = serializer.serialize_seq(Some(plan.groups.len()))?;
         for (group, rows) in self.0.groups() {
-            groups.serialize_element(&Group::new(&plan.labels, group, rows))?;
+            groups.serialize_element(&Group::new(&plan.grouping, group, rows))?;
         }
         groups.end()
     }
 }
 
 impl<'a> Group<'a> {
-    fn new(labels: &'a [LabelKey], group: &'a PlannedGroup, rows: Vec<Row<'a>>) -> Group<'a> {
-        let keys = labels.iter().map(|key| key.as_str().into());
-        let values = group.key.values.iter().map(|value| (&**value).into());
+    fn new(grouping: &'a Grouping, group: &'a PlannedGroup, rows: Vec<Row<'a>>) -> Group<'a> {
+        let (mut labels, mut annotations) = (BTreeMap::new(), BTreeMap::new());
+        for (key, value) in grouping.keys().iter().zip(group.key.values.iter()) {
+            let map = match key {
+                Key::Label(_) => &mut labels,
+                Key::Annotation(_) => &mut annotations,
+            };
+            map.insert(key.as_str().into(), (&**value).into());
+        }
+        let application = match grouping {
+            Grouping::Application => group.key.values.first().map(|value| (&**value).into()),
+            Grouping::Keys(_) | Grouping::Family => None,
+        };
+        let ways = group.ways_out.as_ref();
         Group {
             namespace: (&*group.key.namespace).into(),
-            labels: keys.zip(values).collect(),
+            labels,
+            annotations,
+            application,
             family: group.family.as_deref().map(Text::from),
+            mixed: (!group.families.is_empty()).then(|| Mixed {
+                families: all(group.families.iter().map(|family| &**family)),
+                split: ways.map(|ways| ways.split),
+                merge: ways.map(|ways| ways.merge),
+                ending: ways.and_then(|ways| Some(ways.family.as_ref()?.to_string().into())),
+            }),
             jobs: rows.into_iter().map(Job::new).collect(),
         }
     }
@@ -273,7 +348,8 @@ pub(super) fn document(view: View<'_>, saved: Option<Extras>) -> impl Serialize 
         kind: kind.into(),
         cluster,
         file,
-        labels: all(plan.labels.iter().map(LabelKey::as_str)),
+        group_by: Some(plan.grouping.to_string().into()),
+        labels: all(plan.grouping.label_keys().map(LabelKey::as_str)),
         resource_version: (&plan.resource_version).into(),
         taken_at: plan.taken_at,
         summary: Summary {
@@ -281,6 +357,13 @@ pub(super) fn document(view: View<'_>, saved: Option<Extras>) -> impl Serialize 
             jobs: summary.jobs,
             skip: summary.skip,
             purge: summary.purge,
+            ungrouped: (summary.ungrouped > 0).then_some(summary.ungrouped),
+            held: (summary.held.groups > 0).then_some(HeldGroups {
+                groups: summary.held.groups,
+                jobs: summary.held.jobs,
+                split: summary.held.split,
+                merge: summary.held.merge,
+            }),
             outcomes,
         },
         held: plan.exceeded.map(|exceeded| Held {
@@ -321,6 +404,12 @@ pub struct Extras {
     pub namespace: Option<String>,
     /// The selector as the user gave it, empty for none.
     pub selector: String,
+    /// The field selector as the user gave it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub field_selector: String,
+    /// The namespaces that were left out, as --exclude-namespace takes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude_namespaces: Vec<String>,
     /// What is to be kept.
     pub policy: PolicyDocument,
 }
@@ -335,36 +424,55 @@ pub struct PolicyDocument {
     keep_failed: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     keep_within_seconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keep_superseded_within_seconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keep_finished_within_seconds: Option<u64>,
     include_active: bool,
     include_owned: bool,
     mixed_groups: MixedGroups,
+    /// The ending of names that --family describes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    family: Option<String>,
 }
 
-impl From<&Policy> for PolicyDocument {
-    fn from(policy: &Policy) -> PolicyDocument {
+impl PolicyDocument {
+    /// What is written down of a policy for Jobs that are grouped like this.
+    pub(super) fn new(policy: &Policy, grouping: &Grouping) -> PolicyDocument {
+        let seconds = |time: Option<Duration>| time.map(|time| time.as_secs());
         PolicyDocument {
             keep: policy.keep,
             keep_succeeded: policy.keep_succeeded,
             keep_failed: policy.keep_failed,
-            keep_within_seconds: policy.keep_within.map(|within| within.as_secs()),
+            keep_within_seconds: seconds(policy.keep_within),
+            keep_superseded_within_seconds: seconds(policy.keep_superseded_within),
+            keep_finished_within_seconds: seconds(policy.keep_finished_within),
             include_active: policy.active == Treatment::Judge,
             include_owned: policy.owned == Treatment::Judge,
-            mixed_groups: policy.mixed_groups,
+            mixed_groups: policy.mixed_groups(grouping),
+            family: policy.family.as_ref().map(ToString::to_string),
         }
     }
-}
 
-impl From<PolicyDocument> for Policy {
-    fn from(policy: PolicyDocument) -> Policy {
-        Policy {
+    /// The policy that it says.
+    ///
+    /// # Errors
+    /// If the ending of names in it is not one.
+    pub(super) fn policy(self) -> Result<Policy, NameEndingError> {
+        let policy = self;
+        let time = |seconds: Option<u64>| seconds.map(Duration::from_secs);
+        Ok(Policy {
             keep: policy.keep,
             keep_succeeded: policy.keep_succeeded,
             keep_failed: policy.keep_failed,
-            keep_within: policy.keep_within_seconds.map(Duration::from_secs),
+            keep_within: time(policy.keep_within_seconds),
+            keep_superseded_within: time(policy.keep_superseded_within_seconds),
+            keep_finished_within: time(policy.keep_finished_within_seconds),
             active: Treatment::included(policy.include_active),
             owned: Treatment::included(policy.include_owned),
-            mixed_groups: policy.mixed_groups,
-        }
+            mixed_groups: Some(policy.mixed_groups),
+            family: policy.family.map(|ending| ending.parse()).transpose()?,
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod document;
 mod escape;
+pub mod explain;
 pub mod json;
 pub mod name;
 pub mod saved;

@@ -12,7 +12,7 @@ use crate::{
     time,
 };
 
-const HEADERS: [&str; 7] = [
+const HEADERS: [&str; 8] = [
     "NAMESPACE",
     "GROUP",
     "JOBS",
@@ -20,7 +20,10 @@ const HEADERS: [&str; 7] = [
     "PURGE",
     "NEWEST",
     "OLDEST",
+    "HELD",
 ];
+/// What each way out would purge; only where groups are held.
+const HELD: usize = 7;
 const GROUP: usize = 1;
 const PURGE: usize = 4;
 const GAP: u16 = 2;
@@ -35,11 +38,11 @@ pub fn write(out: &mut dyn Write, view: View, style: Style) -> io::Result<()> {
     let plan = view.plan();
     let widths = widths(plan, style);
     if style.headers == Headers::Show && !plan.groups.is_empty() {
-        write_table(out, [HEADERS.map(Cell::new)], &widths, style)?;
+        write_table(out, [HEADERS.map(Cell::new).into()], &widths, style)?;
     }
     for groups in plan.groups.chunks(ROWS) {
         let rows = groups.iter().map(|group| {
-            let mut row = texts(plan, group).map(Cell::new);
+            let mut row: Vec<Cell> = texts(plan, group).map(Cell::new).into();
             if group.purge_count() > 0 && style.colour == Colour::On {
                 row[PURGE] = row[PURGE].clone().fg(Color::Red);
             }
@@ -66,21 +69,31 @@ fn texts(plan: &Plan, group: &PlannedGroup) -> [String; HEADERS.len()] {
     };
     [
         harmless(&group.key.namespace).into_owned(),
-        harmless(&words::group(&plan.labels, group)).into_owned(),
+        harmless(&words::group(&plan.grouping, group)).into_owned(),
         group.jobs.len().to_string(),
         (group.jobs.len() - purge).to_string(),
         purge.to_string(),
         age(group.jobs.first()),
         age(group.jobs.last()),
+        group.ways_out.as_ref().map_or_else(String::new, |ways| {
+            format!("split {}, merge {}", ways.split, ways.merge)
+        }),
     ]
 }
 
 /// The columns' widths. Only the group's name may be broken to fit the terminal.
-fn widths(plan: &Plan, style: Style) -> [u16; HEADERS.len()] {
-    let mut widths = match style.headers {
-        Headers::Show => HEADERS.map(|header| header.len() as u16),
-        Headers::Hide => [0; HEADERS.len()],
+fn widths(plan: &Plan, style: Style) -> Vec<u16> {
+    let is_held = |group: &PlannedGroup| group.ways_out.is_some();
+    let columns = if plan.groups.iter().any(is_held) {
+        HEADERS.len()
+    } else {
+        HELD
     };
+    let header = |header: &&str| match style.headers {
+        Headers::Show => header.len() as u16,
+        Headers::Hide => 0,
+    };
+    let mut widths: Vec<u16> = HEADERS[..columns].iter().map(header).collect();
     for group in &plan.groups {
         for (width, text) in widths.iter_mut().zip(texts(plan, group)) {
             *width = (*width).max(u16::try_from(text.width()).unwrap_or(u16::MAX));
@@ -99,7 +112,7 @@ fn widths(plan: &Plan, style: Style) -> [u16; HEADERS.len()] {
 
 fn write_table(
     out: &mut dyn Write,
-    rows: impl IntoIterator<Item = [Cell; HEADERS.len()]>,
+    rows: impl IntoIterator<Item = Vec<Cell>>,
     widths: &[u16],
     style: Style,
 ) -> io::Result<()> {
@@ -111,7 +124,10 @@ fn write_table(
         Colour::On => table.enforce_styling(),
         Colour::Off => table.force_no_tty(),
     };
-    table.add_rows(rows);
+    table.add_rows(rows.into_iter().map(|mut row| {
+        row.truncate(widths.len());
+        row
+    }));
     for (index, width) in widths.iter().enumerate() {
         if let Some(column) = table.column_mut(index) {
             column
@@ -120,7 +136,7 @@ fn write_table(
                     width.saturating_add(GAP),
                 )));
             // Counts and ages.
-            if index > GROUP {
+            if index > GROUP && index < HELD {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }

@@ -160,6 +160,16 @@ pub fn write(out: &mut dyn Write, view: View, columns: Columns, style: Style) ->
 /// The totals stand last, so that a long plan still ends with what matters.
 pub fn write_totals(out: &mut dyn Write, view: View) -> io::Result<()> {
     let summary = view.plan().summary();
+    if summary.ungrouped > 0 {
+        writeln!(
+            out,
+            "{}",
+            words::ungrouped(&view.plan().grouping, summary.ungrouped)
+        )?;
+    }
+    if summary.held.groups > 0 {
+        writeln!(out, "{}", words::held_groups(&summary.held))?;
+    }
     if summary.terminating > 0 {
         let jobs = count(summary.terminating, "Job");
         let are = if summary.terminating == 1 {
@@ -184,17 +194,18 @@ fn write_group_line(
     group: &PlannedGroup,
     style: Style,
 ) -> io::Result<()> {
-    let labels = words::group_labels(&view.plan().labels, &group.key);
-    let family = match &group.family {
-        Some(family) => format!("  family {}", harmless(family)),
-        None => String::new(),
-    };
+    let values = words::group_values(&view.plan().grouping, &group.key);
+    let family = group
+        .family
+        .as_ref()
+        .map(|family| format!("family {family}"));
+    let parts = [Some(group.key.namespace.to_string()), Some(values), family];
+    let parts = parts.iter().flatten().filter(|part| !part.is_empty());
     let purge = group.purge_count();
-    let name = format!(
-        "{}  {}{family}",
-        harmless(&group.key.namespace),
-        harmless(&labels)
-    );
+    let name = parts
+        .map(|part| harmless(part))
+        .collect::<Vec<_>>()
+        .join("  ");
     let counts = format!("{} SKIP, {purge} PURGE", group.jobs.len() - purge);
     let width = style.width.map_or(usize::MAX, usize::from);
     let lines = broken(&name, width);

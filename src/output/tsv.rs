@@ -38,7 +38,7 @@ pub fn write(out: &mut dyn Write, view: View, headers: Headers) -> io::Result<()
         writeln!(out)?;
     }
     for (group, rows) in view.groups() {
-        let name = words::group(&view.plan().labels, group);
+        let name = words::group(&view.plan().grouping, group);
         for row in rows {
             write!(out, "{}", cells(group, &name, row).join("\t"))?;
             if is_report {

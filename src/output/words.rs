@@ -5,12 +5,15 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    job::{Deletion, label::LabelKey},
+    job::{
+        Deletion,
+        grouping::{Grouping, Key},
+    },
     plan::{
-        Plan, PlannedGroup, Summary, Warning,
+        self, Plan, PlannedGroup, Summary, Warning,
         group::{GroupKey, MixedGroups},
         report::{Held, OutcomeCounts},
-        retention::{Policy, Treatment},
+        retention::{Policy, Treatment, WaysOut},
     },
     text::count,
     time,
@@ -19,22 +22,25 @@ use crate::{
 /// More Pods than this of one Job are counted, not named.
 const PODS_SHOWN: usize = 5;
 
-/// `KEY=VALUE` of every cleanup label of a group, joined by commas; not made harmless.
-pub fn group_labels(labels: &[LabelKey], key: &GroupKey) -> String {
-    labels
-        .iter()
-        .zip(key.values.iter())
-        .map(|(label, value)| format!("{label}={value}"))
-        .collect::<Vec<_>>()
-        .join(",")
+/// `KEY=VALUE` of everything that makes a group, joined by commas; empty where families alone do. Not made harmless.
+pub fn group_values(grouping: &Grouping, key: &GroupKey) -> String {
+    let keys: Vec<&str> = match grouping {
+        Grouping::Application => vec!["application"],
+        Grouping::Keys(keys) => keys.iter().map(Key::as_str).collect(),
+        Grouping::Family => Vec::new(),
+    };
+    let pairs = keys.into_iter().zip(key.values.iter());
+    let pairs: Vec<String> = pairs.map(|(key, value)| format!("{key}={value}")).collect();
+    pairs.join(",")
 }
 
-/// A group's labels, and its family where groups were split by it; not made harmless.
-pub fn group(labels: &[LabelKey], group: &PlannedGroup) -> String {
-    let labels = group_labels(labels, &group.key);
+/// What makes a group, and its family where groups were split by it; not made harmless.
+pub fn group(grouping: &Grouping, group: &PlannedGroup) -> String {
+    let values = group_values(grouping, &group.key);
     match &group.family {
-        Some(family) => format!("{labels} (family {family})"),
-        None => labels,
+        Some(family) if values.is_empty() => format!("family {family}"),
+        Some(family) => format!("{values} (family {family})"),
+        None => values,
     }
 }
 
@@ -109,17 +115,62 @@ pub fn span(shorter: Duration, longer: Duration) -> String {
     }
 }
 
-/// The labels of a plan as a person would name them.
-pub fn label_list(labels: &[LabelKey]) -> String {
-    labels
-        .iter()
-        .map(LabelKey::as_str)
-        .collect::<Vec<_>>()
-        .join(" and ")
+/// What a Job has that belongs to a group, as a person would name it.
+pub fn what_groups(grouping: &Grouping) -> String {
+    let key = |key: &Key| match key {
+        Key::Label(key) => format!("the label {key}"),
+        Key::Annotation(key) => format!("the annotation {key}"),
+    };
+    match grouping {
+        Grouping::Application => "the mark of an Argo CD application".to_owned(),
+        Grouping::Family => "a name".to_owned(),
+        Grouping::Keys(keys) => keys.iter().map(key).collect::<Vec<_>>().join(" and "),
+    }
+}
+
+/// What is held since it is in groups of several families, and what to do about it: a sentence.
+pub fn held_groups(held: &plan::Held) -> String {
+    let (jobs, are) = if held.jobs == 1 {
+        ("Job", "is")
+    } else {
+        ("Jobs", "are")
+    };
+    format!(
+        "{} {jobs} in {} {are} held (mixed-group): --mixed-groups=split would purge {}, merge {}",
+        held.jobs,
+        count(held.groups, "group"),
+        held.split,
+        held.merge
+    )
+}
+
+/// How many Jobs belong to no group: a sentence.
+pub fn ungrouped(grouping: &Grouping, ungrouped: usize) -> String {
+    let (belong, why) = if ungrouped == 1 {
+        ("belongs to no group and stays", "it lacks")
+    } else {
+        ("belong to no group and stay", "they lack")
+    };
+    let (jobs, what) = (count(ungrouped, "Job"), what_groups(grouping));
+    format!("{jobs} {belong}: {why} {what}")
+}
+
+/// What each way out of a held group would purge: a fragment.
+fn ways_out(ways: &WaysOut, jobs: usize) -> String {
+    let family = match &ways.family {
+        Some(ending) => format!(", --family='{ending}' {}", ways.merge),
+        None => String::new(),
+    };
+    format!(
+        "nothing in it is purged; --mixed-groups=split would purge {} of its {}, merge {}{family}",
+        ways.split,
+        count(jobs, "Job"),
+        ways.merge
+    )
 }
 
 /// What a policy keeps, on one line.
-pub fn policy(policy: &Policy) -> String {
+pub fn policy(policy: &Policy, grouping: &Grouping) -> String {
     let mut kept = vec![format!("the newest {} of every group", policy.keep)];
     for (number, status) in [
         (policy.keep_succeeded, "Complete"),
@@ -129,9 +180,15 @@ pub fn policy(policy: &Policy) -> String {
             kept.push(format!("the newest {number} {status}"));
         }
     }
-    if let Some(within) = policy.keep_within {
-        let within = SignedDuration::try_from(within).unwrap_or(SignedDuration::MAX);
-        kept.push(format!("what was created within {}", time::human(within)));
+    for (within, what) in [
+        (policy.keep_within, "created"),
+        (policy.keep_superseded_within, "superseded"),
+        (policy.keep_finished_within, "finished"),
+    ] {
+        if let Some(within) = within {
+            let within = SignedDuration::try_from(within).unwrap_or(SignedDuration::MAX);
+            kept.push(format!("what was {what} within {}", time::human(within)));
+        }
     }
     if policy.active == Treatment::Keep {
         kept.push("Jobs that are not finished".to_owned());
@@ -139,9 +196,9 @@ pub fn policy(policy: &Policy) -> String {
     if policy.owned == Treatment::Keep {
         kept.push("Jobs that have a controller".to_owned());
     }
-    let mixed = match policy.mixed_groups {
+    let mixed = match policy.mixed_groups(grouping) {
         MixedGroups::Hold => "purges nothing in mixed groups",
-        MixedGroups::Split => "splits mixed groups by family",
+        MixedGroups::Split => "judges each family by itself",
         MixedGroups::Merge => "ignores families",
     };
     format!("it keeps {}, and {mixed}", kept.join(", "))
@@ -149,24 +206,26 @@ pub fn policy(policy: &Policy) -> String {
 
 /// A warning in words: a lowercase fragment, not made harmless.
 pub fn warning(plan: &Plan, warning: &Warning) -> String {
-    let group = |key: &GroupKey| format!("{}/{}", key.namespace, group_labels(&plan.labels, key));
+    let group = |key: &GroupKey| format!("{}/{}", key.namespace, group_values(&plan.grouping, key));
     match warning {
-        Warning::NothingFound => format!("no Job has the label {}", label_list(&plan.labels)),
+        Warning::NothingFound => match &plan.grouping {
+            Grouping::Family => "there is no Job".to_owned(),
+            grouping => format!("no Job has {}", what_groups(grouping)),
+        },
         Warning::MixedGroup {
             key,
             families,
-            treatment,
+            jobs,
+            ways_out: ways,
         } => {
             let shown: Vec<&str> = families.iter().take(5).map(AsRef::as_ref).collect();
             let more = match families.len() - shown.len() {
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };
-            let done = match treatment {
-                MixedGroups::Hold => {
-                    "nothing in it is purged (--mixed-groups=split judges each family by itself)"
-                }
-                MixedGroups::Split | MixedGroups::Merge => "they are judged as one",
+            let done = match ways {
+                Some(ways) => ways_out(ways, jobs.get()),
+                None => "they are judged as one".to_owned(),
             };
             format!(
                 "group {} holds the families {}{more}: {done}",

@@ -1,17 +1,21 @@
-//! Cleanup groups: the Jobs of one namespace that share the value of every cleanup label.
+//! Cleanup groups: the Jobs of one namespace that an application, a label or a family holds together.
 
 use std::{cmp::Ordering, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::Job;
+use crate::job::{
+    Job,
+    family::{NameEnding, families},
+};
 
-/// What makes Jobs one group: a namespace and one value for each cleanup label.
+/// What makes Jobs one group: a namespace, and the application or one value for each key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GroupKey {
     /// The namespace.
     pub namespace: Arc<str>,
-    /// The labels' values, in the order of the label keys. An empty value is a value.
+    /// The application, or the values in the order of the keys. An empty value is a value. There are none where families
+    /// alone make groups.
     pub values: Arc<[Arc<str>]>,
 }
 
@@ -36,58 +40,106 @@ pub struct Group {
     pub key: GroupKey,
     /// The one family in it, where [`MixedGroups::Split`] made it a group of its own.
     pub family: Option<Box<str>>,
+    /// The families in it, sorted, if there are several.
+    pub families: Vec<Box<str>>,
     /// Never empty, newest first.
     pub jobs: Vec<Job>,
 }
 
-/// Part Jobs into groups, Jobs within a group newest first.
+/// Part Jobs into groups, Jobs within a group newest first. `own` is how the user describes endings of names.
 ///
-/// The groups come from the last to the first in the order of namespace, then label values (then family). Each is taken
+/// The groups come from the last to the first in the order of namespace, then values, then family. Each is taken
 /// off the end of the Jobs and the room that it had is given back on the way: there may be a million.
-pub fn group(mut jobs: Vec<Job>, mixed: MixedGroups) -> Groups {
-    jobs.sort_unstable_by(|a, b| {
-        by_key(a, b)
-            .then_with(|| by_family(a, b, mixed))
-            .then_with(|| Job::newest_first(a, b))
-    });
-    Groups { jobs, mixed }
+pub fn group(mut jobs: Vec<Job>, mixed: MixedGroups, own: Option<&NameEnding>) -> Groups<'_> {
+    jobs.sort_unstable_by(|a, b| by_key(a, b).then_with(|| Job::newest_first(a, b)));
+    Groups {
+        jobs,
+        mixed,
+        own,
+        split: Vec::new(),
+    }
 }
 
 /// See [`group`].
 #[derive(Debug)]
-pub struct Groups {
+pub struct Groups<'a> {
     /// Those that are in no group yet, in order.
     jobs: Vec<Job>,
     mixed: MixedGroups,
+    own: Option<&'a NameEnding>,
+    /// The groups that the last Jobs were split into.
+    split: Vec<Group>,
 }
 
-impl Iterator for Groups {
+impl Iterator for Groups<'_> {
     type Item = Group;
 
     fn next(&mut self) -> Option<Group> {
-        let (jobs, mixed) = (&mut self.jobs, self.mixed);
+        if let Some(group) = self.split.pop() {
+            return Some(group);
+        }
+        let jobs = &mut self.jobs;
         let last = jobs.last()?;
-        let same_group =
-            |job: &Job| by_key(job, last).is_eq() && by_family(job, last, mixed).is_eq();
         let key = GroupKey {
             namespace: Arc::clone(&last.namespace),
-            values: Arc::clone(&last.label_values),
+            values: Arc::clone(&last.group_values),
         };
-        let family = (mixed == MixedGroups::Split).then(|| last.family().into());
         let start = jobs
             .iter()
-            .rposition(|job| !same_group(job))
+            .rposition(|job| by_key(job, last).is_ne())
             .map_or(0, |at| at + 1);
-        let group = Group {
-            key,
-            family,
-            jobs: jobs.split_off(start),
-        };
+        let group = jobs.split_off(start);
         if jobs.len() < jobs.capacity() / 8 * 7 {
             jobs.shrink_to_fit();
         }
-        Some(group)
+        self.split = by_family(key, group, self.mixed, self.own);
+        self.split.pop()
     }
+}
+
+/// Make a group of Jobs that have a key in common, or one of each family if mixed groups are split. The Jobs come newest
+/// first.
+pub fn by_family(
+    key: GroupKey,
+    jobs: Vec<Job>,
+    mixed: MixedGroups,
+    own: Option<&NameEnding>,
+) -> Vec<Group> {
+    let (families, places) = distinct(&jobs, own);
+    if mixed != MixedGroups::Split {
+        let several = families.len() > 1;
+        return vec![Group {
+            key,
+            family: None,
+            families: if several { families } else { Vec::new() },
+            jobs,
+        }];
+    }
+    let of_family = |family| Group {
+        key: key.clone(),
+        family: Some(family),
+        families: Vec::new(),
+        jobs: Vec::new(),
+    };
+    let mut groups: Vec<Group> = families.into_iter().map(of_family).collect();
+    for (job, place) in jobs.into_iter().zip(places) {
+        groups[place].jobs.push(job);
+    }
+    for group in &mut groups {
+        group.jobs.shrink_to_fit();
+    }
+    groups
+}
+
+/// The different families among Jobs that have a key in common, sorted, and the place of each Job's family among them.
+pub(super) fn distinct(jobs: &[Job], own: Option<&NameEnding>) -> (Vec<Box<str>>, Vec<usize>) {
+    let of_jobs = families(jobs, own);
+    let mut names: Vec<&str> = of_jobs.iter().map(|family| &*family.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    let place = |name: &str| names.binary_search(&name).unwrap_or_default();
+    let places = of_jobs.iter().map(|family| place(&family.name)).collect();
+    (names.into_iter().map(Box::from).collect(), places)
 }
 
 /// Equal namespaces and values are mostly the same piece of memory.
@@ -98,25 +150,10 @@ fn by_key(a: &Job, b: &Job) -> Ordering {
         a.namespace.cmp(&b.namespace)
     };
     namespaces.then_with(|| {
-        if Arc::ptr_eq(&a.label_values, &b.label_values) {
+        if Arc::ptr_eq(&a.group_values, &b.group_values) {
             Ordering::Equal
         } else {
-            a.label_values.cmp(&b.label_values)
+            a.group_values.cmp(&b.group_values)
         }
     })
-}
-
-fn by_family(a: &Job, b: &Job, mixed: MixedGroups) -> Ordering {
-    match mixed {
-        MixedGroups::Split => a.family().cmp(b.family()),
-        MixedGroups::Hold | MixedGroups::Merge => Ordering::Equal,
-    }
-}
-
-/// The different families among these Jobs, sorted.
-pub fn families<'a>(jobs: impl IntoIterator<Item = &'a Job>) -> Vec<&'a str> {
-    let mut families: Vec<&str> = jobs.into_iter().map(Job::family).collect();
-    families.sort_unstable();
-    families.dedup();
-    families
 }

@@ -6,16 +6,19 @@ pub mod recheck;
 pub mod report;
 pub mod retention;
 
-use std::{cmp::Ordering, collections::BTreeSet, num::NonZeroUsize, sync::Arc};
+use std::{collections::BTreeSet, num::NonZeroUsize, ops::Range, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
 use self::{
     group::{Group, GroupKey, MixedGroups},
     max_purge::{Exceeded, MaxPurge},
-    retention::{Policy, Verdict},
+    retention::{KeepReason, KeepReasons, Policy, Verdict, WaysOut},
 };
-use crate::job::{Job, label::LabelKey};
+use crate::job::{
+    Job,
+    grouping::{Grouping, Key},
+};
 
 /// Where the Jobs of a plan were read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,14 +42,16 @@ pub enum Source {
 pub struct Snapshot {
     /// Where they were read.
     pub source: Source,
-    /// The cleanup labels that were asked for; never empty.
-    pub labels: Vec<LabelKey>,
+    /// What makes Jobs one group.
+    pub grouping: Grouping,
     /// The resourceVersion of the list, empty where a file has none.
     pub resource_version: String,
     /// When the reading began, by this machine's clock, in whole seconds as the server stamps Jobs.
     pub taken_at: Timestamp,
-    /// The Jobs, in any order.
+    /// The Jobs that belong to a group, in any order.
     pub jobs: Vec<Job>,
+    /// How many others there were, which belong to none.
+    pub ungrouped: usize,
 }
 
 /// Every Job of a snapshot with its verdict, in groups.
@@ -54,17 +59,19 @@ pub struct Snapshot {
 pub struct Plan {
     /// Where the Jobs were read.
     pub source: Source,
-    /// The cleanup labels.
-    pub labels: Vec<LabelKey>,
+    /// What makes Jobs one group.
+    pub grouping: Grouping,
     /// The resourceVersion of the list that it rests on.
     pub resource_version: String,
     /// When it was made; ages count from here.
     pub taken_at: Timestamp,
     /// What a person should know before agreeing.
     pub warnings: Vec<Warning>,
+    /// How many Jobs belong to no group; they are never purged.
+    pub ungrouped: usize,
     /// That it would purge more than it may.
     pub exceeded: Option<Exceeded>,
-    /// Ordered by namespace, then label values, then family.
+    /// Ordered by namespace, then application or values, then family.
     pub groups: Vec<PlannedGroup>,
 }
 
@@ -75,6 +82,10 @@ pub struct PlannedGroup {
     pub key: GroupKey,
     /// The family, where groups were split by it.
     pub family: Option<Box<str>>,
+    /// The families in it, sorted, if there are several.
+    pub families: Vec<Box<str>>,
+    /// That it is held, since it has several families, and what to do about that.
+    pub ways_out: Option<WaysOut>,
     /// Newest first; never empty.
     pub jobs: Vec<PlannedJob>,
 }
@@ -90,7 +101,7 @@ pub struct PlannedJob {
 /// Something a person should know before agreeing to a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
-    /// No Job has all the labels.
+    /// No Job belongs to a group.
     NothingFound,
     /// A group holds Jobs of different families.
     MixedGroup {
@@ -98,8 +109,10 @@ pub enum Warning {
         key: GroupKey,
         /// Its families, sorted.
         families: Vec<Box<str>>,
-        /// What is done about it.
-        treatment: MixedGroups,
+        /// How many Jobs it has.
+        jobs: NonZeroUsize,
+        /// What to do about it, if it is held; else they are judged as one.
+        ways_out: Option<WaysOut>,
     },
     /// Jobs that were deleted a while ago are still there.
     Terminating {
@@ -159,6 +172,22 @@ pub struct Summary {
     pub groups_to_purge: usize,
     /// Jobs that stay since they are on their way out already.
     pub terminating: usize,
+    /// Jobs that belong to no group, and are none of the above.
+    pub ungrouped: usize,
+    /// What is held since it is in a group of several families.
+    pub held: Held,
+}
+
+/// Groups that are held, since each has several families.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Held {
+    pub groups: usize,
+    /// The Jobs in them that nothing else keeps.
+    pub jobs: usize,
+    /// How many Jobs would be purged if each family were a group of its own.
+    pub split: usize,
+    /// How many if families were ignored.
+    pub merge: usize,
 }
 
 impl Plan {
@@ -166,16 +195,19 @@ impl Plan {
     pub fn new(snapshot: Snapshot, policy: &Policy) -> Plan {
         let now = snapshot.taken_at;
         let nothing = snapshot.jobs.is_empty().then_some(Warning::NothingFound);
-        let mut groups: Vec<PlannedGroup> = group::group(snapshot.jobs, policy.mixed_groups)
-            .map(|group| PlannedGroup::judged(group, policy, now))
-            .collect();
+        let mixed = policy.mixed_groups(&snapshot.grouping);
+        let mut groups: Vec<PlannedGroup> =
+            group::group(snapshot.jobs, mixed, policy.family.as_ref())
+                .map(|group| PlannedGroup::judged(group, policy, mixed, now))
+                .collect();
         groups.reverse();
         // How many there would be was not known when the room for them was made.
         groups.shrink_to_fit();
-        let others = warnings(&groups, policy.mixed_groups, now);
+        let others = warnings(&groups, &snapshot.grouping, now);
         Plan {
             source: snapshot.source,
-            labels: snapshot.labels,
+            grouping: snapshot.grouping,
+            ungrouped: snapshot.ungrouped,
             resource_version: snapshot.resource_version,
             taken_at: now,
             warnings: nothing.into_iter().chain(others).collect(),
@@ -219,6 +251,7 @@ impl Plan {
         self.groups.iter().fold(
             Summary {
                 groups: self.groups.len(),
+                ungrouped: self.ungrouped,
                 ..Summary::default()
             },
             |sum, group| {
@@ -229,24 +262,30 @@ impl Plan {
                     purge: sum.purge + purge,
                     groups_to_purge: sum.groups_to_purge + usize::from(purge > 0),
                     terminating: sum.terminating + group.terminating().count(),
+                    held: match &group.ways_out {
+                        None => sum.held,
+                        Some(ways) => Held {
+                            groups: sum.held.groups + 1,
+                            jobs: sum.held.jobs + group.held_count(),
+                            split: sum.held.split + ways.split,
+                            merge: sum.held.merge + ways.merge,
+                        },
+                    },
                     ..sum
                 }
             },
         )
     }
 
-    /// The place of the group that a Job belongs to by its namespace, label values and, where groups were split by it,
-    /// family.
-    pub fn group_of(&self, job: &Job) -> Option<usize> {
-        let place = self.groups.binary_search_by(|group| {
-            let by_key =
-                (&group.key.namespace, &group.key.values).cmp(&(&job.namespace, &job.label_values));
-            by_key.then_with(|| match &group.family {
-                Some(family) => (**family).cmp(job.family()),
-                None => Ordering::Equal,
-            })
-        });
-        place.ok()
+    /// The places of the groups that a Job may belong to by its namespace and its application or values. There are several
+    /// where groups were split by family.
+    pub fn groups_of(&self, job: &Job) -> Range<usize> {
+        let order = |group: &PlannedGroup| {
+            (&group.key.namespace, &group.key.values).cmp(&(&job.namespace, &job.group_values))
+        };
+        let start = self.groups.partition_point(|group| order(group).is_lt());
+        let after = &self.groups[start..];
+        start..start + after.partition_point(|group| order(group).is_eq())
     }
 
     /// The plan of these groups alone, as if no other had been asked for; they are named by their places, in order.
@@ -271,7 +310,8 @@ impl Plan {
             groups,
             warnings,
             source: self.source,
-            labels: self.labels,
+            grouping: self.grouping,
+            ungrouped: self.ungrouped,
             resource_version: self.resource_version,
             taken_at: self.taken_at,
             exceeded: self.exceeded,
@@ -295,12 +335,20 @@ impl Plan {
 
 impl PlannedGroup {
     /// Judge a group. Ages count to `now`.
-    pub fn judged(group: Group, policy: &Policy, now: Timestamp) -> PlannedGroup {
-        let verdicts = policy.judge(&group, now);
+    pub fn judged(
+        group: Group,
+        policy: &Policy,
+        mixed: MixedGroups,
+        now: Timestamp,
+    ) -> PlannedGroup {
+        let verdicts = policy.judge(&group, mixed, now);
+        let ways_out = policy.ways_out(&group, mixed, now);
         let judged = group.jobs.into_iter().zip(verdicts);
         PlannedGroup {
             key: group.key,
             family: group.family,
+            families: group.families,
+            ways_out,
             jobs: judged
                 .map(|(job, verdict)| PlannedJob { job, verdict })
                 .collect(),
@@ -328,28 +376,36 @@ impl PlannedGroup {
             .count()
     }
 
+    /// How many of its Jobs are kept only since it has several families.
+    fn held_count(&self) -> usize {
+        let only_held = KeepReasons::new([KeepReason::MixedGroup]).map(Verdict::Skip);
+        let held = |planned: &&PlannedJob| Some(planned.verdict) == only_held;
+        self.jobs.iter().filter(held).count()
+    }
+
     fn terminating(&self) -> impl Iterator<Item = &Job> {
         let jobs = self.jobs.iter().map(|planned| &planned.job);
         jobs.filter(|job| job.is_terminating())
     }
 
-    fn warnings(&self, treatment: MixedGroups) -> Vec<Warning> {
+    fn warnings(&self, grouping: &Grouping) -> Vec<Warning> {
         let mut warnings = Vec::new();
-        let families = group::families(self.jobs.iter().map(|planned| &planned.job));
         // A group that was split has one family; merged ones are still worth a word.
-        if families.len() > 1 {
+        if let (false, Some(jobs)) = (self.families.is_empty(), NonZeroUsize::new(self.jobs.len()))
+        {
             warnings.push(Warning::MixedGroup {
                 key: self.key.clone(),
-                families: families.into_iter().map(Into::into).collect(),
-                treatment,
+                families: self.families.clone(),
+                jobs,
+                ways_out: self.ways_out.clone(),
             });
         }
-        if self
-            .key
-            .values
-            .iter()
-            .any(|value| value.len() == LABEL_VALUE_MAX)
-        {
+        let is_cut_off = |(index, value): (usize, &Arc<str>)| {
+            // Argo CD cuts a label off, and an annotation never.
+            let is_annotation = matches!(grouping.keys().get(index), Some(Key::Annotation(_)));
+            value.len() == LABEL_VALUE_MAX && !is_annotation
+        };
+        if self.key.values.iter().enumerate().any(is_cut_off) {
             warnings.push(Warning::MaybeCutOff {
                 key: self.key.clone(),
             });
@@ -359,15 +415,16 @@ impl PlannedGroup {
 }
 
 /// What a person should know of these groups before agreeing to purge some of their Jobs.
-pub fn group_warnings(groups: &[PlannedGroup], treatment: MixedGroups) -> Vec<Warning> {
-    groups
-        .iter()
-        .flat_map(|group| group.warnings(treatment))
-        .collect()
+pub fn group_warnings(groups: &[PlannedGroup], grouping: &Grouping) -> Vec<Warning> {
+    let warnings = groups.iter().flat_map(|group| group.warnings(grouping));
+    let mut warnings: Vec<Warning> = warnings.collect();
+    // Of one key there may be several groups, which are cut off alike.
+    warnings.dedup();
+    warnings
 }
 
 /// The same, and what there is to know of their Jobs at this time.
-pub fn warnings(groups: &[PlannedGroup], treatment: MixedGroups, now: Timestamp) -> Vec<Warning> {
+pub fn warnings(groups: &[PlannedGroup], grouping: &Grouping, now: Timestamp) -> Vec<Warning> {
     let jobs = || {
         let planned = groups.iter().flat_map(|group| &group.jobs);
         planned.map(|planned| &planned.job)
@@ -375,7 +432,7 @@ pub fn warnings(groups: &[PlannedGroup], treatment: MixedGroups, now: Timestamp)
     created_in_future(jobs(), now)
         .into_iter()
         .chain(terminating(jobs(), now))
-        .chain(group_warnings(groups, treatment))
+        .chain(group_warnings(groups, grouping))
         .collect()
 }
 

@@ -3,13 +3,13 @@
 //! A question may stand for an hour, and a conflict may tell that a Job was touched a moment ago. Then what was shown
 //! is held against what is there now. Nothing ever joins a plan that a person has approved; it can only lose Jobs.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{borrow::Cow, collections::HashMap, ops::Range};
 
 use jiff::Timestamp;
 
 use super::{
     Plan, PlannedGroup, PlannedJob,
-    group::Group,
+    group::{Group, by_family},
     report::{Change, Outcome},
     retention::{KeepReason, Policy, Verdict},
     warnings,
@@ -24,9 +24,9 @@ use crate::job::{
 pub struct Approved {
     plan: Plan,
     policy: Policy,
-    /// What a later reading found otherwise in the plan's groups, by their places: as they are now, `None` where no Job
-    /// is left. Verdicts rest on it.
-    since: HashMap<usize, Option<PlannedGroup>>,
+    /// What a later reading found otherwise: the groups of a key as they are now, by the first place of those in the plan.
+    /// Verdicts rest on it.
+    since: HashMap<usize, Vec<PlannedGroup>>,
     /// When the Jobs were last read; ages count to here.
     read_at: Timestamp,
     /// One for each of [`Plan::purges`], in its order.
@@ -69,17 +69,23 @@ pub struct Recheck {
     plan: Plan,
     /// For each of the plan's groups, which of its Jobs have come again, the same in every respect.
     unchanged: Vec<Box<[bool]>>,
-    /// What else has come of them, new or changed, by the places of the groups.
+    /// What else has come, new or changed, by the first place of the groups of its key.
     others: HashMap<usize, Vec<Job>>,
+    /// Where the Jobs of the keys with several groups stand, by the first place of those.
+    places: HashMap<usize, Places>,
 }
 
 impl Recheck {
     /// Nothing has come yet.
     pub fn new(plan: Plan) -> Recheck {
         let lengths = plan.groups.iter().map(|group| group.jobs.len());
+        let several = of_one_key(&plan.groups).filter(|range| range.len() > 1);
         Recheck {
             unchanged: lengths.map(|jobs| vec![false; jobs].into()).collect(),
             others: HashMap::new(),
+            places: several
+                .map(|range| (range.start, Places::new(&plan.groups[range])))
+                .collect(),
             plan,
         }
     }
@@ -90,21 +96,42 @@ impl Recheck {
     }
 
     /// Approve what of the plan still holds, now that the list, which began at `read_at`, is complete.
+    ///
+    /// The Jobs of a key are parted into families anew: a Job that came may tell more of the others.
     pub fn approve(mut self, read_at: Timestamp, policy: Policy) -> Approved {
+        let mixed = policy.mixed_groups(&self.plan.grouping);
         let mut targets = Vec::new();
         let mut since = HashMap::new();
-        for (place, planned) in self.plan.groups.iter().enumerate() {
-            let others = self.others.remove(&place).unwrap_or_default();
-            let now = group_now(planned, &self.unchanged[place], others);
-            let now = now.map(|group| PlannedGroup::judged(group, &policy, read_at));
-            let keeper_gone = planned.jobs.iter().any(|keeper| {
-                matches!(keeper.verdict, Verdict::Skip(why) if why.contains(KeepReason::Newest))
-                    && !now.as_ref().is_some_and(|now| stays(now, &keeper.job))
-            });
-            let purges = planned.jobs.iter().filter(|job| job.verdict.is_purge());
-            targets.extend(purges.map(|purge| target(&purge.job, now.as_ref(), keeper_gone)));
-            if now.as_ref() != Some(planned) {
-                since.insert(place, now);
+        for range in of_one_key(&self.plan.groups) {
+            let (start, planned) = (range.start, &self.plan.groups[range.clone()]);
+            let others = self.others.remove(&start).unwrap_or_default();
+            let jobs = jobs_now(planned, &self.unchanged[range], others);
+            let key = planned[0].key.clone();
+            let groups = by_family(key, jobs, mixed, policy.family.as_ref());
+            let groups = groups.into_iter().filter(|group| !group.jobs.is_empty());
+            let now: Vec<PlannedGroup> = groups
+                .map(|group| PlannedGroup::judged(group, &policy, mixed, read_at))
+                .collect();
+            let places = Places::new(&now);
+            for planned in planned {
+                let keeper_gone = planned.jobs.iter().any(|keeper| {
+                    matches!(keeper.verdict, Verdict::Skip(why) if why.contains(KeepReason::Newest))
+                        && places
+                            .find(&now, &keeper.job)
+                            .is_none_or(|(group, at)| now[group].jobs[at].job.is_terminating())
+                });
+                let purges = planned.jobs.iter().filter(|job| job.verdict.is_purge());
+                targets.extend(purges.map(|purge| {
+                    let found = places.find(&now, &purge.job);
+                    target(
+                        &purge.job,
+                        found.map(|(group, at)| &now[group].jobs[at]),
+                        keeper_gone,
+                    )
+                }));
+            }
+            if now != planned {
+                since.insert(start, now);
             }
         }
         Approved {
@@ -126,31 +153,89 @@ impl Sink for Recheck {
     }
 
     fn take(&mut self, job: Job) {
-        let Some(place) = self.plan.group_of(&job) else {
+        let range = self.plan.groups_of(&job);
+        let start = range.start;
+        if range.is_empty() {
             // Nothing of its group was shown, so nothing of it is purged.
             return;
+        }
+        let groups = &self.plan.groups[range];
+        let found = match self.places.get(&start) {
+            Some(places) => places.find(groups, &job),
+            None => groups[0].place_of(&job).map(|at| (0, at)),
         };
-        let group = &self.plan.groups[place];
-        match group.place_of(&job) {
-            Some(at) if group.jobs[at].job == job => self.unchanged[place][at] = true,
-            _ => self.others.entry(place).or_default().push(job),
+        match found {
+            Some((group, at)) if groups[group].jobs[at].job == job => {
+                self.unchanged[start + group][at] = true;
+            }
+            _ => self.others.entry(start).or_default().push(job),
         }
     }
 }
 
-/// A group as it is now, if any Job is left in it.
-fn group_now(planned: &PlannedGroup, unchanged: &[bool], others: Vec<Job>) -> Option<Group> {
-    let same = planned.jobs.iter().zip(unchanged);
-    let same = same
-        .filter(|(_, unchanged)| **unchanged)
-        .map(|(planned, _)| planned.job.clone());
+/// The places of groups that have one key in common: families of it, if there are several.
+fn of_one_key(groups: &[PlannedGroup]) -> impl Iterator<Item = Range<usize>> {
+    let mut start = 0;
+    groups.chunk_by(|a, b| a.key == b.key).map(move |chunk| {
+        let range = start..start + chunk.len();
+        start = range.end;
+        range
+    })
+}
+
+/// Where each Job of some groups of one key stands, newest first: the family of a Job alone does not tell its group.
+#[derive(Debug)]
+struct Places(Vec<(u32, u32)>);
+
+impl Places {
+    fn new(groups: &[PlannedGroup]) -> Places {
+        let mut places = Vec::new();
+        if groups.len() > 1 {
+            for (group, planned) in groups.iter().enumerate() {
+                // A plan has fewer than four thousand million of either.
+                places.extend((0..planned.jobs.len()).map(|at| (group as u32, at as u32)));
+            }
+            places
+                .sort_unstable_by(|a, b| Job::newest_first(job_at(groups, *a), job_at(groups, *b)));
+        }
+        Places(places)
+    }
+
+    /// The place of this very Job, however it has changed: its group, and where in that.
+    fn find(&self, groups: &[PlannedGroup], job: &Job) -> Option<(usize, usize)> {
+        if let [group] = groups {
+            return group.place_of(job).map(|at| (0, at));
+        }
+        let found = self
+            .0
+            .binary_search_by(|place| Job::newest_first(job_at(groups, *place), job));
+        let in_order = found.ok().map(|at| self.0[at]);
+        // Name and age do not change. Only an edit of a saved plan can change them.
+        let place = in_order.or_else(|| {
+            let is_same = |place: &&(u32, u32)| job_at(groups, **place).uid == job.uid;
+            self.0.iter().find(is_same).copied()
+        });
+        place.map(|(group, at)| (group as usize, at as usize))
+    }
+}
+
+fn job_at(groups: &[PlannedGroup], (group, at): (u32, u32)) -> &Job {
+    &groups[group as usize].jobs[at as usize].job
+}
+
+/// The Jobs of a key as they are now, newest first.
+fn jobs_now(planned: &[PlannedGroup], unchanged: &[Box<[bool]>], others: Vec<Job>) -> Vec<Job> {
+    let same = planned
+        .iter()
+        .zip(unchanged)
+        .flat_map(|(group, unchanged)| {
+            let jobs = group.jobs.iter().zip(unchanged);
+            jobs.filter(|(_, unchanged)| **unchanged)
+                .map(|(planned, _)| planned.job.clone())
+        });
     let mut jobs: Vec<Job> = same.chain(others).collect();
     jobs.sort_unstable_by(Job::newest_first);
-    (!jobs.is_empty()).then(|| Group {
-        key: planned.key.clone(),
-        family: planned.family.clone(),
-        jobs,
-    })
+    jobs
 }
 
 impl Approved {
@@ -208,42 +293,48 @@ impl Approved {
     pub fn as_of_now(&self) -> Plan {
         let mut targets = self.targets.iter();
         let mut groups = Vec::new();
-        for (place, planned) in self.plan.groups.iter().enumerate() {
-            let now = match self.since.get(&place) {
-                Some(since) => since.as_ref(),
-                None => Some(planned),
-            };
-            let jobs = planned.jobs.iter().filter_map(|was| {
-                let target = was.verdict.is_purge().then(|| targets.next()).flatten();
-                let now = now?;
-                let found = &now.jobs[now.place_of(&was.job)?];
-                let verdict = match (target, found.verdict) {
-                    (Some(Target::AsPlanned | Target::Newer(_)), _) => Verdict::Purge,
-                    (_, Verdict::Skip(reasons)) => Verdict::Skip(reasons),
-                    (Some(_), Verdict::Purge) => return None,
-                    // It was to stay, and nothing joins a plan.
-                    (None, Verdict::Purge) => was.verdict,
-                };
-                Some(PlannedJob {
-                    job: found.job.clone(),
-                    verdict,
-                })
-            });
-            let jobs: Vec<PlannedJob> = jobs.collect();
-            if !jobs.is_empty() {
-                groups.push(PlannedGroup {
-                    key: planned.key.clone(),
-                    family: planned.family.clone(),
-                    jobs,
+        for range in of_one_key(&self.plan.groups) {
+            let planned = &self.plan.groups[range.clone()];
+            let now = self.since.get(&range.start).map_or(planned, Vec::as_slice);
+            let places = Places::new(now);
+            for planned in planned {
+                let mut ways_out = None;
+                let jobs = planned.jobs.iter().filter_map(|was| {
+                    let target = was.verdict.is_purge().then(|| targets.next()).flatten();
+                    let (group, at) = places.find(now, &was.job)?;
+                    ways_out = now[group].ways_out.clone();
+                    let found = &now[group].jobs[at];
+                    let verdict = match (target, found.verdict) {
+                        (Some(Target::AsPlanned | Target::Newer(_)), _) => Verdict::Purge,
+                        (_, Verdict::Skip(reasons)) => Verdict::Skip(reasons),
+                        (Some(_), Verdict::Purge) => return None,
+                        // It was to stay, and nothing joins a plan.
+                        (None, Verdict::Purge) => was.verdict,
+                    };
+                    Some(PlannedJob {
+                        job: found.job.clone(),
+                        verdict,
+                    })
                 });
+                let jobs: Vec<PlannedJob> = jobs.collect();
+                if !jobs.is_empty() {
+                    groups.push(PlannedGroup {
+                        key: planned.key.clone(),
+                        family: planned.family.clone(),
+                        families: planned.families.clone(),
+                        ways_out,
+                        jobs,
+                    });
+                }
             }
         }
         Plan {
             source: self.plan.source.clone(),
-            labels: self.plan.labels.clone(),
+            grouping: self.plan.grouping.clone(),
+            ungrouped: self.plan.ungrouped,
             resource_version: self.plan.resource_version.clone(),
             taken_at: self.read_at,
-            warnings: warnings(&groups, self.policy.mixed_groups, self.read_at),
+            warnings: warnings(&groups, &self.plan.grouping, self.read_at),
             exceeded: self.plan.exceeded,
             groups,
         }
@@ -253,19 +344,26 @@ impl Approved {
     pub fn only(mut self, chosen: &Plan) -> Approved {
         let mut targets = self.targets.into_iter();
         let (mut places, mut left, mut since) = (Vec::new(), Vec::new(), HashMap::new());
-        for (place, group) in self.plan.groups.iter().enumerate() {
-            let of_group: Vec<Target> = targets.by_ref().take(group.purge_count()).collect();
-            let order = |other: &PlannedGroup| {
-                (&other.key, &other.family).cmp(&(&group.key, &group.family))
-            };
-            if chosen.groups.binary_search_by(order).is_err() {
-                continue;
+        for range in of_one_key(&self.plan.groups) {
+            let (start, first_left) = (range.start, places.len());
+            for place in range {
+                let group = &self.plan.groups[place];
+                let of_group: Vec<Target> = targets.by_ref().take(group.purge_count()).collect();
+                let order = |other: &PlannedGroup| {
+                    (&other.key, &other.family).cmp(&(&group.key, &group.family))
+                };
+                if chosen.groups.binary_search_by(order).is_ok() {
+                    left.extend(of_group);
+                    places.push(place);
+                }
             }
-            if let Some(now) = self.since.remove(&place) {
-                since.insert(places.len(), now);
+            if let Some(now) = self
+                .since
+                .remove(&start)
+                .filter(|_| places.len() > first_left)
+            {
+                since.insert(first_left, now);
             }
-            left.extend(of_group);
-            places.push(place);
         }
         Approved {
             plan: self.plan.only(&places),
@@ -306,7 +404,7 @@ impl Approved {
         if found.is_terminating() {
             return Rejudged::Settled(Outcome::Gone);
         }
-        if found.label_values != job.label_values {
+        if found.group_values != job.group_values {
             return left_alone(Change::Relabelled);
         }
         let Some((group, place_before)) = self.place_of(job) else {
@@ -334,9 +432,11 @@ impl Approved {
         let group = Group {
             key: group.key.clone(),
             family: group.family.clone(),
+            families: group.families.clone(),
             jobs,
         };
-        match self.policy.judge(&group, self.read_at)[place] {
+        let mixed = self.policy.mixed_groups(&self.plan.grouping);
+        match self.policy.judge(&group, mixed, self.read_at)[place] {
             Verdict::Purge => Rejudged::Delete(found),
             Verdict::Skip(reasons) => left_alone(Change::NowKept(reasons)),
         }
@@ -344,12 +444,15 @@ impl Approved {
 
     /// Where a Job stands among those that were last read.
     fn place_of(&self, job: &Job) -> Option<(&PlannedGroup, usize)> {
-        let place = self.plan.group_of(job)?;
-        let group = match self.since.get(&place) {
-            Some(since) => since.as_ref()?,
-            None => &self.plan.groups[place],
+        let range = self.plan.groups_of(job);
+        let groups = match self.since.get(&range.start) {
+            Some(since) if !range.is_empty() => since,
+            _ => &self.plan.groups[range],
         };
-        Some((group, group.place_of(job)?))
+        let mut found = groups
+            .iter()
+            .filter_map(|group| Some((group, group.place_of(job)?)));
+        found.next()
     }
 }
 
@@ -361,15 +464,8 @@ fn changed(change: Change) -> Target {
     Target::Settled(Box::new(Outcome::Changed(change)))
 }
 
-fn stays(group: &PlannedGroup, job: &Job) -> bool {
-    group
-        .place_of(job)
-        .is_some_and(|place| !group.jobs[place].job.is_terminating())
-}
-
-fn target(job: &Job, now: Option<&PlannedGroup>, keeper_gone: bool) -> Target {
-    let same = now.and_then(|now| Some(&now.jobs[now.place_of(job)?]));
-    let Some(same) = same else {
+fn target(job: &Job, now: Option<&PlannedJob>, keeper_gone: bool) -> Target {
+    let Some(same) = now else {
         return Target::Reread;
     };
     match same.verdict {

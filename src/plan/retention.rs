@@ -7,8 +7,8 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::group::{Group, MixedGroups, families};
-use crate::job::{Job, State};
+use super::group::{Group, MixedGroups, distinct};
+use crate::job::{Job, State, family::NameEnding, grouping::Grouping, ids::Stamp};
 
 /// What an operator wants kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,12 +21,18 @@ pub struct Policy {
     pub keep_failed: usize,
     /// Anything created at most this long ago stays.
     pub keep_within: Option<Duration>,
+    /// What was pushed out of the newest that stay at most this long ago stays.
+    pub keep_superseded_within: Option<Duration>,
+    /// What finished at most this long ago stays.
+    pub keep_finished_within: Option<Duration>,
     /// What becomes of Jobs that are not finished.
     pub active: Treatment,
     /// What becomes of Jobs that have a controller.
     pub owned: Treatment,
-    /// What becomes of groups that hold different families.
-    pub mixed_groups: MixedGroups,
+    /// What becomes of groups that hold different families; see [`Policy::mixed_groups`] for where that is not said.
+    pub mixed_groups: Option<MixedGroups>,
+    /// An ending of names that is generated, beside those that are known.
+    pub family: Option<NameEnding>,
 }
 
 impl Default for Policy {
@@ -36,9 +42,12 @@ impl Default for Policy {
             keep_succeeded: 0,
             keep_failed: 0,
             keep_within: None,
+            keep_superseded_within: None,
+            keep_finished_within: None,
             active: Treatment::Keep,
             owned: Treatment::Keep,
-            mixed_groups: MixedGroups::Hold,
+            mixed_groups: None,
+            family: None,
         }
     }
 }
@@ -75,6 +84,10 @@ pub enum KeepReason {
     RecentFailure,
     /// Created within the time asked for.
     Recent,
+    /// Pushed out of the newest within the time asked for.
+    RecentlySuperseded,
+    /// Finished within the time asked for.
+    RecentlyFinished,
     /// Already being deleted.
     Terminating,
     /// Marked to be kept.
@@ -89,11 +102,13 @@ pub enum KeepReason {
 
 impl KeepReason {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [KeepReason; 9] = [
+    pub const ALL: [KeepReason; 11] = [
         KeepReason::Newest,
         KeepReason::RecentSuccess,
         KeepReason::RecentFailure,
         KeepReason::Recent,
+        KeepReason::RecentlySuperseded,
+        KeepReason::RecentlyFinished,
         KeepReason::Terminating,
         KeepReason::Protected,
         KeepReason::Active,
@@ -108,6 +123,8 @@ impl KeepReason {
             KeepReason::RecentSuccess => "recent-success",
             KeepReason::RecentFailure => "recent-failure",
             KeepReason::Recent => "recent",
+            KeepReason::RecentlySuperseded => "recently-superseded",
+            KeepReason::RecentlyFinished => "recently-finished",
             KeepReason::Terminating => "terminating",
             KeepReason::Protected => "protected",
             KeepReason::Active => "active",
@@ -191,58 +208,189 @@ impl Quota {
 }
 
 impl Policy {
-    /// Judge one group: a verdict for each of its Jobs, in their order.
-    ///
-    /// A Job that is already terminating never fills a quota: it will be gone, and a group whose only keeper is on
-    /// its way out would end up empty.
-    pub fn judge(&self, group: &Group, now: Timestamp) -> Vec<Verdict> {
-        let mixed = self.mixed_groups == MixedGroups::Hold && families(&group.jobs).len() > 1;
-        let mut newest = Quota(self.keep.get());
-        let mut succeeded = Quota(self.keep_succeeded);
-        let mut failed = Quota(self.keep_failed);
-        group
-            .jobs
-            .iter()
-            .map(|job| {
-                let stays = !job.is_terminating();
-                let reasons = [
-                    (KeepReason::Newest, stays && newest.take()),
-                    (
-                        KeepReason::RecentSuccess,
-                        stays && job.state == State::Complete && succeeded.take(),
-                    ),
-                    (
-                        KeepReason::RecentFailure,
-                        stays && job.state == State::Failed && failed.take(),
-                    ),
-                    (KeepReason::Recent, self.is_recent(job, now)),
-                    (KeepReason::Terminating, !stays),
-                    (KeepReason::Protected, job.protection.is_some()),
-                    (
-                        KeepReason::Active,
-                        self.active == Treatment::Keep && !job.state.is_finished(),
-                    ),
-                    (
-                        KeepReason::Owned,
-                        self.owned == Treatment::Keep && job.controller.is_some(),
-                    ),
-                    (KeepReason::MixedGroup, mixed),
-                ];
-                KeepReasons::new(
-                    reasons
-                        .into_iter()
-                        .filter_map(|(reason, applies)| applies.then_some(reason)),
-                )
-                .map_or(Verdict::Purge, Verdict::Skip)
-            })
-            .collect()
+    /// What becomes of groups that hold different families. An application has several Jobs by nature, so its families
+    /// are judged by themselves; who names a label or an annotation may mean the whole group.
+    pub fn mixed_groups(&self, grouping: &Grouping) -> MixedGroups {
+        match (grouping, self.mixed_groups) {
+            (Grouping::Family, _) => MixedGroups::Split,
+            (_, Some(said)) => said,
+            (Grouping::Application, None) => MixedGroups::Split,
+            (Grouping::Keys(_), None) => MixedGroups::Hold,
+        }
     }
 
-    /// A Job from the future, by this machine's clock, counts as recent.
-    fn is_recent(&self, job: &Job, now: Timestamp) -> bool {
-        self.keep_within.is_some_and(|within| {
-            let age = now.duration_since(job.created.timestamp());
-            SignedDuration::try_from(within).map_or(true, |within| age <= within)
+    /// Judge one group: a verdict for each of its Jobs, in their order.
+    pub fn judge(&self, group: &Group, mixed: MixedGroups, now: Timestamp) -> Vec<Verdict> {
+        let is_held = mixed == MixedGroups::Hold && group.families.len() > 1;
+        self.verdicts(&group.jobs, is_held, now)
+    }
+
+    /// What each way out of a held group would purge, if it is one.
+    pub fn ways_out(&self, group: &Group, mixed: MixedGroups, now: Timestamp) -> Option<WaysOut> {
+        if mixed != MixedGroups::Hold || group.families.len() < 2 {
+            return None;
+        }
+        let purged = |jobs: &mut dyn Iterator<Item = &Job>| {
+            let verdicts = self.verdicts(jobs, false, now);
+            verdicts
+                .into_iter()
+                .filter(|verdict| verdict.is_purge())
+                .count()
+        };
+        let split = |places: &[usize], families: usize| -> usize {
+            let of = |family| {
+                group
+                    .jobs
+                    .iter()
+                    .zip(places)
+                    .filter(move |(_, place)| **place == family)
+            };
+            (0..families)
+                .map(|family| purged(&mut of(family).map(|(job, _)| job)))
+                .sum()
+        };
+        let (families, places) = distinct(&group.jobs, self.family.as_ref());
+        Some(WaysOut {
+            split: split(&places, families.len()),
+            merge: purged(&mut group.jobs.iter()),
+            family: common_ending(&families).and_then(|ending| {
+                let (families, _) = distinct(&group.jobs, Some(&ending));
+                // One family is not held any more, and only then does an ending help by itself.
+                (families.len() == 1).then_some(ending)
+            }),
         })
     }
+
+    /// A Job that is already terminating never fills a quota: it will be gone, and a group whose only keeper is on
+    /// its way out would end up empty.
+    fn verdicts<'a>(
+        &self,
+        jobs: impl IntoIterator<Item = &'a Job>,
+        is_held: bool,
+        now: Timestamp,
+    ) -> Vec<Verdict> {
+        let mut newest = Newest {
+            keep: self.keep.get(),
+            created: Vec::new(),
+        };
+        let mut succeeded = Quota(self.keep_succeeded);
+        let mut failed = Quota(self.keep_failed);
+        let verdict = |job: &'a Job| {
+            let stays = !job.is_terminating();
+            let pushed_out = if stays {
+                newest.take(job.created)
+            } else {
+                None
+            };
+            let reasons = [
+                (KeepReason::Newest, stays && pushed_out.is_none()),
+                (
+                    KeepReason::RecentSuccess,
+                    stays && job.state == State::Complete && succeeded.take(),
+                ),
+                (
+                    KeepReason::RecentFailure,
+                    stays && job.state == State::Failed && failed.take(),
+                ),
+                (
+                    KeepReason::Recent,
+                    is_within(self.keep_within, Some(job.created), now),
+                ),
+                (
+                    KeepReason::RecentlySuperseded,
+                    pushed_out.is_some() && is_within(self.keep_superseded_within, pushed_out, now),
+                ),
+                (
+                    KeepReason::RecentlyFinished,
+                    job.state.is_finished()
+                        && is_within(self.keep_finished_within, job.finished, now),
+                ),
+                (KeepReason::Terminating, !stays),
+                (KeepReason::Protected, job.protection.is_some()),
+                (
+                    KeepReason::Active,
+                    self.active == Treatment::Keep && !job.state.is_finished(),
+                ),
+                (
+                    KeepReason::Owned,
+                    self.owned == Treatment::Keep && job.controller.is_some(),
+                ),
+                (KeepReason::MixedGroup, is_held),
+            ];
+            let reasons = reasons.into_iter().filter(|(_, applies)| *applies);
+            KeepReasons::new(reasons.map(|(reason, _)| reason))
+                .map_or(Verdict::Purge, Verdict::Skip)
+        };
+        jobs.into_iter().map(verdict).collect()
+    }
+}
+
+/// The newest of a group that stay, and when each Job was pushed out of them.
+struct Newest {
+    keep: usize,
+    /// When each Job was created that was taken so far, newest first. The last [`Newest::keep`] matter.
+    created: Vec<Stamp>,
+}
+
+impl Newest {
+    /// Take the next one; when it was pushed out: that was when the Job was created that stands so many places before it.
+    fn take(&mut self, created: Stamp) -> Option<Stamp> {
+        let place = self.created.len();
+        self.created.push(created);
+        Some(self.created[place.checked_sub(self.keep)?])
+    }
+}
+
+/// Whether something was at most this long ago. What is ahead of this machine's clock was, and so was what does not say
+/// when it was.
+fn is_within(limit: Option<Duration>, at: Option<Stamp>, now: Timestamp) -> bool {
+    limit.is_some_and(|limit| {
+        at.is_none_or(|at| {
+            let age = now.duration_since(at.timestamp());
+            SignedDuration::try_from(limit).map_or(true, |limit| age <= limit)
+        })
+    })
+}
+
+/// What each way out of a held group would come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaysOut {
+    /// How many Jobs would be purged if each family were a group of its own.
+    pub split: usize,
+    /// How many if families were ignored.
+    pub merge: usize,
+    /// An ending that makes one family of them, if there is one; it purges what ignoring families does.
+    pub family: Option<NameEnding>,
+}
+
+/// An ending that all families have after the same beginning, if they differ in no more.
+fn common_ending(families: &[Box<str>]) -> Option<NameEnding> {
+    let mut parts = families.iter().map(|family| family.rsplit_once('-'));
+    let (stem, first) = parts.next()??;
+    let mut endings = vec![first];
+    for part in parts {
+        let (other, ending) = part?;
+        if other != stem {
+            return None;
+        }
+        endings.push(ending);
+    }
+    let is_of = |set: fn(&u8) -> bool| endings.iter().all(|ending| ending.bytes().all(|b| set(&b)));
+    let set = if is_of(u8::is_ascii_digit) {
+        "[0-9]"
+    } else if is_of(u8::is_ascii_lowercase) {
+        "[a-z]"
+    } else if is_of(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
+        "[a-z0-9]"
+    } else {
+        return None;
+    };
+    let lengths = endings.iter().map(|ending| ending.len());
+    let (shortest, longest) = (lengths.clone().min()?, lengths.max()?);
+    let times = match (shortest, longest) {
+        (1, 1) => String::new(),
+        (shortest, longest) if shortest == longest => format!("{{{longest}}}"),
+        (shortest, longest) => format!("{{{shortest},{longest}}}"),
+    };
+    format!("-{set}{times}").parse().ok()
 }

@@ -14,6 +14,7 @@ use crate::{
     error::{Error, Stop},
     job::{
         Job,
+        grouping::Grouping,
         label::LabelKey,
         query::{Query, Scope, Sink},
         selector::Selector,
@@ -28,7 +29,7 @@ use crate::{
 
 /// Plans and purges with a [`kube::Client`] that is there already.
 ///
-/// It groups Jobs by the label `argocd.argoproj.io/instance` in the default namespace of the client, keeps the newest
+/// It groups Jobs by their Argo CD application in the default namespace of the client, keeps the newest
 /// of each group, and deletes with foreground propagation, unless it is told otherwise.
 ///
 /// ```no_run
@@ -55,9 +56,6 @@ pub struct Cleaner {
     pub(crate) stop: watch::Receiver<Option<Stop>>,
 }
 
-/// The label that Argo CD set by default before version 2.
-const DEFAULT_LABEL: &str = "argocd.argoproj.io/instance";
-
 impl Cleaner {
     /// With the client of the caller.
     pub fn new(client: kube::Client) -> Cleaner {
@@ -67,12 +65,11 @@ impl Cleaner {
     /// On a cluster, with the defaults.
     pub(crate) fn of(cluster: Cluster) -> Cleaner {
         Cleaner {
-            query: Query {
-                labels: vec![DEFAULT_LABEL.parse().expect("it is a label key")],
-                selector: Selector::default(),
-                scope: Scope::Namespace(cluster.connection.default_namespace.clone()),
-                chunk_size: 500,
-            },
+            query: Query::all(
+                Grouping::Application,
+                Scope::Namespace(cluster.connection.default_namespace.clone()),
+                500,
+            ),
             cluster,
             policy: Policy::default(),
             deletes: DeleteOptions {
@@ -91,8 +88,13 @@ impl Cleaner {
     }
 
     /// Group Jobs by the values of these labels together. Only Jobs that carry all of them are looked at.
-    pub fn labels(mut self, keys: Vec<LabelKey>) -> Cleaner {
-        self.query.labels = keys;
+    pub fn labels(self, keys: Vec<LabelKey>) -> Cleaner {
+        self.grouping(Grouping::labels(keys))
+    }
+
+    /// Group Jobs like this.
+    pub fn grouping(mut self, grouping: Grouping) -> Cleaner {
+        self.query.grouping = grouping;
         self
     }
 
@@ -168,10 +170,11 @@ impl Cleaner {
                 context: connection.context.clone(),
                 server: connection.server.clone(),
             },
-            labels: self.query.labels.clone(),
+            grouping: self.query.grouping.clone(),
             resource_version: reading.resource_version,
             taken_at: reading.taken_at,
             jobs,
+            ungrouped: reading.ungrouped,
         };
         let mut plan = Plan::new(snapshot, &self.policy);
         plan.warn_of_clocks(reading.clock_ahead);

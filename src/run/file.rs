@@ -5,10 +5,11 @@ use crate::{
     cli::{FromFile, Options},
     decode::file,
     error::{Error, Exit, io_words},
+    job::query::Scope,
     output::View,
     plan::{Plan, Snapshot, Source, Warning},
     time,
-    ui::Ui,
+    ui::{Ui, Verbosity},
 };
 
 /// Plan from a file, and print the plan. No cluster is contacted, so nothing can be deleted.
@@ -17,17 +18,33 @@ use crate::{
 /// If the file gives no plan, or the plan cannot be written.
 pub fn plan_file(wanted: &FromFile, options: &Options, ui: &Ui) -> Result<Exit, Error> {
     let printer = Printer::new(options);
+    let (mut plan, place) = plan(wanted)?;
+    if wanted.asks_for_server {
+        ui.warning("no cluster is contacted with --filename: the plan is not tried on a server");
+    }
+    show::warnings(&plan, &place, ui);
+    if plan.groups.is_empty() {
+        let hint = "hint: -L names a label to group by, --group-by family groups by names alone";
+        ui.note(Verbosity::Normal, hint);
+    }
+    printer.refuse_bare_names(&plan)?;
+    let listed = plan.summary().jobs;
+    let held = show::check_limit(&mut plan, options.max_purge, listed);
+    printer.print_only(View::Plan(&plan), ui)?;
+    held.map(|()| Exit::Success)
+}
+
+/// The plan that a file gives, and where its Jobs were looked for.
+///
+/// # Errors
+/// If the file gives none.
+pub(super) fn plan(wanted: &FromFile) -> Result<(Plan, String), Error> {
     let in_file = if wanted.path == "-" {
         "standard input"
     } else {
         &wanted.path
     };
-    let jobs = file::Wanted {
-        labels: &wanted.labels,
-        selector: &wanted.selector,
-        namespace: wanted.namespace.as_deref(),
-    };
-    let contents = file::read(&wanted.path, &jobs).map_err(|error| {
+    let contents = file::read(&wanted.path, &wanted.query).map_err(|error| {
         let cause = match &error {
             file::FileError::Read(cause) => io_words(cause),
             other => other.to_string(),
@@ -35,21 +52,20 @@ pub fn plan_file(wanted: &FromFile, options: &Options, ui: &Ui) -> Result<Exit, 
         Error::failure(format!("cannot plan from {in_file}: {cause}"))
             .hint("give what `kubectl get jobs -o json` prints, as JSON or YAML")
     })?;
-    let mut place = format!("in {in_file}");
-    if let Some(namespace) = &wanted.namespace {
-        place = format!("in namespace {namespace} {place}");
-    }
-    if !wanted.selector.is_empty() {
-        place += &format!(" matching {}", wanted.selector);
-    }
+    let place = match &wanted.query.scope {
+        Scope::AllNamespaces => format!("in {in_file}"),
+        Scope::Namespace(namespace) => format!("in namespace {namespace} in {in_file}"),
+    };
+    let place = show::narrowed(place, &wanted.query);
     let snapshot = Snapshot {
         source: Source::File {
             path: wanted.path.clone(),
         },
-        labels: wanted.labels.clone(),
+        grouping: wanted.query.grouping.clone(),
         resource_version: contents.resource_version,
         taken_at: time::now(),
         jobs: contents.jobs,
+        ungrouped: contents.ungrouped,
     };
     let mut plan = Plan::new(snapshot, &wanted.policy);
     if !contents.ignored.is_empty() {
@@ -57,14 +73,5 @@ pub fn plan_file(wanted: &FromFile, options: &Options, ui: &Ui) -> Result<Exit, 
             what: contents.ignored,
         });
     }
-    if wanted.asks_for_server {
-        ui.warning("no cluster is contacted with --filename: the plan is not tried on a server");
-    }
-    show::warnings(&plan, &place, ui);
-    show::where_else_to_look(&plan, wanted.namespace.is_some(), ui);
-    printer.refuse_bare_names(&plan)?;
-    let listed = plan.summary().jobs;
-    let held = show::check_limit(&mut plan, options.max_purge, listed);
-    printer.print_only(View::Plan(&plan), ui)?;
-    held.map(|()| Exit::Success)
+    Ok((plan, place))
 }

@@ -1,5 +1,6 @@
 //! The story of a run, and what it says on the way.
 
+mod explain;
 mod file;
 mod role;
 mod saved_plan;
@@ -8,7 +9,11 @@ pub mod show;
 
 use tokio::sync::watch;
 
-pub use self::{file::plan_file, role::print_role};
+pub use self::{
+    explain::{explain, explain_in_file},
+    file::plan_file,
+    role::print_role,
+};
 
 use self::{session::Session, show::Printer};
 use crate::{

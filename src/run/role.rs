@@ -186,8 +186,10 @@ pub fn print_role(run: &Run, account: Option<&ServiceAccount>) -> Result<Exit, E
             plan.query.scope
         }
         PlanSource::Listed(Selection {
-            scope: Some(scope), ..
-        }) => scope.clone(),
+            query,
+            is_in_context: false,
+            ..
+        }) => query.scope.clone(),
         PlanSource::Listed(_) => {
             let namespace = default_namespace(&wanted.connection).map_err(|error| {
                 let message = format!("cannot tell the namespace: {error}");

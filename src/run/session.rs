@@ -17,17 +17,19 @@ use crate::{
         Cluster,
         access::Access,
         delete::{DeleteOptions, Effect},
+        discover::Marked,
         list::{self, Reading},
     },
     connection::Connection,
     error::{Error, Exit, Stop, io_words},
     job::query::{Query, Scope, Sink},
-    output::{View, saved::SavedPlan, words},
+    output::{View, saved::SavedPlan},
     plan::{
         Plan,
         max_purge::MaxPurge,
         recheck::{Approved, Recheck},
         report::Report,
+        retention::Policy,
     },
     purge::{self, Orders, backup::BackupDir, cleaner::Cleaner, stop::unless_stopped, wait},
     text::{count, harmless},
@@ -118,7 +120,7 @@ impl<'a> Session<'a> {
                 (saved.query, saved.policy, Some(saved.plan))
             }
             PlanSource::Listed(selection) => {
-                let query = query(selection, wanted.chunk_size, &cluster);
+                let query = query(selection, &cluster)?;
                 (query, selection.policy.clone(), None)
             }
         };
@@ -157,8 +159,7 @@ impl<'a> Session<'a> {
             None => {
                 let plan = unless_stopped(&self.stop, self.list()).await??;
                 show::warnings(&plan, &self.place(), self.ui);
-                let in_one = matches!(self.cleaner.query.scope, Scope::Namespace(_));
-                show::where_else_to_look(&plan, in_one, self.ui);
+                self.look_elsewhere(&plan).await?;
                 (plan, None)
             }
         };
@@ -268,17 +269,62 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// If Jobs belong to no group, or there are none, find out what the Jobs there carry, and say how to group by it.
+    ///
+    /// # Errors
+    /// If the namespace does not exist.
+    async fn look_elsewhere(&self, plan: &Plan) -> Result<(), Ended> {
+        let (query, cluster) = (&self.cleaner.query, &self.cleaner.cluster);
+        if !plan.groups.is_empty() && plan.ungrouped == 0 {
+            return Ok(());
+        }
+        if let Scope::Namespace(namespace) = &query.scope
+            && plan.groups.is_empty()
+            && plan.ungrouped == 0
+            && unless_stopped(&self.stop, cluster.lacks_namespace(namespace)).await?
+        {
+            let message = format!(
+                "there is no namespace {namespace} at {}",
+                cluster.connection.server
+            );
+            return Err(Error::failure(message)
+                .hint("-n names another namespace, -A looks in every one")
+                .into());
+        }
+        let sample = unless_stopped(&self.stop, cluster.sample(query.scope.clone())).await?;
+        show::where_else_to_look(plan, &query.scope, sample.as_ref(), self.ui);
+        Ok(())
+    }
+
+    /// List and judge, and find what the Jobs of this name carry.
+    ///
+    /// # Errors
+    /// If a list fails.
+    pub(super) async fn plan_and(
+        &mut self,
+        name: &str,
+    ) -> Result<(Plan, Policy, Vec<Marked>), Error> {
+        let plan = self.list().await?;
+        let marked = self
+            .cleaner
+            .cluster
+            .named(name, &self.cleaner.query)
+            .await?;
+        Ok((plan, self.cleaner.policy.clone(), marked))
+    }
+
+    /// Which Jobs are listed.
+    pub(super) fn query(&self) -> &Query {
+        &self.cleaner.query
+    }
+
     /// Where Jobs are looked for, as a person would say it.
-    fn place(&self) -> String {
+    pub(super) fn place(&self) -> String {
         let place = match &self.cleaner.query.scope {
             Scope::AllNamespaces => "in any namespace".to_owned(),
             Scope::Namespace(namespace) => format!("in namespace {namespace}"),
         };
-        if self.cleaner.query.selector.is_empty() {
-            place
-        } else {
-            format!("{place} matching {}", self.cleaner.query.selector)
-        }
+        show::narrowed(place, &self.cleaner.query)
     }
 
     /// List and judge.
@@ -290,11 +336,13 @@ impl<'a> Session<'a> {
 
     /// List, and show how far it is.
     async fn read(&self, into: &mut dyn Sink) -> Result<Reading, Error> {
-        let labels = words::label_list(&self.cleaner.query.labels);
         let (server, place) = (&self.cleaner.cluster.connection.server, self.place());
         self.ui.note(
             Verbosity::Verbose,
-            &format!("listing Jobs {place} at {server} with the label {labels}"),
+            &format!(
+                "listing Jobs {place} at {server}, grouped by {}",
+                self.cleaner.query.grouping
+            ),
         );
         self.ui
             .start_spinner("{spinner} {pos} Jobs read ({elapsed})");
@@ -527,14 +575,27 @@ impl<'a> Session<'a> {
 }
 
 /// What the flags ask to be listed.
-fn query(selection: &Selection, chunk_size: u32, cluster: &Cluster) -> Query {
-    let default = || Scope::Namespace(cluster.connection.default_namespace.clone());
-    Query {
-        labels: selection.labels.clone(),
-        selector: selection.selector.clone(),
-        scope: selection.scope.clone().unwrap_or_else(default),
-        chunk_size,
+///
+/// # Errors
+/// If the namespace of the context is one of those that are left out.
+fn query(selection: &Selection, cluster: &Cluster) -> Result<Query, Error> {
+    let mut query = selection.query.clone();
+    if selection.is_in_context {
+        let namespace = &cluster.connection.default_namespace;
+        if let Some(pattern) = query
+            .excluded
+            .iter()
+            .find(|pattern| pattern.matches(namespace))
+        {
+            let message = format!(
+                "--exclude-namespace {pattern} leaves out {namespace}, the namespace of the context"
+            );
+            return Err(Error::new(Exit::Usage, message)
+                .hint("-n names another namespace, -A looks in every other one"));
+        }
+        query.scope = Scope::Namespace(namespace.clone());
     }
+    Ok(query)
 }
 
 fn backup_dir(path: &Path) -> Result<BackupDir, Error> {

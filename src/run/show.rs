@@ -9,9 +9,15 @@ use crate::{
     cli::{Format, Options},
     cluster::{
         delete::{Cascade, Effect},
+        discover::{Carried, Sample},
         list,
     },
     error::{Error, Exit, io_words},
+    job::{
+        grouping::{Grouping, Key, TRACKING_ID},
+        label::{DERIVED_LABELS, LabelKey},
+        query::{Query, Scope},
+    },
     output::{Colour, Headers, Style, View, json, name, summary, table, tsv, words, yaml},
     plan::{
         Plan, Warning,
@@ -28,6 +34,12 @@ use crate::{
 
 /// More warnings than this of one plan are counted, not shown; a document has them all.
 const WARNINGS_SHOWN: usize = 10;
+
+/// More labels and annotations than this are not proposed.
+const CANDIDATES_SHOWN: usize = 8;
+
+/// The annotation in which kubectl keeps a whole manifest.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// More Jobs than this that are still there are counted, not shown.
 const HELD_SHOWN: usize = 10;
@@ -72,16 +84,113 @@ pub fn warnings(plan: &Plan, place: &str, ui: &Ui) {
     }
 }
 
-/// If a plan has no Job, say where else to look; `in_one_namespace` tells that only one was looked into.
-pub fn where_else_to_look(plan: &Plan, in_one_namespace: bool, ui: &Ui) {
-    if plan.groups.is_empty() {
-        let hint = if in_one_namespace {
-            "hint: -A looks in every namespace, -L names another label"
-        } else {
-            "hint: -L names another label"
-        };
-        ui.note(Verbosity::Normal, hint);
+/// A place where Jobs are looked for, with what else is asked of them.
+pub fn narrowed(mut place: String, query: &Query) -> String {
+    let excluded: Vec<String> = query.excluded.iter().map(ToString::to_string).collect();
+    if !excluded.is_empty() {
+        place += &format!(" except {}", excluded.join(", "));
     }
+    if !query.selector.is_empty() {
+        place += &format!(" matching {}", query.selector);
+    }
+    if !query.fields.is_empty() {
+        place += &format!(" with {}", query.fields);
+    }
+    place
+}
+
+/// Say where else to look, since Jobs belong to no group or there are none: what some Jobs there carry, as commands to
+/// copy.
+pub fn where_else_to_look(plan: &Plan, scope: &Scope, sample: Option<&Sample>, ui: &Ui) {
+    let note = |text: &str| ui.note(Verbosity::Normal, text);
+    let (flag, there) = match scope {
+        Scope::AllNamespaces => ("-A".to_owned(), "in any namespace".to_owned()),
+        Scope::Namespace(namespace) => (
+            format!("-n {namespace}"),
+            format!("in namespace {namespace}"),
+        ),
+    };
+    let everywhere = match scope {
+        Scope::Namespace(_) if plan.groups.is_empty() => "-A looks in every namespace, ",
+        _ => "",
+    };
+    let Some(sample) = sample else {
+        note(&format!("hint: {everywhere}-L names a label to group by"));
+        return;
+    };
+    if sample.names.is_empty() {
+        note(&match scope {
+            Scope::Namespace(_) => {
+                format!("hint: there is no Job {there}; -A looks in every namespace")
+            }
+            Scope::AllNamespaces => format!("there is no Job {there}"),
+        });
+        return;
+    }
+    let seen = match (sample.names.len(), sample.others) {
+        (looked_at, 0) => format!("{} {there}", count(looked_at, "Job")),
+        (looked_at, others) => format!(
+            "the first {} {there} ({others} more were not looked at)",
+            count(looked_at, "Job")
+        ),
+    };
+    let carry = if sample.names.len() == 1 {
+        "carries"
+    } else {
+        "carry"
+    };
+    note(
+        &format!("hint: {everywhere}and these commands group by what {seen} {carry}:")
+            .replace("hint: and", "hint:"),
+    );
+    for (grouping, carried) in candidates(sample) {
+        let command = match grouping.keys() {
+            [Key::Label(key)] => format!("-L {key}"),
+            _ => format!("--group-by {grouping}"),
+        };
+        note(&format!(
+            "  kubectl jobclean {flag} {command} --dry-run=client   # {}, {}",
+            count(carried.jobs, "Job"),
+            count(carried.values, "value")
+        ));
+    }
+    note(&format!(
+        "  kubectl jobclean {flag} --group-by family --dry-run=client   # every Job, by its name alone"
+    ));
+}
+
+/// What Jobs may be grouped by, what most of them carry first. What is different for every Job makes no groups.
+fn candidates(sample: &Sample) -> Vec<(Grouping, Carried)> {
+    let key = |key: &str| key.parse::<LabelKey>().ok();
+    let labels = sample
+        .labels
+        .iter()
+        .filter_map(|(label, carried)| Some((Key::Label(key(label)?), *carried)));
+    let annotations = sample
+        .annotations
+        .iter()
+        .filter_map(|(annotation, carried)| Some((Key::Annotation(key(annotation)?), *carried)));
+    let is_derived = |key: &Key| {
+        let derived = DERIVED_LABELS.iter().map(|(label, _)| *label);
+        derived
+            .chain([LAST_APPLIED, TRACKING_ID])
+            .any(|known| known == key.as_str())
+    };
+    let mut found: Vec<(Key, Carried)> = labels.chain(annotations).collect();
+    found.retain(|(key, carried)| {
+        !is_derived(key) && (carried.values < carried.jobs || carried.jobs == 1)
+    });
+    found.sort_by(|(a, one), (b, other)| {
+        other
+            .jobs
+            .cmp(&one.jobs)
+            .then_with(|| a.as_str().cmp(b.as_str()))
+    });
+    found.truncate(CANDIDATES_SHOWN);
+    found
+        .into_iter()
+        .map(|(key, carried)| (Grouping::Keys(vec![key]), carried))
+        .collect()
 }
 
 /// What a person should know of a saved plan beside the plan: how old it is, what it keeps, how it deletes, and what of it
@@ -94,7 +203,7 @@ pub fn saved_plan(approved: &Approved, now: &Plan, policy: &Policy, cascade: Cas
         "the plan is {} old, of {}; {}; {}",
         time::human(age),
         saved.taken_at,
-        words::policy(policy),
+        words::policy(policy, &now.grouping),
         match cascade {
             Cascade::Background =>
                 "the Jobs go at once, and their Pods later (--cascade=background)",

@@ -248,7 +248,7 @@ mod tests {
                 name: format!("sync-{number}").into(),
                 uid: format!("{namespace}-{value}-{number}").into(),
                 resource_version: "1".into(),
-                label_values: vec![(*value).into()].into(),
+                group_values: vec![(*value).into()].into(),
                 created: Timestamp::UNIX_EPOCH.into(),
                 started: None,
                 finished: None,
@@ -262,19 +262,17 @@ mod tests {
             source: Source::File {
                 path: "-".to_owned(),
             },
-            labels: vec!["a".parse().unwrap()],
+            grouping: "label:a".parse().unwrap(),
+            ungrouped: 0,
             resource_version: String::new(),
             taken_at: Timestamp::UNIX_EPOCH,
             jobs: jobs.collect(),
         };
         let policy = Policy {
-            keep: NonZeroUsize::MIN,
-            keep_succeeded: 0,
-            keep_failed: 0,
-            keep_within: None,
             active: Treatment::Judge,
             owned: Treatment::Judge,
-            mixed_groups: crate::plan::group::MixedGroups::Merge,
+            mixed_groups: Some(crate::plan::group::MixedGroups::Merge),
+            ..Policy::default()
         };
         Plan::new(snapshot, &policy)
     }

@@ -7,11 +7,15 @@ use kubectl_jobclean::{
     connection::exchange::parse_retry_after,
     decode::{
         self, DecodeError, ListReader, file as files,
-        file::Wanted,
         job::{Identity, Intake},
         metadata,
     },
-    job::{self, label::LabelKey, selector::Selector},
+    job::{
+        family::of_name,
+        label::LabelKey,
+        query::{Query, Scope},
+        selector::Selector,
+    },
     output::{Colour, Headers, Style, View, json, name, saved::SavedPlan, summary, table, yaml},
     plan::{Plan, Snapshot, Source, max_purge::MaxPurge, retention::Policy},
     text::is_unsafe,
@@ -19,7 +23,7 @@ use kubectl_jobclean::{
 };
 
 fn intake() -> Intake {
-    Intake::new(&["a".parse().unwrap()], Identity::Required)
+    Intake::new(&"label:a".parse().unwrap(), Identity::Required)
 }
 
 fn is_taken_in(intake: &mut Intake, job: decode::Job<'_>) {
@@ -93,13 +97,8 @@ pub fn list_metadata(data: &[u8]) {
 
 /// A file of Jobs, planned and written in every form.
 pub fn file(data: &[u8]) {
-    let labels: Vec<LabelKey> = vec!["a".parse().unwrap()];
-    let wanted = Wanted {
-        labels: &labels,
-        selector: &Selector::default(),
-        namespace: None,
-    };
-    let Ok(contents) = files::parse(data, &wanted) else {
+    let query = Query::all("label:a".parse().unwrap(), Scope::AllNamespaces, 0);
+    let Ok(contents) = files::parse(data, &query) else {
         return;
     };
     let count = contents.jobs.len();
@@ -107,7 +106,8 @@ pub fn file(data: &[u8]) {
         source: Source::File {
             path: "-".to_owned(),
         },
-        labels,
+        grouping: query.grouping,
+        ungrouped: contents.ungrouped,
         resource_version: contents.resource_version,
         taken_at: "2026-01-01T00:00:00Z".parse().unwrap(),
         jobs: contents.jobs,
@@ -170,11 +170,16 @@ pub fn selector(data: &str) {
 
 /// The family of a name: a part of it from its beginning, and its own family.
 pub fn family(name: &str) {
-    let stem = job::family(name);
-    assert!(name.starts_with(stem));
+    let stem = of_name(name);
+    // That of a hook has its phase behind a space.
+    let (prefix, phase) = match stem.rsplit_once(' ') {
+        Some((prefix, phase)) if !name.contains(' ') => (prefix, Some(phase)),
+        _ => (&*stem, None),
+    };
+    assert!(name.starts_with(prefix) && phase.is_none_or(|phase| name.contains(phase)));
     assert_eq!(stem.is_empty(), name.is_empty());
-    if stem != name {
-        assert_eq!(job::family(stem), stem);
-        assert_eq!(job::family(&format!("{name}-1a2b3c")), stem);
+    if stem != name && phase.is_none() {
+        assert_eq!(of_name(&stem), stem);
+        assert_eq!(of_name(&format!("{name}-1a2b3c")), stem);
     }
 }

@@ -74,6 +74,7 @@ fn full_job_read() -> decode::Job<'static> {
             ],
             start_time: seconds("2026-11-23T10:00:01Z"),
             completion_time: seconds("2026-11-23T10:00:41Z"),
+            succeeded: Some(1),
         }),
     }
 }

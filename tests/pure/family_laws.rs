@@ -1,6 +1,10 @@
 //! What holds for the family of every name.
 
-use kubectl_jobclean::job::{Job, family, generated_after};
+use kubectl_jobclean::job::{
+    Job,
+    family::{families, of_name},
+    generated_after,
+};
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::Config};
 
 use crate::support::jobs::{job, minute};
@@ -48,34 +52,35 @@ proptest! {
 
     #[test]
     fn a_family_is_the_beginning_of_the_name(name in name()) {
-        let family = family(&name);
+        let family = of_name(&name);
         prop_assert!(!family.is_empty());
-        prop_assert!(name.starts_with(family));
+        prop_assert!(name.starts_with(&*family));
         let rest = &name[family.len()..];
         prop_assert!(rest.is_empty() || rest.starts_with('-'), "{family:?} and {rest:?}");
     }
 
     #[test]
     fn a_family_is_its_own_family(name in name()) {
-        prop_assert_eq!(family(family(&name)), family(&name));
+        let family = of_name(&name);
+        prop_assert_eq!(of_name(&family), &*family);
     }
 
     #[test]
     fn generated_endings_leave_the_family(stem in stem(), endings in vec(generated(), 0..4)) {
         let name = join(&stem, &endings);
-        prop_assert_eq!(family(&name), stem);
+        prop_assert_eq!(of_name(&name), stem);
     }
 
     #[test]
     fn a_name_of_nothing_but_generated_segments_is_its_own_family(endings in vec(generated(), 1..4)) {
         let name = endings.join("-");
-        prop_assert_eq!(family(&name), name.as_str());
+        prop_assert_eq!(of_name(&name), name.as_str());
     }
 
     #[test]
     fn any_text_has_a_family(name in "-{0,2}[-.0-9a-zü]{0,5}") {
-        prop_assert!(name.starts_with(family(&name)));
-        prop_assert_eq!(family(&name).is_empty(), name.is_empty());
+        prop_assert!(name.starts_with(&*of_name(&name)));
+        prop_assert_eq!(of_name(&name).is_empty(), name.is_empty());
     }
 }
 
@@ -95,6 +100,7 @@ fn one_separator_is_taken_off_a_generate_name() {
         // That would leave nothing.
         ("-mssql", "-", "-mssql"),
     ] {
-        assert_eq!(job(name, base).family(), family, "{name}");
+        let jobs = [job(name, base)];
+        assert_eq!(families(&jobs, None)[0].name, family, "{name}");
     }
 }

@@ -98,7 +98,7 @@ fn default_plan() -> Plan {
 
 fn mixed(mixed_groups: MixedGroups) -> Plan {
     plan(&Policy {
-        mixed_groups,
+        mixed_groups: Some(mixed_groups),
         ..Policy::default()
     })
 }
@@ -161,7 +161,7 @@ fn hostile() -> Plan {
     Plan::new(
         hostile,
         &Policy {
-            mixed_groups: MixedGroups::Merge,
+            mixed_groups: Some(MixedGroups::Merge),
             ..Policy::default()
         },
     )

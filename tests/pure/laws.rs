@@ -2,6 +2,7 @@
 //! without the code that it judges.
 
 use std::{
+    borrow::Cow,
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     num::NonZeroUsize,
@@ -10,7 +11,11 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use kubectl_jobclean::{
-    job::{Job, State, family, ids::Uid},
+    job::{
+        Job, State,
+        family::of_name,
+        ids::{Stamp, Uid},
+    },
     output::View,
     plan::{
         Plan, PlannedJob, Snapshot,
@@ -50,11 +55,16 @@ fn purged(plan: &Plan) -> BTreeSet<Uid> {
 }
 
 /// By the contract: the generateName without its last separator, where there is one, else what the name says.
-fn family_of(job: &Job) -> &str {
+fn family_of(job: &Job) -> Cow<'_, str> {
     match job.generate_name() {
-        Some(base) => base.strip_suffix('-').expect("a separator"),
-        None => family(&job.name),
+        Some(base) => base.strip_suffix('-').expect("a separator").into(),
+        None => of_name(&job.name),
     }
+}
+
+/// What is drawn always says what becomes of mixed groups.
+fn mixed(policy: &Policy) -> MixedGroups {
+    policy.mixed_groups.expect("it is said")
 }
 
 /// All Jobs that are judged together with this one, found without the library's grouping.
@@ -62,7 +72,7 @@ fn mates<'a>(jobs: &'a [Job], job: &Job, mixed: MixedGroups) -> Vec<&'a Job> {
     jobs.iter()
         .filter(|other| {
             other.namespace == job.namespace
-                && other.label_values == job.label_values
+                && other.group_values == job.group_values
                 && (mixed != MixedGroups::Split || family_of(other) == family_of(job))
         })
         .collect()
@@ -70,7 +80,7 @@ fn mates<'a>(jobs: &'a [Job], job: &Job, mixed: MixedGroups) -> Vec<&'a Job> {
 
 /// Why a Job stays, one row of the contract's table after the other.
 fn reasons_by_the_contract(snapshot: &Snapshot, job: &Job, policy: &Policy) -> Vec<&'static str> {
-    let mates = mates(&snapshot.jobs, job, policy.mixed_groups);
+    let mates = mates(&snapshot.jobs, job, mixed(policy));
     let terminating = job.is_terminating();
     let among_the_newest = |count: usize, of: &dyn Fn(&Job) -> bool| {
         let newer = mates
@@ -79,13 +89,25 @@ fn reasons_by_the_contract(snapshot: &Snapshot, job: &Job, policy: &Policy) -> V
             .filter(|other| age_order(other) < age_order(job));
         of(job) && !terminating && newer.count() < count
     };
-    let recent = policy.keep_within.is_some_and(|within| {
-        let since = SignedDuration::try_from(within)
-            .ok()
-            .and_then(|within| snapshot.taken_at.checked_sub(within).ok());
-        since.is_none_or(|since| job.created >= since.into())
-    });
-    let families: BTreeSet<&str> = mates.iter().map(|other| family_of(other)).collect();
+    let is_within = |within: Option<Duration>, at: Stamp| {
+        within.is_some_and(|within| {
+            let since = SignedDuration::try_from(within)
+                .ok()
+                .and_then(|within| snapshot.taken_at.checked_sub(within).ok());
+            since.is_none_or(|since| at >= since.into())
+        })
+    };
+    // The Job that pushed it out stands as many places before it as stay.
+    let mut newer: Vec<&&Job> = mates
+        .iter()
+        .filter(|other| !other.is_terminating() && age_order(other) < age_order(job))
+        .collect();
+    newer.sort_by_key(|other| age_order(other));
+    let pushed_out = newer
+        .len()
+        .checked_sub(policy.keep.get())
+        .map(|place| newer[place].created);
+    let families: BTreeSet<Cow<'_, str>> = mates.iter().map(|other| family_of(other)).collect();
     [
         ("newest", among_the_newest(policy.keep.get(), &|_| true)),
         (
@@ -96,7 +118,18 @@ fn reasons_by_the_contract(snapshot: &Snapshot, job: &Job, policy: &Policy) -> V
             "recent-failure",
             among_the_newest(policy.keep_failed, &|job| job.state == State::Failed),
         ),
-        ("recent", recent),
+        ("recent", is_within(policy.keep_within, job.created)),
+        (
+            "recently-superseded",
+            !terminating
+                && pushed_out.is_some_and(|at| is_within(policy.keep_superseded_within, at)),
+        ),
+        (
+            "recently-finished",
+            job.finished
+                .filter(|_| matches!(job.state, State::Complete | State::Failed))
+                .is_some_and(|at| is_within(policy.keep_finished_within, at)),
+        ),
         ("terminating", terminating),
         ("protected", job.protection.is_some()),
         (
@@ -110,7 +143,7 @@ fn reasons_by_the_contract(snapshot: &Snapshot, job: &Job, policy: &Policy) -> V
         ),
         (
             "mixed-group",
-            policy.mixed_groups == MixedGroups::Hold && families.len() > 1,
+            policy.mixed_groups == Some(MixedGroups::Hold) && families.len() > 1,
         ),
     ]
     .into_iter()
@@ -154,11 +187,11 @@ impl Raise {
             }
             Raise::KeepActive => policy.active = Treatment::Keep,
             Raise::KeepOwned => policy.owned = Treatment::Keep,
-            Raise::SplitIfMerged if policy.mixed_groups == MixedGroups::Merge => {
-                policy.mixed_groups = MixedGroups::Split;
+            Raise::SplitIfMerged if policy.mixed_groups == Some(MixedGroups::Merge) => {
+                policy.mixed_groups = Some(MixedGroups::Split);
             }
             Raise::SplitIfMerged => {}
-            Raise::Hold => policy.mixed_groups = MixedGroups::Hold,
+            Raise::Hold => policy.mixed_groups = Some(MixedGroups::Hold),
         }
         policy
     }
@@ -171,14 +204,14 @@ fn the_original_cleaner(snapshot: &Snapshot) -> BTreeMap<Uid, &'static str> {
     let groups: BTreeSet<(&str, &str)> = snapshot
         .jobs
         .iter()
-        .map(|job| (&*job.namespace, &*job.label_values[0]))
+        .map(|job| (&*job.namespace, &*job.group_values[0]))
         .collect();
     let mut verdicts = BTreeMap::new();
     for (namespace, group_id) in groups {
         let mut jobs: Vec<&Job> = snapshot
             .jobs
             .iter()
-            .filter(|job| &*job.namespace == namespace && &*job.label_values[0] == group_id)
+            .filter(|job| &*job.namespace == namespace && &*job.group_values[0] == group_id)
             .collect();
         jobs.sort_by_key(|job| (job.name.clone(), job.uid.clone()));
         jobs.sort_by_key(|job| Reverse(job.created));
@@ -239,7 +272,7 @@ proptest! {
         let plan = Plan::new(snapshot, &policy);
         let purged = purged(&plan);
         for job in &jobs {
-            let survivors = mates(&jobs, job, policy.mixed_groups)
+            let survivors = mates(&jobs, job, mixed(&policy))
                 .into_iter()
                 .filter(|mate| !mate.is_terminating());
             if let Some(newest) = survivors.min_by_key(|mate| age_order(mate)) {
@@ -281,7 +314,7 @@ proptest! {
         mixed_groups in select(vec![MixedGroups::Hold, MixedGroups::Split, MixedGroups::Merge]),
     ) {
         let keep = NonZeroUsize::new(keep).expect("not zero");
-        let plan = Plan::new(snapshot, &Policy { keep, mixed_groups, ..Policy::default() });
+        let plan = Plan::new(snapshot, &Policy { keep, mixed_groups: Some(mixed_groups), ..Policy::default() });
         for job in plan.purges() {
             prop_assert!(matches!(job.state, State::Complete | State::Failed), "{:?}", job);
             prop_assert_eq!(&job.controller, &None);
@@ -299,7 +332,7 @@ proptest! {
     #[test]
     fn a_mixed_group_on_hold_purges_nothing(snapshot in any_snapshot(), policy in any_policy()) {
         let jobs = snapshot.jobs.clone();
-        let policy = Policy { mixed_groups: MixedGroups::Hold, ..policy };
+        let policy = Policy { mixed_groups: Some(MixedGroups::Hold), ..policy };
         for job in Plan::new(snapshot, &policy).purges() {
             let mates = mates(&jobs, job, MixedGroups::Hold);
             prop_assert!(mates.iter().all(|mate| family_of(mate) == family_of(job)));
@@ -333,7 +366,7 @@ proptest! {
 
     #[test]
     fn groups_and_jobs_stand_in_order(snapshot in any_snapshot(), policy in any_policy()) {
-        let labels = snapshot.labels.len();
+        let labels = snapshot.grouping.keys().len();
         let plan = Plan::new(snapshot, &policy);
         let keys: Vec<_> = plan
             .groups
@@ -347,7 +380,7 @@ proptest! {
         for (group, rows) in View::Plan(&plan).groups() {
             prop_assert!(!group.jobs.is_empty());
             prop_assert_eq!(group.key.values.len(), labels);
-            prop_assert_eq!(group.family.is_some(), policy.mixed_groups == MixedGroups::Split);
+            prop_assert_eq!(group.family.is_some(), policy.mixed_groups == Some(MixedGroups::Split));
             let ranks: Vec<usize> = rows.iter().map(|row| row.rank).collect();
             prop_assert_eq!(ranks, (1..=group.jobs.len()).collect::<Vec<_>>());
             prop_assert!(rows.iter().all(|row| row.of == rows.len()));
@@ -355,7 +388,7 @@ proptest! {
             prop_assert!(jobs.is_sorted_by(|a, b| age_order(a) < age_order(b)));
             for job in jobs {
                 prop_assert_eq!(&job.namespace, &group.key.namespace);
-                prop_assert_eq!(&job.label_values, &group.key.values);
+                prop_assert_eq!(&job.group_values, &group.key.values);
                 prop_assert!(group.family.as_deref().is_none_or(|of| of == family_of(job)));
             }
         }

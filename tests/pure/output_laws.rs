@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use kubectl_jobclean::{
     error::{Exit, Stop},
-    job::Job,
+    job::{Job, grouping::Key},
     output::{Style, View},
     plan::{
         Plan, Snapshot, Source,
@@ -120,7 +120,8 @@ fn expected(plan: &Plan, outcomes: Option<&[Outcome]>) -> Value {
         .iter()
         .map(|group| {
             let labels: BTreeMap<&str, &str> = plan
-                .labels
+                .grouping
+                .keys()
                 .iter()
                 .zip(group.key.values.iter())
                 .map(|(key, value)| (key.as_str(), &**value))
@@ -190,7 +191,7 @@ fn check_document(document: &Value, plan: &Plan, outcomes: Option<&[Outcome]>) {
             assert_eq!(document.get("cluster"), None);
         }
     }
-    let labels: Vec<&str> = plan.labels.iter().map(|label| label.as_str()).collect();
+    let labels: Vec<&str> = plan.grouping.keys().iter().map(Key::as_str).collect();
     assert_eq!(document["labels"], json!(labels));
     assert_eq!(document["resourceVersion"], plan.resource_version.as_str());
     let taken_at = document["takenAt"].as_str().expect("a text");

@@ -4,7 +4,7 @@
 use clap::ValueEnum as _;
 use kubectl_jobclean::{
     error::Exit,
-    job::{Job, family},
+    job::{Job, family::of_name},
     plan::{
         group::MixedGroups,
         report::Outcome,
@@ -103,8 +103,8 @@ fn every_exit_code_is_explained_here_and_in_help() {
 fn the_family_rule_is_told_in_docs_and_in_help() {
     let rule = section(RULES, "Job families");
     let alphabet = "bcdfghjklmnpqrstvwxz2456789";
-    assert_eq!(family(&format!("a-{}", &alphabet[..5])), "a-bcdfg");
-    assert_eq!(family(&format!("a-{}", &alphabet[17..22])), "a");
+    assert_eq!(of_name(&format!("a-{}", &alphabet[..5])), "a-bcdfg");
+    assert_eq!(of_name(&format!("a-{}", &alphabet[17..22])), "a");
     for text in [rule, &help()] {
         for words in [
             alphabet,
@@ -118,7 +118,7 @@ fn the_family_rule_is_told_in_docs_and_in_help() {
         }
     }
     for row in table(rule, "names | families") {
-        let mut families: Vec<&str> = codes(row[0]).into_iter().map(family).collect();
+        let mut families: Vec<_> = codes(row[0]).into_iter().map(of_name).collect();
         families.dedup();
         assert_eq!(families, codes(row[1]), "{row:?}");
     }

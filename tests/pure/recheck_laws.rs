@@ -59,7 +59,7 @@ fn after(fate: Fate, before: &Job) -> Option<Job> {
         Fate::Active => job.state = State::Running,
         Fate::Protected => job.protection = Some(Protection::KeepMark),
         Fate::Relabelled => {
-            job.label_values = job.label_values.iter().map(|_| "y".into()).collect()
+            job.group_values = job.group_values.iter().map(|_| "y".into()).collect()
         }
         Fate::Recreated => {
             job.uid = format!("new {}", job.uid).into();
@@ -75,7 +75,7 @@ fn any_course() -> impl Strategy<Value = (Snapshot, Snapshot, Policy)> {
     // Most policies keep nearly all of so few Jobs, and then there is little to hold against the list.
     let eager =
         select(vec![MixedGroups::Split, MixedGroups::Merge]).prop_map(|mixed_groups| Policy {
-            mixed_groups,
+            mixed_groups: Some(mixed_groups),
             ..everything_included()
         });
     let policy = prop_oneof![1 => any_policy(), 2 => eager];
@@ -92,11 +92,11 @@ fn any_course() -> impl Strategy<Value = (Snapshot, Snapshot, Policy)> {
         jobs.extend(new.jobs.into_iter().take(3).map(|job| {
             Job {
                 uid: format!("later {}", job.uid).into(),
-                label_values: job
-                    .label_values
+                group_values: job
+                    .group_values
                     .iter()
                     .cycle()
-                    .take(before.labels.len())
+                    .take(before.grouping.keys().len())
                     .cloned()
                     .collect(),
                 ..job
@@ -228,8 +228,9 @@ proptest! {
             .cloned()
             .zip(approved.targets().iter().cloned())
             .filter(|(job, _)| {
-                let group = &approved.plan().groups[approved.plan().group_of(job).expect("its group")];
-                counterpart(&shown, group).is_some()
+                let groups = &approved.plan().groups[approved.plan().groups_of(job)];
+                let of_job = groups.iter().find(|group| group.place_of(job).is_some());
+                counterpart(&shown, of_job.expect("its group")).is_some()
             })
             .collect();
         let chosen = approved.only(&shown);
@@ -254,8 +255,8 @@ fn expected_again(
     if found.is_terminating() {
         return Rejudged::Settled(Outcome::Gone);
     }
-    let was_elsewhere = last.is_none_or(|last| last.label_values != job.label_values);
-    if was_elsewhere || found.label_values != job.label_values {
+    let was_elsewhere = last.is_none_or(|last| last.group_values != job.group_values);
+    if was_elsewhere || found.group_values != job.group_values {
         return left(Change::Relabelled);
     }
     // As if the list had shown it so.
@@ -292,7 +293,7 @@ fn groups_of_different_families_are_told_apart_only_where_they_were_split() {
     ];
     for (mixed_groups, purges) in [(MixedGroups::Split, 1), (MixedGroups::Merge, 2)] {
         let policy = Policy {
-            mixed_groups,
+            mixed_groups: Some(mixed_groups),
             ..Policy::default()
         };
         let snapshot = crate::support::jobs::snapshot(

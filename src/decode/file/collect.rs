@@ -5,20 +5,24 @@ use std::{borrow::Cow, collections::BTreeMap, mem};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Contents, FileError, Head, Wanted, stream::Misfit};
+use super::{Contents, FileError, Head, stream::Misfit};
 use crate::{
     decode::{
         self, Item, Text,
-        job::{Identity, Intake},
+        job::{Identity, Intake, is_selected},
     },
-    job::Job,
+    job::{
+        Job,
+        query::{Query, Scope},
+    },
 };
 
 /// Gathers the Jobs of a file, document by document.
 pub(super) struct Collector<'a> {
-    wanted: &'a Wanted<'a>,
+    query: &'a Query,
     intake: Intake,
     jobs: Vec<Job>,
+    ungrouped: usize,
     list: List,
     documents: usize,
     /// Jobs of any kind, and lists that hold nothing: an empty list is an answer too.
@@ -32,13 +36,23 @@ pub(super) struct Collector<'a> {
 #[derive(Default)]
 struct List {
     jobs: Vec<Job>,
-    /// How many Jobs it has, wanted or not.
+    ungrouped: usize,
+    /// How many Jobs it has, asked for or not.
     answers: usize,
     /// How many of its items do not say what they are. They are Jobs in a JobList, and nothing in a List.
     untyped: usize,
     ignored: BTreeMap<String, usize>,
     /// What is wrong with the first Job with which something is wrong.
     trouble: Option<FileError>,
+}
+
+/// What comes of a Job.
+enum Taken {
+    Grouped(Box<Job>),
+    /// It belongs to no group.
+    Ungrouped,
+    /// It was not asked for.
+    Unwanted,
 }
 
 /// What an object says to be.
@@ -60,11 +74,12 @@ impl Kind {
 }
 
 impl<'a> Collector<'a> {
-    pub(super) fn new(wanted: &'a Wanted<'a>) -> Collector<'a> {
+    pub(super) fn new(query: &'a Query) -> Collector<'a> {
         Collector {
-            wanted,
-            intake: Intake::new(wanted.labels, Identity::Optional),
+            query,
+            intake: Intake::new(&query.grouping, Identity::Optional),
             jobs: Vec::new(),
+            ungrouped: 0,
             list: List::default(),
             documents: 0,
             answers: 0,
@@ -101,7 +116,9 @@ impl<'a> Collector<'a> {
         }
         self.list.answers += 1;
         match job.and_then(|job| self.take(job)) {
-            Ok(job) => self.list.jobs.extend(job),
+            Ok(Taken::Grouped(job)) => self.list.jobs.push(*job),
+            Ok(Taken::Ungrouped) => self.list.ungrouped += 1,
+            Ok(Taken::Unwanted) => {}
             Err(trouble) => {
                 self.list.trouble.get_or_insert(trouble);
             }
@@ -130,7 +147,11 @@ impl<'a> Collector<'a> {
                         metadata: part(head.metadata.as_deref())?,
                         status: part(head.status.as_deref())?,
                     })?;
-                    self.jobs.extend(job);
+                    match job {
+                        Taken::Grouped(job) => self.jobs.push(*job),
+                        Taken::Ungrouped => self.ungrouped += 1,
+                        Taken::Unwanted => {}
+                    }
                     Ok(())
                 }
             },
@@ -149,6 +170,7 @@ impl<'a> Collector<'a> {
         } else {
             list.answers
         };
+        self.ungrouped += list.ungrouped;
         for (kind, count) in list.ignored {
             *self.ignored.entry(kind).or_default() += count;
         }
@@ -160,20 +182,27 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
-    /// Take a Job in, if it is wanted.
-    fn take(&mut self, mut job: decode::Job<'_>) -> Result<Option<Job>, FileError> {
-        let wanted = self.wanted;
+    /// Take a Job in, if it was asked for.
+    fn take(&mut self, mut job: decode::Job<'_>) -> Result<Taken, FileError> {
+        let query = self.query;
+        let scope = match &query.scope {
+            Scope::AllNamespaces => None,
+            Scope::Namespace(namespace) => Some(namespace.as_str()),
+        };
         let meta = job.metadata.get_or_insert_default();
         let namespace = meta
             .namespace
-            .get_or_insert_with(|| Text(Cow::Owned(wanted.namespace.unwrap_or("default").into())));
-        let matches = wanted.namespace.is_none_or(|wanted| *wanted == **namespace)
-            && wanted.selector.matches(|key| meta.labels.get(key));
-        if matches {
-            Ok(self.intake.take(job)?)
-        } else {
-            Ok(None)
+            .get_or_insert_with(|| Text(Cow::Owned(scope.unwrap_or("default").into())));
+        let is_there = scope.is_none_or(|scope| *scope == **namespace)
+            && !query
+                .excluded
+                .iter()
+                .any(|pattern| pattern.matches(namespace));
+        if !is_there || !is_selected(&job, query) {
+            return Ok(Taken::Unwanted);
         }
+        let job = self.intake.take(job)?;
+        Ok(job.map_or(Taken::Ungrouped, |job| Taken::Grouped(Box::new(job))))
     }
 
     /// What the file has come to.
@@ -192,6 +221,7 @@ impl<'a> Collector<'a> {
         }
         Ok(Contents {
             jobs: self.jobs,
+            ungrouped: self.ungrouped,
             // Several lists are several snapshots: then no one version is true.
             resource_version: match self.resource_versions.len() {
                 1 => self.resource_versions.remove(0),

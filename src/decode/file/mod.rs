@@ -15,24 +15,15 @@ use serde_json::value::RawValue;
 
 use self::{collect::Collector, stream::Stream};
 use super::job::IntakeError;
-use crate::job::{Job, label::LabelKey, selector::Selector};
-
-/// Which Jobs of the file are wanted.
-#[derive(Debug)]
-pub struct Wanted<'a> {
-    /// They carry all of these labels.
-    pub labels: &'a [LabelKey],
-    /// They match this as well.
-    pub selector: &'a Selector,
-    /// They are in this namespace, if one is given.
-    pub namespace: Option<&'a str>,
-}
+use crate::job::{Job, query::Query};
 
 /// What a file holds.
 #[derive(Debug)]
 pub struct Contents {
-    /// The Jobs that were wanted.
+    /// The Jobs that were asked for and belong to a group.
     pub jobs: Vec<Job>,
+    /// How many others were asked for, which belong to none.
+    pub ungrouped: usize,
     /// The resourceVersion of the list, if the file is one.
     pub resource_version: String,
     /// What else it holds, `2 Pod, 1 Service` for one; empty if nothing.
@@ -77,10 +68,10 @@ pub enum FileError {
 ///
 /// # Errors
 /// If it cannot be read, or holds anything but Kubernetes objects, or no Job, JobList or List at all.
-pub fn read(path: &str, wanted: &Wanted) -> Result<Contents, FileError> {
+pub fn read(path: &str, query: &Query) -> Result<Contents, FileError> {
     match path {
-        "-" => parse(io::stdin().lock(), wanted),
-        _ => parse(fs::File::open(path)?, wanted),
+        "-" => parse(io::stdin().lock(), query),
+        _ => parse(fs::File::open(path)?, query),
     }
 }
 
@@ -88,9 +79,9 @@ pub fn read(path: &str, wanted: &Wanted) -> Result<Contents, FileError> {
 ///
 /// # Errors
 /// As [`read`].
-pub fn parse(input: impl Read, wanted: &Wanted) -> Result<Contents, FileError> {
+pub fn parse(input: impl Read, query: &Query) -> Result<Contents, FileError> {
     let mut stream = Stream::new(input);
-    let mut collector = Collector::new(wanted);
+    let mut collector = Collector::new(query);
     stream.passes("\u{feff}".as_bytes())?;
     let mut is_first = true;
     while let Some(next) = stream.peek()? {

@@ -5,9 +5,12 @@ use std::{collections::HashSet, sync::Arc};
 use super::{LoadError, SavedPlan, nonsense};
 use crate::{
     job::{
-        Deletion, Job, State, generated_after,
+        Deletion, Job, State,
+        field::FieldSelector,
+        generated_after,
+        grouping::{Grouping, Key},
         label::{LabelKey, is_dns_subdomain},
-        query::{Query, Scope},
+        query::{NamespacePattern, Query, Scope},
         selector::Selector,
     },
     output::{
@@ -16,9 +19,9 @@ use crate::{
     },
     plan::{
         Plan, PlannedGroup, PlannedJob, Source,
-        group::{GroupKey, MixedGroups},
+        group::{GroupKey, MixedGroups, by_family},
         group_warnings,
-        retention::{KeepReason, KeepReasons, Policy, SUPERSEDED, Verdict},
+        retention::{KeepReason, KeepReasons, SUPERSEDED, Verdict},
     },
     text::quoted,
 };
@@ -38,27 +41,34 @@ pub(super) fn document(
             "it is not a saved plan: it is one from a file, or is held, or was carried out",
         ));
     }
-    let labels: Vec<LabelKey> = document
-        .labels
-        .iter()
-        .map(|label| {
-            label
-                .0
-                .parse()
-                .map_err(|error| nonsense(format!("its label {}: {error}", quoted(&label.0))))
-        })
-        .collect::<Result<_, _>>()?;
+    let grouping = grouping(document.group_by.as_ref(), &document.labels)?;
     let selector: Selector = extras
         .selector
         .parse()
         .map_err(|error| nonsense(format!("its selector: {error}")))?;
-    if labels.is_empty() || cluster.server.0.is_empty() {
-        return Err(nonsense("it names no label or no server"));
+    let fields: FieldSelector = extras
+        .field_selector
+        .parse()
+        .map_err(|error| nonsense(format!("its field selector: {error}")))?;
+    let excluded = extras
+        .exclude_namespaces
+        .iter()
+        .map(|pattern| pattern.parse());
+    let excluded: Vec<NamespacePattern> = excluded
+        .collect::<Result<_, _>>()
+        .map_err(|error| nonsense(format!("the namespaces that it leaves out: {error}")))?;
+    if cluster.server.0.is_empty() {
+        return Err(nonsense("it names no server"));
     }
+    let policy = extras
+        .policy
+        .policy()
+        .map_err(|error| nonsense(format!("its family: {error}")))?;
+    let mixed = policy.mixed_groups(&grouping);
     let mut groups: Vec<PlannedGroup> = document
         .groups
         .into_iter()
-        .map(|found| group(found, &document.labels, extras.namespace.as_deref()))
+        .map(|found| group(found, &grouping, extras.namespace.as_deref()))
         .collect::<Result<_, _>>()?;
     groups.retain(|group| !group.jobs.is_empty());
     let mut uids = HashSet::new();
@@ -74,23 +84,31 @@ pub(super) fn document(
             "its groups are out of order, or one is there twice",
         ));
     }
-    let policy: Policy = extras.policy.into();
-    // They are judged again as they stand here, so they have to be what the policy makes of the Jobs.
-    let fits = |group: &PlannedGroup| match (&group.family, policy.mixed_groups) {
-        (Some(family), MixedGroups::Split) => {
-            let mut jobs = group.jobs.iter();
-            jobs.all(|planned| planned.job.family() == &**family)
-        }
-        (None, MixedGroups::Hold | MixedGroups::Merge) => true,
-        _ => false,
-    };
-    if !groups.iter().all(fits) {
+    // To which family a Job belongs is found out anew before it is carried out.
+    let is_split = mixed == MixedGroups::Split;
+    if groups
+        .iter()
+        .any(|group| group.family.is_some() != is_split)
+    {
         return Err(nonsense("its groups do not match its mixed-groups setting"));
+    }
+    if !is_split {
+        for group in &mut groups {
+            let jobs = group
+                .jobs
+                .iter()
+                .map(|planned| planned.job.clone())
+                .collect();
+            let again = by_family(group.key.clone(), jobs, mixed, policy.family.as_ref());
+            group.families = again.into_iter().flat_map(|group| group.families).collect();
+        }
     }
     let saved = SavedPlan {
         query: Query {
-            labels: labels.clone(),
+            grouping: grouping.clone(),
             selector,
+            fields,
+            excluded,
             scope: match extras.namespace {
                 None => Scope::AllNamespaces,
                 Some(namespace) => Scope::Namespace(namespace),
@@ -103,10 +121,11 @@ pub(super) fn document(
                 context: cluster.context.0.into_owned(),
                 server: cluster.server.0.into_owned(),
             },
-            labels,
+            warnings: group_warnings(&groups, &grouping),
+            grouping,
+            ungrouped: document.summary.ungrouped.unwrap_or_default(),
             resource_version: document.resource_version.0.into_owned(),
             taken_at: document.taken_at,
-            warnings: group_warnings(&groups, policy.mixed_groups),
             exceeded: None,
             groups,
         },
@@ -128,9 +147,50 @@ pub(super) fn document(
     }
 }
 
+/// What makes the groups of a document. Those of earlier versions name labels alone.
+fn grouping(group_by: Option<&Text>, labels: &[Text]) -> Result<Grouping, LoadError> {
+    let named = labels.iter().map(|label| label.0.parse());
+    let named: Vec<LabelKey> = named
+        .collect::<Result<_, _>>()
+        .map_err(|error| nonsense(format!("its labels: {error}")))?;
+    let grouping = match group_by {
+        None if named.is_empty() => return Err(nonsense("it names no label")),
+        None => Grouping::labels(named.clone()),
+        Some(text) => {
+            (text.0.parse()).map_err(|error| nonsense(format!("its grouping: {error}")))?
+        }
+    };
+    if grouping.label_keys().eq(&named) {
+        Ok(grouping)
+    } else {
+        Err(nonsense("its labels are not those that it groups by"))
+    }
+}
+
+/// What put the Jobs of a group into it.
+fn values(group: &Group, grouping: &Grouping) -> Option<Vec<Arc<str>>> {
+    let value = |key: &Key| {
+        let map = match key {
+            Key::Label(_) => &group.labels,
+            Key::Annotation(_) => &group.annotations,
+        };
+        map.get(&Text::from(key.as_str()))
+            .map(|value| (*value.0).into())
+    };
+    let (labels, annotations) = (group.labels.len(), group.annotations.len());
+    let is_whole = labels + annotations == grouping.keys().len();
+    let application = match (grouping, &group.application) {
+        (Grouping::Application, Some(application)) => Some((*application.0).into()),
+        (Grouping::Keys(_) | Grouping::Family, None) => None,
+        _ => return None,
+    };
+    let values: Option<Vec<Arc<str>>> = grouping.keys().iter().map(value).collect();
+    Some(application.into_iter().chain(values?).collect()).filter(|_| is_whole)
+}
+
 fn group(
     group: Group,
-    labels: &[Text],
+    grouping: &Grouping,
     namespace: Option<&str>,
 ) -> Result<PlannedGroup, LoadError> {
     let who = format!("its group in namespace {}", quoted(&group.namespace.0));
@@ -139,12 +199,8 @@ fn group(
     {
         return Err(nonsense(format!("{who} is outside the scope of the plan")));
     }
-    let values: Vec<Arc<str>> = labels
-        .iter()
-        .map(|label| group.labels.get(label).map(|value| (*value.0).into()))
-        .collect::<Option<_>>()
-        .filter(|values: &Vec<_>| values.len() == group.labels.len())
-        .ok_or_else(|| nonsense(format!("{who} does not have the labels of the plan")))?;
+    let values = values(&group, grouping)
+        .ok_or_else(|| nonsense(format!("{who} does not have what the plan groups by")))?;
     let key = GroupKey {
         namespace: (*group.namespace.0).into(),
         values: values.into(),
@@ -172,6 +228,8 @@ fn group(
     Ok(PlannedGroup {
         key,
         family: group.family.map(|family| (*family.0).into()),
+        families: Vec::new(),
+        ways_out: None,
         jobs,
     })
 }
@@ -234,7 +292,7 @@ fn job(job: document::Job, key: &GroupKey) -> Result<PlannedJob, LoadError> {
             name: (*job.name.0).into(),
             uid: (*job.uid.0).into(),
             resource_version: (*job.resource_version.0).into(),
-            label_values: Arc::clone(&key.values),
+            group_values: Arc::clone(&key.values),
             created: job.created.into(),
             started: None,
             finished: None,

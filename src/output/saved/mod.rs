@@ -14,7 +14,7 @@ pub use super::document::Identity;
 
 use super::{
     View,
-    document::{Document, Extras, Group},
+    document::{Document, Extras, Group, PolicyDocument},
     json,
 };
 use crate::{
@@ -84,7 +84,14 @@ impl SavedPlan {
                 Scope::Namespace(namespace) => Some(namespace.clone()),
             },
             selector: self.query.selector.to_string(),
-            policy: (&self.policy).into(),
+            field_selector: self.query.fields.to_string(),
+            exclude_namespaces: self
+                .query
+                .excluded
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            policy: PolicyDocument::new(&self.policy, &self.query.grouping),
         }
     }
 

@@ -4,7 +4,10 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use kubectl_jobclean::{
-    job::{Controller, Deletion, Job, Protection, State, generated_after, label::LabelKey},
+    job::{
+        Controller, Deletion, Job, Protection, State, generated_after, grouping::Grouping,
+        label::LabelKey,
+    },
     plan::{
         Plan, Snapshot, Source,
         group::MixedGroups,
@@ -38,7 +41,7 @@ pub fn job(namespace: &str, values: &[&str], name: &str, created: Timestamp) -> 
         name: name.into(),
         uid: format!("uid-{name}").into(),
         resource_version: "7".into(),
-        label_values: values.iter().map(|value| Arc::from(*value)).collect(),
+        group_values: values.iter().map(|value| Arc::from(*value)).collect(),
         created: created.into(),
         started: Some(created.into()),
         finished: Some((created + SignedDuration::from_secs(42)).into()),
@@ -73,7 +76,8 @@ pub fn snapshot(labels: &[&str], taken_at: Timestamp, jobs: Vec<Job>) -> Snapsho
             context: "prod".to_owned(),
             server: "https://10.0.0.1:6443".to_owned(),
         },
-        labels: labels.iter().map(|key| label(key)).collect(),
+        grouping: Grouping::labels(labels.iter().map(|key| label(key)).collect()),
+        ungrouped: 0,
         resource_version: "4711".to_owned(),
         taken_at,
         jobs,
@@ -85,7 +89,7 @@ pub fn everything_included() -> Policy {
     Policy {
         active: Treatment::Judge,
         owned: Treatment::Judge,
-        mixed_groups: MixedGroups::Merge,
+        mixed_groups: Some(MixedGroups::Merge),
         ..Policy::default()
     }
 }
@@ -173,7 +177,7 @@ pub fn any_snapshot() -> impl Strategy<Value = Snapshot> {
         .prop_map(|(mut jobs, one_family, labels, numbers)| {
             for (job, number) in jobs.iter_mut().zip(numbers) {
                 job.uid = format!("{number:02}").into();
-                job.label_values = job.label_values[..labels.len()].into();
+                job.group_values = job.group_values[..labels.len()].into();
                 if one_family {
                     let family = FAMILIES
                         .iter()
@@ -194,11 +198,11 @@ pub fn any_snapshot() -> impl Strategy<Value = Snapshot> {
 /// A snapshot whose Jobs are neither terminating nor protected, by one label: all that the original cleaner knew.
 pub fn any_original_snapshot() -> impl Strategy<Value = Snapshot> {
     any_snapshot().prop_map(|mut snapshot| {
-        snapshot.labels.truncate(1);
+        snapshot.grouping = Grouping::labels(vec![label(LABEL)]);
         for job in &mut snapshot.jobs {
             job.deletion = None;
             job.protection = None;
-            job.label_values = job.label_values[..1].into();
+            job.group_values = job.group_values[..1].into();
         }
         snapshot
     })
@@ -218,15 +222,19 @@ pub fn any_policy() -> impl Strategy<Value = Policy> {
         MixedGroups::Merge,
     ]);
     let numbers = (1_usize..4, 0_usize..3, 0_usize..3);
-    (numbers, within, treatment(), treatment(), mixed).prop_map(
-        |((keep, keep_succeeded, keep_failed), keep_within, active, owned, mixed_groups)| Policy {
+    let times = (within.clone(), within.clone(), within);
+    (numbers, times, treatment(), treatment(), mixed).prop_map(
+        |((keep, keep_succeeded, keep_failed), times, active, owned, mixed)| Policy {
             keep: NonZeroUsize::new(keep).expect("not zero"),
             keep_succeeded,
             keep_failed,
-            keep_within,
+            keep_within: times.0,
+            keep_superseded_within: times.1,
+            keep_finished_within: times.2,
             active,
             owned,
-            mixed_groups,
+            mixed_groups: Some(mixed),
+            family: None,
         },
     )
 }

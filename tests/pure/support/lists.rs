@@ -6,7 +6,7 @@ use kubectl_jobclean::{
         JobList,
         job::{Identity, Intake, IntakeError},
     },
-    job::Job,
+    job::{Job, grouping::Grouping},
 };
 use serde_json::{Value, json};
 
@@ -108,7 +108,7 @@ pub fn full_job() -> Value {
 
 /// What is judged of a list.
 pub fn taken_in(list: JobList<'_>) -> Result<Vec<Option<Job>>, IntakeError> {
-    let mut intake = Intake::new(&[label(LABEL)], Identity::Required);
+    let mut intake = Intake::new(&Grouping::labels(vec![label(LABEL)]), Identity::Required);
     list.items.into_iter().map(|job| intake.take(job)).collect()
 }
 

@@ -1,0 +1,596 @@
+//! The endings of names that were generated: what each release, run or rollout writes there anew.
+//!
+//! An ending is taken off only if it is generated beyond doubt. Two things stay in doubt as long as one name is looked
+//! at alone, since there are words of that form: letters that could be hex, and letters with digits among them.
+
+/// The characters that Kubernetes draws from when it completes a `generateName`: no vowels, nothing easily misread.
+const GENERATE_NAME_ALPHABET: &str = "bcdfghjklmnpqrstvwxz2456789";
+/// How many of them it draws.
+const DRAWN: usize = 5;
+/// Kustomize writes its hashes in these, so that no word comes of it.
+const KUSTOMIZE_ALPHABET: &str = "bcdfghkmt2456789";
+const KUSTOMIZE_LENGTH: usize = 10;
+/// Words of consonants that people put a digit behind, so that they look drawn.
+const CONSONANT_WORDS: [&str; 12] = [
+    "dhcp", "grpc", "html", "http", "mqtt", "nntp", "psql", "sftp", "smtp", "snmp", "sntp", "xslt",
+];
+/// What a version may be before it is final.
+const PRE_RELEASES: [&str; 4] = ["alpha", "beta", "rc", "snapshot"];
+/// The same, but by itself it may say what a Job is for: `pre` and `post` do.
+const NUMBERED_PRE_RELEASES: [&str; 8] = [
+    "build", "canary", "dev", "m", "nightly", "post", "pre", "preview",
+];
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+/// What stands before the digest of an image.
+const DIGESTS: [&str; 5] = ["md5", "sha", "sha1", "sha256", "sha512"];
+/// The phases that Argo CD writes into the name of a hook.
+const PHASES: [&str; 6] = [
+    "presync",
+    "sync",
+    "postsync",
+    "syncfail",
+    "predelete",
+    "postdelete",
+];
+/// So much of a revision stands in the name of a hook.
+const REVISION: usize = 7;
+/// A number of more digits counts something else than Jobs: seconds, builds.
+const PLAIN_NUMBER: usize = 4;
+/// Shorter hex is a word too often.
+const SHORTEST_HEX: usize = 6;
+/// Shorter texts of letters and digits are words too often.
+const SHORTEST_RANDOM: usize = 5;
+
+/// What the last part of a name is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A plain number of at most four digits: it may count releases, or Jobs that stand for different work.
+    Number,
+    /// Hex with a digit in it, of this length.
+    Hex(usize),
+    /// Letters and digits, of this length, that no word is made of.
+    Random(usize),
+    /// Generated in another way.
+    Generated,
+    /// Hex letters alone, of this length. It may be a word.
+    MaybeHex(usize),
+    /// Letters and digits of this length. It may be a word.
+    MaybeRandom(usize),
+}
+
+/// A part at the end of a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ending {
+    /// Where it begins in the name, its separator included.
+    pub(super) start: usize,
+    /// Where it ends.
+    pub(super) end: usize,
+    pub(super) kind: Kind,
+}
+
+/// A name without its endings, as far as they may have been generated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Parsed {
+    /// How much of the name is the stem.
+    pub(super) stem: usize,
+    /// What was taken off, from the left to the right.
+    pub(super) endings: Vec<Ending>,
+}
+
+/// Take off what may have been generated. If all of a name may be, it is its own stem.
+pub(super) fn parse(name: &str) -> Parsed {
+    let mut endings = Vec::new();
+    let mut rest = name;
+    while let Some((start, kind)) = last(rest, &name[rest.len()..]) {
+        if start == 0 {
+            return Parsed {
+                stem: name.len(),
+                endings: Vec::new(),
+            };
+        }
+        endings.push(Ending {
+            start,
+            end: rest.len(),
+            kind,
+        });
+        rest = &name[..start];
+    }
+    endings.reverse();
+    Parsed {
+        stem: rest.len(),
+        endings,
+    }
+}
+
+/// What a name ends with, and where that begins; `after` is what was taken off already.
+fn last(rest: &str, after: &str) -> Option<(usize, Kind)> {
+    if let Some(start) = several_parts(rest, after) {
+        return Some((start, Kind::Generated));
+    }
+    let (start, part) = last_part(rest);
+    if let Some(kind) = one_part(part) {
+        return Some((start, kind));
+    }
+    // A number behind a dot, as in a version, but after a word.
+    let (head, number) = part.rsplit_once('.')?;
+    let is_number = is_digits(number) && !head.is_empty();
+    is_number.then(|| (rest.len() - number.len() - 1, number_kind(number)))
+}
+
+/// The last part of a name, and where it begins with its separator.
+fn last_part(text: &str) -> (usize, &str) {
+    match text.rfind('-') {
+        Some(at) => (at, &text[at + 1..]),
+        None => (0, text),
+    }
+}
+
+fn one_part(part: &str) -> Option<Kind> {
+    let kind = if is_digits(part) {
+        number_kind(part)
+    } else if is_version(part)
+        || is_time(part)
+        || is_drawn_beyond_doubt(part)
+        || is_of_kustomize(part)
+    {
+        Kind::Generated
+    } else if is_hex(part) {
+        if has_digit(part) {
+            Kind::Hex(part.len())
+        } else {
+            Kind::MaybeHex(part.len())
+        }
+    } else {
+        return random_kind(part);
+    };
+    Some(kind)
+}
+
+fn number_kind(number: &str) -> Kind {
+    match number.len() {
+        ..=PLAIN_NUMBER => Kind::Number,
+        SHORTEST_HEX.. => Kind::Hex(number.len()),
+        _ => Kind::Generated,
+    }
+}
+
+/// Lower-case letters with digits among them: how often one follows the other tells words from what was drawn.
+fn random_kind(part: &str) -> Option<Kind> {
+    let bytes = part.as_bytes();
+    if part.len() < SHORTEST_RANDOM
+        || !bytes
+            .iter()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    {
+        return None;
+    }
+    let changes = bytes
+        .windows(2)
+        .filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit());
+    match changes.count() {
+        // b2b2c, as people write "to".
+        4 if part.len() == 5 && bytes[1] == b'2' && bytes[3] == b'2' => None,
+        4.. => Some(Kind::Random(part.len())),
+        2..=3 if part.len() > SHORTEST_RANDOM => Some(Kind::MaybeRandom(part.len())),
+        _ => None,
+    }
+}
+
+/// Where an ending of several parts begins, or of one that only its neighbours in the name explain.
+fn several_parts(rest: &str, after: &str) -> Option<usize> {
+    uuid(rest)
+        .or_else(|| date_and_time(rest))
+        .or_else(|| month(rest, after))
+        .or_else(|| git_describe(rest))
+        .or_else(|| pre_release(rest))
+        .or_else(|| digest(rest))
+        .or_else(|| after_revision(rest))
+}
+
+fn uuid(rest: &str) -> Option<usize> {
+    const LENGTHS: [usize; 5] = [8, 4, 4, 4, 12];
+    let mut at = rest.len();
+    for length in LENGTHS.into_iter().rev() {
+        let (start, part) = last_part(&rest[..at]);
+        if part.len() != length || !is_hex_digits(part) {
+            return None;
+        }
+        at = start;
+    }
+    Some(at)
+}
+
+/// `2026-01-31t10-15-00z`, with less or more of a time. What is all digits needs no rule of its own.
+fn date_and_time(rest: &str) -> Option<usize> {
+    let mut at = rest.len();
+    for _ in 0..3 {
+        let (start, part) = last_part(&rest[..at]);
+        at = start;
+        let part = if at + 1 + part.len() == rest.len() {
+            part.strip_suffix('z').unwrap_or(part)
+        } else {
+            part
+        };
+        let Some((day, hour)) = part.split_once('t') else {
+            if part.len() == 2 && is_digits(part) {
+                continue;
+            }
+            return None;
+        };
+        let (month_at, month) = last_part(&rest[..at]);
+        let (year_at, year) = last_part(&rest[..month_at]);
+        let is_time = day.len() == 2 && is_digits(day) && is_clock(hour);
+        return (is_time && month.len() == 2 && is_digits(month) && is_year(year))
+            .then_some(year_at);
+    }
+    None
+}
+
+/// A month beside its year, and `2026-w05`.
+fn month(rest: &str, after: &str) -> Option<usize> {
+    let (start, part) = last_part(rest);
+    let (year_at, before) = last_part(&rest[..start]);
+    let next = after
+        .strip_prefix('-')
+        .map(|after| after.split('-').next().unwrap_or_default());
+    let week = part
+        .strip_prefix('w')
+        .is_some_and(|week| week.len() == 2 && is_digits(week));
+    if is_month(part) && next.is_some_and(is_year) {
+        Some(start)
+    } else if is_year(before) && (week || is_month(part)) {
+        Some(year_at)
+    } else {
+        None
+    }
+}
+
+/// `4-gabcdef0`, and `-dirty` after it: commits since a tag, and the commit.
+fn git_describe(rest: &str) -> Option<usize> {
+    let described = rest.strip_suffix("-dirty").unwrap_or(rest);
+    let (start, part) = last_part(described);
+    let (number_at, number) = last_part(&described[..start]);
+    let is_commit = part
+        .strip_prefix('g')
+        .is_some_and(|hash| hash.len() >= REVISION && is_hex_digits(hash));
+    (is_commit && is_digits(number)).then_some(number_at)
+}
+
+/// What follows a version: `-alpha.1`, `-rc1`.
+fn pre_release(rest: &str) -> Option<usize> {
+    let (start, part) = last_part(rest);
+    let (_, version) = last_part(&rest[..start]);
+    let begins_as_word = part.starts_with(|c: char| c.is_ascii_lowercase());
+    let is_after_version = version.contains('.') && is_version(version);
+    (begins_as_word && is_after_version && is_pre_release(part)).then_some(start)
+}
+
+/// Identifiers as SemVer separates them, if all of them are usual ones.
+fn is_pre_release(text: &str) -> bool {
+    let is_known = |identifier: &str| {
+        let word = identifier.trim_end_matches(|c: char| c.is_ascii_digit());
+        let is_numbered = has_digit(text);
+        word.is_empty()
+            || PRE_RELEASES.contains(&word)
+            || is_numbered && (NUMBERED_PRE_RELEASES.contains(&word) || word.len() == 1)
+    };
+    text.split('.').all(is_known)
+}
+
+/// `sha256-` and what comes of it.
+fn digest(rest: &str) -> Option<usize> {
+    let (start, part) = last_part(rest);
+    let (digest_at, name) = last_part(&rest[..start]);
+    (part.len() >= SHORTEST_HEX && is_hex_digits(part) && DIGESTS.contains(&name))
+        .then_some(digest_at)
+}
+
+/// What follows the number of a release behind a dot, `secrets.1-l3b`. The number is an ending by itself.
+fn after_revision(rest: &str) -> Option<usize> {
+    let (start, part) = last_part(rest);
+    let (_, before) = last_part(&rest[..start]);
+    let (word, number) = before.rsplit_once('.')?;
+    let is_drawn = has_digit(part)
+        && part
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    (is_drawn && is_digits(number) && !word.is_empty() && !is_version(word)).then_some(start)
+}
+
+/// The prefix and the phase of a name that Argo CD gave a hook, `PREFIX-REVISION-PHASE-SECONDS`. The prefix is the
+/// `generateName`, if that is known.
+pub(super) fn argo_hook<'a>(
+    name: &'a str,
+    generate_name: Option<&'a str>,
+) -> Option<(&'a str, &'a str)> {
+    let (rest, seconds) = name.rsplit_once('-')?;
+    // Sprig's and Argo CD's clocks count ten digits until 2286.
+    if !(9..=11).contains(&seconds.len()) || !is_digits(seconds) {
+        return None;
+    }
+    let (rest, phase) = rest.strip_suffix('-').unwrap_or(rest).rsplit_once('-')?;
+    if !PHASES.contains(&phase) {
+        return None;
+    }
+    if let Some(revision) = generate_name.and_then(|generate_name| rest.strip_prefix(generate_name))
+    {
+        let base = &rest[..rest.len() - revision.len()];
+        return (1..=REVISION)
+            .contains(&revision.len())
+            .then(|| (without_separator(base), phase));
+    }
+    // What was cut off a version after seven characters may leave its separator.
+    let whole = rest.strip_suffix(['-', '.']).unwrap_or(rest);
+    let (start, revision) = last_part(whole);
+    let (before_at, before) = last_part(&whole[..start]);
+    let is_revision = |text: &str| is_hex_digits(text) || is_version(text);
+    let prefix_at =
+        if is_version(before) && before.contains('.') && rest.len() - before_at - 1 <= REVISION {
+            before_at
+        } else if (1..=REVISION).contains(&revision.len()) && is_revision(revision) {
+            start
+        } else {
+            return None;
+        };
+    (prefix_at > 0).then(|| (&name[..prefix_at], phase))
+}
+
+/// A `generateName` without its last separator.
+pub(super) fn without_separator(text: &str) -> &str {
+    text.strip_suffix(['-', '.']).unwrap_or(text)
+}
+
+/// Whether this is a plain number.
+pub(super) fn is_plain_number(text: &str) -> bool {
+    is_digits(text) && text.len() <= PLAIN_NUMBER
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn has_digit(text: &str) -> bool {
+    text.bytes().any(|b| b.is_ascii_digit())
+}
+
+fn is_hex_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn is_hex(part: &str) -> bool {
+    part.len() >= SHORTEST_HEX && is_hex_digits(part)
+}
+
+/// Digits, or digits separated by dots, either with a leading `v` or `r`; a pre-release may follow without a separator.
+fn is_version(part: &str) -> bool {
+    let number = part.strip_prefix(['v', 'r']).unwrap_or(part);
+    let number = match number.find(|c: char| c.is_ascii_lowercase()) {
+        Some(at) if number[..at].contains('.') && is_pre_release(&number[at..]) => &number[..at],
+        _ => number,
+    };
+    number.split('.').all(is_digits)
+}
+
+/// A date with a time or a month, in one part: `20260131t101500z`, `31jan2026`, `2026w05`.
+fn is_time(part: &str) -> bool {
+    let zulu = part.strip_suffix('z');
+    let time = zulu.unwrap_or(part);
+    let is_stamp = matches!(time.len(), 8 | 12 | 14) && is_digits(time) && zulu.is_some();
+    let is_date_and_clock = time.split_once('t').is_some_and(|(date, clock)| {
+        matches!(date.len(), 6 | 8) && is_digits(date) && is_clock(clock)
+    });
+    let is_week = part
+        .split_once('w')
+        .is_some_and(|(year, week)| is_year(year) && week.len() == 2 && is_digits(week));
+    let with_month = || {
+        let letters_at = part.find(|c: char| c.is_ascii_lowercase())?;
+        let (day, rest) = part.split_at(letters_at);
+        let (month, year) = rest.split_at(rest.find(|c: char| c.is_ascii_digit())?);
+        Some(
+            day.len() <= 2
+                && is_digits(day)
+                && is_month(month)
+                && (is_year(year) || year.len() == 2 && is_digits(year)),
+        )
+    };
+    is_stamp || is_date_and_clock || is_week || with_month().unwrap_or(false)
+}
+
+/// A time of day, or the hour of one.
+fn is_clock(text: &str) -> bool {
+    matches!(text.len(), 2 | 4 | 6) && is_digits(text)
+}
+
+fn is_year(text: &str) -> bool {
+    text.len() == 4 && is_digits(text) && (text.starts_with("19") || text.starts_with("20"))
+}
+
+fn is_month(text: &str) -> bool {
+    MONTHS
+        .iter()
+        .any(|month| *month == text || text.len() == 3 && month.starts_with(text))
+}
+
+/// Whether Kubernetes drew this to complete a `generateName`. There are words of five consonants, so it has a digit.
+fn is_drawn_beyond_doubt(part: &str) -> bool {
+    let is_drawn = |lengths: std::ops::RangeInclusive<usize>, digits: usize| {
+        lengths.contains(&part.len())
+            && part.chars().all(|c| GENERATE_NAME_ALPHABET.contains(c))
+            && part.bytes().filter(u8::is_ascii_digit).count() >= digits
+    };
+    let is_word = part
+        .get(..DRAWN - 1)
+        .is_some_and(|word| CONSONANT_WORDS.contains(&word));
+    // The hash of a Pod template is longer.
+    is_drawn(DRAWN..=DRAWN, 1) && !is_word || is_drawn(8..=10, 2)
+}
+
+fn is_of_kustomize(part: &str) -> bool {
+    part.len() == KUSTOMIZE_LENGTH
+        && has_digit(part)
+        && part.chars().all(|c| KUSTOMIZE_ALPHABET.contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is left where nothing in doubt is taken off.
+    fn stem(name: &str) -> &str {
+        let parsed = parse(name);
+        let doubt =
+            |ending: &&Ending| matches!(ending.kind, Kind::MaybeHex(_) | Kind::MaybeRandom(_));
+        let last = parsed.endings.iter().rev().find(doubt);
+        &name[..last.map_or(parsed.stem, |ending| ending.end)]
+    }
+
+    #[test]
+    fn what_is_generated_beyond_doubt_is_taken_off() {
+        for (name, expected) in [
+            ("prefix-3152469713", "prefix"),
+            ("prefix-a41f09c2", "prefix"),
+            ("db-migrate-1a2b3c", "db-migrate"),
+            ("sync-x7k2p", "sync"),
+            ("app-v2", "app"),
+            ("app-r12", "app"),
+            ("app-1.2.3", "app"),
+            ("app-v1.2.3", "app"),
+            ("app-1.2.3rc1", "app"),
+            ("app-v2-29012345-x7k2p", "app"),
+            ("nightly-2024-01-31", "nightly"),
+            ("mig-20260131t101500", "mig"),
+            ("mig-20260131t101500z", "mig"),
+            ("mig-2026-01-31t10-15-00z", "mig"),
+            ("mig-2026-01-31t10-15", "mig"),
+            ("mig-2026-01-31t101500z", "mig"),
+            ("mig-31-jan-2026", "mig"),
+            ("mig-31jan2026", "mig"),
+            ("mig-2026-january", "mig"),
+            ("mig-2026-w05", "mig"),
+            ("mig-2026w05", "mig"),
+            ("run-3f2504e0-4f89-41d3-9a0c-0305e82c3301", "run"),
+            ("seed-a1e3o", "seed"),
+            ("seed-q7xk2m9a", "seed"),
+            ("mig-1.2.3-alpha.1", "mig"),
+            ("mig-1.2.3-beta-2", "mig"),
+            ("mig-1.0.0-x.7.z.92", "mig"),
+            ("mig-1.2.3-rc1-x7k2p", "mig"),
+            ("mig-v2.0.0-4-gabcdef0", "mig"),
+            ("mig-v2.0.0-4-gabcdefa-dirty", "mig"),
+            ("mig-v1.2.3-0.20200101120000-abcdef123456", "mig"),
+            ("mig-sha256-abcdefabcdef", "mig"),
+            ("mig-sha-860c190", "mig"),
+            ("secrets.1-l3b", "secrets"),
+            ("secrets.12", "secrets"),
+            ("config-5f9b2k8mtc", "config"),
+            ("web-6b7f9d8c4x", "web"),
+        ] {
+            assert_eq!(stem(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn words_stay() {
+        for name in [
+            "db-migrate",
+            "app-facade",
+            "app-dead1",
+            "app-tests",
+            "backup-mssql",
+            "probe-https",
+            "probe-http2",
+            "run-step1",
+            "copy-db2",
+            "run-e2e",
+            "set-utf8mb4",
+            "shop-b2b2c",
+            "backup-1h30m",
+            "use-v1beta1",
+            "may-april",
+            "app-alpha",
+            "app-1.2.3-cleanup",
+            "app-1.2.3-pre",
+            "app-1.2-web",
+            "app-v",
+            "app-1.",
+            "app-1..2",
+            "a-",
+            "plain",
+        ] {
+            assert_eq!(stem(name), name);
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_all_generated_is_its_own_stem() {
+        for name in [
+            "12345",
+            "2024-01-31",
+            "a41f09c2",
+            "v1-3152469713",
+            "3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+        ] {
+            assert_eq!(stem(name), name);
+        }
+    }
+
+    #[test]
+    fn hooks_that_argo_cd_named_have_a_prefix_and_a_phase() {
+        for (name, generate_name, expected) in [
+            (
+                "db-migrate-0d9e8f7-presync-1741007200",
+                None,
+                Some(("db-migrate", "presync")),
+            ),
+            (
+                "db-migrate-abcdefa-sync-1741007200",
+                None,
+                Some(("db-migrate", "sync")),
+            ),
+            (
+                "db-migrate-0d9e8f7-postsync--1741007200",
+                None,
+                Some(("db-migrate", "postsync")),
+            ),
+            (
+                "db-migrate-1.2.3-syncfail-1741007200",
+                None,
+                Some(("db-migrate", "syncfail")),
+            ),
+            (
+                "db-migrate-10.2.0--presync-1741007200",
+                None,
+                Some(("db-migrate", "presync")),
+            ),
+            (
+                "db-migrate-1.2.3-r-presync-1741007200",
+                None,
+                Some(("db-migrate", "presync")),
+            ),
+            (
+                "db-migrate-main-presync-1741007200",
+                Some("db-migrate-"),
+                Some(("db-migrate", "presync")),
+            ),
+            ("db-migrate-main-presync-1741007200", None, None),
+            ("db-migrate-presync-1741007200", None, None),
+            ("db-migrate-0d9e8f7-presync-17410", None, None),
+            ("db-migrate-0d9e8f7-deploy-1741007200", None, None),
+        ] {
+            assert_eq!(argo_hook(name, generate_name), expected, "{name}");
+        }
+    }
+}
