@@ -167,7 +167,7 @@ pub fn write_totals(out: &mut dyn Write, view: View) -> io::Result<()> {
             words::ungrouped(&view.plan().grouping, summary.ungrouped)
         )?;
     }
-    if summary.held.groups > 0 {
+    if summary.held.jobs > 0 {
         writeln!(out, "{}", words::held_groups(&summary.held))?;
     }
     if summary.terminating > 0 {

@@ -169,6 +169,16 @@ fn expected(plan: &Plan, outcomes: Option<&[Outcome]>) -> Value {
             if let Some(family) = &group.family {
                 value["family"] = (&**family).into();
             }
+            if !group.families.is_empty() {
+                value["mixed"] = json!({"families": group.families});
+            }
+            if let Some(ways) = &group.ways_out {
+                value["mixed"]["split"] = ways.split.into();
+                value["mixed"]["merge"] = ways.merge.into();
+                if let Some(ending) = &ways.family {
+                    value["mixed"]["ending"] = ending.to_string().into();
+                }
+            }
             value
         })
         .collect();
@@ -193,6 +203,7 @@ fn check_document(document: &Value, plan: &Plan, outcomes: Option<&[Outcome]>) {
     }
     let labels: Vec<&str> = plan.grouping.keys().iter().map(Key::as_str).collect();
     assert_eq!(document["labels"], json!(labels));
+    assert_eq!(document["groupBy"], plan.grouping.to_string());
     assert_eq!(document["resourceVersion"], plan.resource_version.as_str());
     let taken_at = document["takenAt"].as_str().expect("a text");
     assert_eq!(taken_at.parse::<Timestamp>().ok(), Some(plan.taken_at));

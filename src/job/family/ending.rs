@@ -181,8 +181,6 @@ fn random_kind(part: &str) -> Option<Kind> {
         .windows(2)
         .filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit());
     match changes.count() {
-        // b2b2c, as people write "to".
-        4 if part.len() == 5 && bytes[1] == b'2' && bytes[3] == b'2' => None,
         4.. => Some(Kind::Random(part.len())),
         2..=3 if part.len() > SHORTEST_RANDOM => Some(Kind::MaybeRandom(part.len())),
         _ => None,
@@ -516,7 +514,6 @@ mod tests {
             "copy-db2",
             "run-e2e",
             "set-utf8mb4",
-            "shop-b2b2c",
             "backup-1h30m",
             "use-v1beta1",
             "may-april",

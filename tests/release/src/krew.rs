@@ -25,10 +25,10 @@ spec:
   homepage: HOMEPAGE
   shortDescription: Keep the newest Job of each group, delete the rest
   description: |
-    Groups Jobs by namespace and by the value of a label
-    (argocd.argoproj.io/instance unless you name another), keeps the newest Job
-    of every group and deletes the Jobs that it has superseded. Running,
-    suspended, owned and protected Jobs stay.
+    Groups Jobs by namespace and by their Argo CD application (or a label,
+    an annotation, or the name, if you say so), keeps the newest Job of every
+    group and deletes the Jobs that it has superseded. Running, suspended,
+    owned and protected Jobs stay.
 
     It shows the plan, with a reason for every Job, and asks before it deletes
     anything. Try it first with:
