@@ -4,9 +4,7 @@
 //! key of their own. A control plane that does not start fails every test that needs one.
 
 mod ask_consent;
-mod ask_recheck;
 mod backup;
-mod backup_races;
 mod cli_completion;
 mod cli_k9s;
 mod cli_kubectl;
@@ -58,10 +56,10 @@ mod purge_chaos;
 mod purge_conflicts;
 mod purge_deletes;
 mod purge_faults;
+mod purge_moments;
 mod purge_outage;
 mod purge_parallel_runs;
 mod purge_pressure;
-mod purge_races;
 mod purge_report;
 mod purge_signals;
 mod purge_stuck;

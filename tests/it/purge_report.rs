@@ -1,6 +1,7 @@
 //! What the tool says is so: it claims no delete that was none, leaves out none of its own, and no failure.
 
 use rustix::process::Signal;
+use serde_json::json;
 
 use crate::support::account::{account, count};
 use crate::support::backups::{PURGE, manifests};
@@ -9,7 +10,7 @@ use crate::support::kubeconfig::{Files, arg};
 use crate::support::proxy::{Kind, Proxy, Reply};
 use crate::support::running::Running;
 use crate::support::saved_plan::Saved;
-use crate::support::{ApiClient, Run, Space, jobs_of, outcomes, plane, run, until};
+use crate::support::{ApiClient, Run, Space, Terminal, jobs_of, outcomes, plane, run, until};
 
 /// Between the two tries another client deletes the Job: a dry run cannot have done it.
 #[test]
@@ -56,6 +57,28 @@ fn a_delete_whose_answer_is_lost_is_its_own_though_the_name_is_taken_again() {
     assert_eq!(outcomes(&report), ["sync-2 deleted", "sync-1 deleted"]);
     account(&report, &proxy.upstream().jobs(&space.name));
     space.holds(&["sync-1", "sync-2", "sync-3"]);
+}
+
+/// Another client replaces, protects and deletes Jobs while the question stands.
+#[test]
+fn a_person_is_told_what_was_left_alone_and_what_was_gone() {
+    let (space, admin) = (Space::two_groups(), ApiClient::admin(plane()));
+    let mut terminal = Terminal::start(&space.tool(&["--cascade=background"]), 160);
+    terminal.wait_for("Purge 3 Jobs in 2 groups");
+    assert!(admin.delete_job(&space.name, "sync-1"));
+    space.seed(&[space.job("g", "sync-1", 30)]);
+    let protect = json!({"metadata": {"annotations": {"jobclean/keep": "true"}}});
+    admin.patch_job(&space.name, "sync-2", &protect);
+    assert!(admin.delete_job(&space.name, "other-1"));
+    terminal.enter("y");
+    let left = terminal.finish().exits(0);
+    for words in [
+        "sync-1 is left alone, since it has changed: another Job has its name now",
+        "sync-2 is left alone, since it has changed: it would be kept now: protected",
+        "3 Jobs to purge: 1 gone, 2 changed",
+    ] {
+        assert!(left.text.contains(words), "{words}\n{}", left.text);
+    }
 }
 
 /// Not a list, though all is well with it: it says nothing about whether the Job is there.

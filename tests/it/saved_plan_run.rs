@@ -1,8 +1,8 @@
-//! A saved plan is carried out: that, and nothing else.
+//! A saved plan is carried out: that, and nothing else. What changes meanwhile stands in `purge_moments`.
 
 use std::fs;
 
-use controlplane::{SeedJob, State};
+use controlplane::State;
 use serde_json::{Value, json};
 
 use crate::support::account::message;
@@ -15,17 +15,6 @@ use crate::support::{
 };
 
 const ALL: [&str; 5] = ["other-1", "other-2", "sync-1", "sync-2", "sync-3"];
-
-/// Saves the plan of the space, does `change`, carries the plan out, and returns the outcomes, sorted, and the report.
-#[track_caller]
-fn after(space: &Space, args: &[&str], change: impl FnOnce(&ApiClient)) -> (Vec<String>, Value) {
-    let saved = Saved::of(space, args);
-    change(&ApiClient::admin(plane()));
-    let report = saved.run(&["--yes", "-o", "json"]).exits(0).json();
-    let mut told = outcomes(&report);
-    told.sort_unstable();
-    (told, report)
-}
 
 #[test]
 fn it_asks_unless_it_is_told_not_to() {
@@ -54,150 +43,6 @@ fn it_asks_unless_it_is_told_not_to() {
     assert!(audit::all(&space.name, "delete").is_empty());
     answer("y").exits(0);
     space.holds(&["other-2", "sync-3"]);
-}
-
-#[test]
-fn it_deletes_what_it_says() {
-    let space = Space::two_groups();
-    let (told, report) = after(&space, &[], |_| ());
-    assert_eq!(
-        told,
-        ["other-1 deleted", "sync-1 deleted", "sync-2 deleted"]
-    );
-    assert_eq!(jobs_of(&report).len(), 5);
-    space.holds(&["other-2", "sync-3"]);
-}
-
-/// Superseded or not, what was not in the file stays.
-#[test]
-fn new_jobs_stay() {
-    let space = Space::two_groups();
-    let (told, report) = after(&space, &[], |admin| {
-        admin.create_job(&space.name, "sync-4", "g");
-        space.seed(&[
-            space.job("g", "sync-0", 99),
-            space.job("g", "sync-5", 1),
-            space.job("fresh", "fresh-1", 99),
-            space.job("fresh", "fresh-2", 98),
-        ]);
-    });
-    assert_eq!(
-        told,
-        ["other-1 deleted", "sync-1 deleted", "sync-2 deleted"]
-    );
-    assert_eq!(jobs_of(&report).len(), 5, "{report:#}");
-    space.holds(&[
-        "fresh-1", "fresh-2", "other-2", "sync-0", "sync-3", "sync-4", "sync-5",
-    ]);
-}
-
-#[track_caller]
-fn sync_1_stays(why: &str, change: impl FnOnce(&Space, &ApiClient)) {
-    let space = Space::two_groups();
-    let (told, report) = after(&space, &["-l", "hold!=yes"], |admin| change(&space, admin));
-    assert_eq!(
-        told,
-        ["other-1 deleted", "sync-1 changed", "sync-2 deleted"],
-        "{why}"
-    );
-    let message = message(&report, "sync-1");
-    assert!(message.contains(why), "{why:?} is not in {message:?}");
-    space.holds(&["other-2", "sync-1", "sync-3"]);
-}
-
-#[test]
-fn a_job_that_was_replaced_stays() {
-    sync_1_stays("another Job", |space, admin| {
-        assert!(admin.delete_job(&space.name, "sync-1"));
-        space.seed(&[space.job("g", "sync-1", 30)]);
-    });
-}
-
-#[test]
-fn a_job_that_was_protected_stays() {
-    sync_1_stays("protected", |space, admin| {
-        let patch = json!({"metadata": {"annotations": {"jobclean/keep": "true"}}});
-        admin.patch_job(&space.name, "sync-1", &patch);
-    });
-}
-
-#[test]
-fn a_job_that_was_relabelled_stays() {
-    for labels in [
-        json!({LABEL: null}),
-        json!({LABEL: "other"}),
-        json!({"hold": "yes"}),
-    ] {
-        sync_1_stays("label", |space, admin| {
-            let patch = json!({"metadata": {"labels": labels}});
-            admin.patch_job(&space.name, "sync-1", &patch);
-        });
-    }
-}
-
-#[test]
-fn a_job_that_is_not_finished_any_more_stays() {
-    sync_1_stays("active", |space, admin| {
-        let uid = admin.jobs(&space.name)["sync-1"].clone();
-        let again: SeedJob = space.job("g", "sync-1", 30).uid(uid);
-        space.seed(&[again.state(State::Suspended)]);
-    });
-}
-
-#[test]
-fn a_change_of_no_interest_saves_nothing() {
-    let space = Space::two_groups();
-    let (told, _) = after(&space, &[], |admin| {
-        let patch = json!({"metadata": {"labels": {"touched": "yes"}}});
-        admin.patch_job(&space.name, "sync-1", &patch);
-    });
-    assert_eq!(
-        told,
-        ["other-1 deleted", "sync-1 deleted", "sync-2 deleted"]
-    );
-}
-
-#[test]
-fn a_job_that_is_gone_is_gone() {
-    let space = Space::two_groups();
-    let (told, _) = after(&space, &[], |admin| {
-        assert!(admin.delete_job(&space.name, "sync-1"));
-    });
-    assert_eq!(told, ["other-1 deleted", "sync-1 gone", "sync-2 deleted"]);
-    space.holds(&["other-2", "sync-3"]);
-}
-
-const UNTOUCHED: [&str; 3] = ["other-1 deleted", "sync-1 changed", "sync-2 changed"];
-
-/// By now `sync-2` is what the group has.
-#[test]
-fn a_group_whose_keeper_was_deleted_is_not_touched() {
-    let space = Space::two_groups();
-    let (told, _) = after(&space, &[], |admin| {
-        assert!(admin.delete_job(&space.name, "sync-3"));
-    });
-    assert_eq!(told, UNTOUCHED);
-    space.holds(&["other-2", "sync-1", "sync-2"]);
-}
-
-#[test]
-fn a_keeper_that_left_its_group_or_was_replaced_is_none() {
-    let space = Space::two_groups();
-    let (told, _) = after(&space, &[], |admin| {
-        let patch = json!({"metadata": {"labels": {LABEL: "elsewhere"}}});
-        admin.patch_job(&space.name, "sync-3", &patch);
-    });
-    assert_eq!(told, UNTOUCHED);
-    space.holds(&["other-2", "sync-1", "sync-2", "sync-3"]);
-
-    let space = Space::two_groups();
-    let (told, _) = after(&space, &[], |admin| {
-        assert!(admin.delete_job(&space.name, "sync-3"));
-        // Older than all that are left.
-        space.seed(&[space.job("g", "sync-3", 40)]);
-    });
-    assert_eq!(told, UNTOUCHED);
-    space.holds(&["other-2", "sync-1", "sync-2", "sync-3"]);
 }
 
 /// A second run of the same file finds its work done.
