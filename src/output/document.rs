@@ -262,15 +262,15 @@ impl<'a> Group<'a> {
             Grouping::Application => group.key.values.first().map(|value| (&**value).into()),
             Grouping::Keys(_) | Grouping::Family => None,
         };
-        let ways = group.ways_out.as_ref();
+        let ways = group.ways_out();
         Group {
             namespace: (&*group.key.namespace).into(),
             labels,
             annotations,
             application,
             family: group.family.as_deref().map(Text::from),
-            mixed: (!group.families.is_empty()).then(|| Mixed {
-                families: all(group.families.iter().map(|family| &**family)),
+            mixed: group.mixed.as_ref().map(|mixed| Mixed {
+                families: all(mixed.families.iter().map(|family| &**family)),
                 split: ways.map(|ways| ways.split),
                 merge: ways.map(|ways| ways.merge),
                 ending: ways.and_then(|ways| Some(ways.family.as_ref()?.to_string().into())),

@@ -47,12 +47,12 @@ pub fn write(
     writeln!(out, "  Group   {}{}", harmless(&values), harmless(&by))?;
     let (family, found) = family(group, place, plan, policy);
     writeln!(out, "  Family  {}, {}", harmless(&family), how(found))?;
-    if group.families.len() > 1 {
-        let families = group.families.join(", ");
+    if let Some(mixed) = &group.mixed {
+        let families = mixed.families.join(", ");
         writeln!(
             out,
             "          the group has {} families: {}",
-            group.families.len(),
+            mixed.families.len(),
             harmless(&families)
         )?;
     }
@@ -163,7 +163,7 @@ fn why(reason: KeepReason, group: &PlannedGroup, policy: &Policy) -> String {
         KeepReason::Owned => {
             "it has a controller; --include-owned judges it like any other".to_owned()
         }
-        KeepReason::MixedGroup => match &group.ways_out {
+        KeepReason::MixedGroup => match group.ways_out() {
             Some(ways) => format!(
                 "its group has several families; --mixed-groups=split would purge {} of the group, merge {}",
                 ways.split, ways.merge

@@ -75,7 +75,7 @@ fn texts(plan: &Plan, group: &PlannedGroup) -> [String; HEADERS.len()] {
         purge.to_string(),
         age(group.jobs.first()),
         age(group.jobs.last()),
-        group.ways_out.as_ref().map_or_else(String::new, |ways| {
+        group.ways_out().map_or_else(String::new, |ways| {
             format!("split {}, merge {}", ways.split, ways.merge)
         }),
     ]
@@ -83,7 +83,7 @@ fn texts(plan: &Plan, group: &PlannedGroup) -> [String; HEADERS.len()] {
 
 /// The columns' widths. Only the group's name may be broken to fit the terminal.
 fn widths(plan: &Plan, style: Style) -> Vec<u16> {
-    let is_held = |group: &PlannedGroup| group.ways_out.is_some();
+    let is_held = |group: &PlannedGroup| group.ways_out().is_some();
     let columns = if plan.groups.iter().any(is_held) {
         HEADERS.len()
     } else {

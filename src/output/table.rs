@@ -161,11 +161,7 @@ pub fn write(out: &mut dyn Write, view: View, columns: Columns, style: Style) ->
 pub fn write_totals(out: &mut dyn Write, view: View) -> io::Result<()> {
     let summary = view.plan().summary();
     if summary.ungrouped > 0 {
-        writeln!(
-            out,
-            "{}",
-            words::ungrouped(&view.plan().grouping, summary.ungrouped)
-        )?;
+        writeln!(out, "{}", words::ungrouped(summary.ungrouped))?;
     }
     if summary.held.jobs > 0 {
         writeln!(out, "{}", words::held_groups(&summary.held))?;

@@ -128,16 +128,12 @@ pub fn what_groups(grouping: &Grouping) -> String {
     }
 }
 
-/// What is held since it is in groups of several families, and what to do about it: a sentence.
+/// What is held since it is in groups of several families, and on a second line what to do about it.
 pub fn held_groups(held: &plan::Held) -> String {
-    let (jobs, are) = if held.jobs == 1 {
-        ("Job", "is")
-    } else {
-        ("Jobs", "are")
-    };
+    let are = if held.jobs == 1 { "is" } else { "are" };
     format!(
-        "{} {jobs} in {} {are} held (mixed-group): --mixed-groups=split would purge {}, merge {}",
-        held.jobs,
+        "{} in {} {are} held (mixed-group):\n  --mixed-groups=split would purge {}, merge {}",
+        count(held.jobs, "Job"),
         count(held.groups, "group"),
         held.split,
         held.merge
@@ -145,14 +141,13 @@ pub fn held_groups(held: &plan::Held) -> String {
 }
 
 /// How many Jobs belong to no group: a sentence.
-pub fn ungrouped(grouping: &Grouping, ungrouped: usize) -> String {
-    let (belong, why) = if ungrouped == 1 {
-        ("belongs to no group and stays", "it lacks")
+pub fn ungrouped(ungrouped: usize) -> String {
+    let belong = if ungrouped == 1 {
+        "belongs to no group and stays"
     } else {
-        ("belong to no group and stay", "they lack")
+        "belong to no group and stay"
     };
-    let (jobs, what) = (count(ungrouped, "Job"), what_groups(grouping));
-    format!("{jobs} {belong}: {why} {what}")
+    format!("{} {belong}", count(ungrouped, "Job"))
 }
 
 /// What each way out of a held group would purge: a fragment.
@@ -212,18 +207,13 @@ pub fn warning(plan: &Plan, warning: &Warning) -> String {
             Grouping::Family => "there is no Job".to_owned(),
             grouping => format!("no Job has {}", what_groups(grouping)),
         },
-        Warning::MixedGroup {
-            key,
-            families,
-            jobs,
-            ways_out: ways,
-        } => {
-            let shown: Vec<&str> = families.iter().take(5).map(AsRef::as_ref).collect();
-            let more = match families.len() - shown.len() {
+        Warning::MixedGroup { key, jobs, mixed } => {
+            let shown: Vec<&str> = mixed.families.iter().take(5).map(AsRef::as_ref).collect();
+            let more = match mixed.families.len() - shown.len() {
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };
-            let done = match ways {
+            let done = match &mixed.ways_out {
                 Some(ways) => ways_out(ways, jobs.get()),
                 None => "they are judged as one".to_owned(),
             };

@@ -82,12 +82,19 @@ pub struct PlannedGroup {
     pub key: GroupKey,
     /// The family, where groups were split by it.
     pub family: Option<Box<str>>,
-    /// The families in it, sorted, if there are several.
-    pub families: Vec<Box<str>>,
-    /// That it is held, since it has several families, and what to do about that.
-    pub ways_out: Option<WaysOut>,
+    /// That it has several families.
+    pub mixed: Option<Box<Mixed>>,
     /// Newest first; never empty.
     pub jobs: Vec<PlannedJob>,
+}
+
+/// A group of several families.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mixed {
+    /// The families, sorted.
+    pub families: Vec<Box<str>>,
+    /// What each way out would purge, if the group is held; else the families are judged as one.
+    pub ways_out: Option<WaysOut>,
 }
 
 /// A Job with its verdict.
@@ -107,12 +114,10 @@ pub enum Warning {
     MixedGroup {
         /// The group.
         key: GroupKey,
-        /// Its families, sorted.
-        families: Vec<Box<str>>,
         /// How many Jobs it has.
         jobs: NonZeroUsize,
-        /// What to do about it, if it is held; else they are judged as one.
-        ways_out: Option<WaysOut>,
+        /// Its families, and what to do about them.
+        mixed: Box<Mixed>,
     },
     /// Jobs that were deleted a while ago are still there.
     Terminating {
@@ -262,7 +267,7 @@ impl Plan {
                     purge: sum.purge + purge,
                     groups_to_purge: sum.groups_to_purge + usize::from(purge > 0),
                     terminating: sum.terminating + group.terminating().count(),
-                    held: match &group.ways_out {
+                    held: match group.ways_out() {
                         None => sum.held,
                         Some(ways) => Held {
                             groups: sum.held.groups + 1,
@@ -347,8 +352,12 @@ impl PlannedGroup {
         PlannedGroup {
             key: group.key,
             family: group.family,
-            families: group.families,
-            ways_out,
+            mixed: (!group.families.is_empty()).then(|| {
+                Box::new(Mixed {
+                    families: group.families,
+                    ways_out,
+                })
+            }),
             jobs: judged
                 .map(|(job, verdict)| PlannedJob { job, verdict })
                 .collect(),
@@ -376,6 +385,11 @@ impl PlannedGroup {
             .count()
     }
 
+    /// What each way out would purge, if it is held.
+    pub fn ways_out(&self) -> Option<&WaysOut> {
+        self.mixed.as_ref()?.ways_out.as_ref()
+    }
+
     /// How many of its Jobs are kept only since it has several families.
     fn held_count(&self) -> usize {
         let only_held = KeepReasons::new([KeepReason::MixedGroup]).map(Verdict::Skip);
@@ -391,13 +405,11 @@ impl PlannedGroup {
     fn warnings(&self, grouping: &Grouping) -> Vec<Warning> {
         let mut warnings = Vec::new();
         // A group that was split has one family; merged ones are still worth a word.
-        if let (false, Some(jobs)) = (self.families.is_empty(), NonZeroUsize::new(self.jobs.len()))
-        {
+        if let (Some(mixed), Some(jobs)) = (&self.mixed, NonZeroUsize::new(self.jobs.len())) {
             warnings.push(Warning::MixedGroup {
                 key: self.key.clone(),
-                families: self.families.clone(),
                 jobs,
-                ways_out: self.ways_out.clone(),
+                mixed: mixed.clone(),
             });
         }
         let is_cut_off = |(index, value): (usize, &Arc<str>)| {

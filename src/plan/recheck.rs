@@ -298,11 +298,11 @@ impl Approved {
             let now = self.since.get(&range.start).map_or(planned, Vec::as_slice);
             let places = Places::new(now);
             for planned in planned {
-                let mut ways_out = None;
+                let mut mixed = planned.mixed.clone();
                 let jobs = planned.jobs.iter().filter_map(|was| {
                     let target = was.verdict.is_purge().then(|| targets.next()).flatten();
                     let (group, at) = places.find(now, &was.job)?;
-                    ways_out = now[group].ways_out.clone();
+                    mixed.clone_from(&now[group].mixed);
                     let found = &now[group].jobs[at];
                     let verdict = match (target, found.verdict) {
                         (Some(Target::AsPlanned | Target::Newer(_)), _) => Verdict::Purge,
@@ -321,8 +321,7 @@ impl Approved {
                     groups.push(PlannedGroup {
                         key: planned.key.clone(),
                         family: planned.family.clone(),
-                        families: planned.families.clone(),
-                        ways_out,
+                        mixed,
                         jobs,
                     });
                 }
@@ -432,7 +431,7 @@ impl Approved {
         let group = Group {
             key: group.key.clone(),
             family: group.family.clone(),
-            families: group.families.clone(),
+            families: (group.mixed.as_ref()).map_or_else(Vec::new, |mixed| mixed.families.clone()),
             jobs,
         };
         let mixed = self.policy.mixed_groups(&self.plan.grouping);

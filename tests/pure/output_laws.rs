@@ -169,14 +169,14 @@ fn expected(plan: &Plan, outcomes: Option<&[Outcome]>) -> Value {
             if let Some(family) = &group.family {
                 value["family"] = (&**family).into();
             }
-            if !group.families.is_empty() {
-                value["mixed"] = json!({"families": group.families});
-            }
-            if let Some(ways) = &group.ways_out {
-                value["mixed"]["split"] = ways.split.into();
-                value["mixed"]["merge"] = ways.merge.into();
-                if let Some(ending) = &ways.family {
-                    value["mixed"]["ending"] = ending.to_string().into();
+            if let Some(mixed) = &group.mixed {
+                value["mixed"] = json!({"families": mixed.families});
+                if let Some(ways) = &mixed.ways_out {
+                    value["mixed"]["split"] = ways.split.into();
+                    value["mixed"]["merge"] = ways.merge.into();
+                    if let Some(ending) = &ways.family {
+                        value["mixed"]["ending"] = ending.to_string().into();
+                    }
                 }
             }
             value

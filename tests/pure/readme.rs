@@ -105,7 +105,13 @@ fn the_family_rule_is_told_in_docs_and_in_help() {
     let alphabet = "bcdfghjklmnpqrstvwxz2456789";
     assert_eq!(of_name(&format!("a-{}", &alphabet[..5])), "a-bcdfg");
     assert_eq!(of_name(&format!("a-{}", &alphabet[17..22])), "a");
-    for words in [alphabet, "digits", "six or more", "five characters", "1.2.3"] {
+    for words in [
+        alphabet,
+        "digits",
+        "six or more",
+        "five characters",
+        "1.2.3",
+    ] {
         assert!(rule.contains(words), "{words:?} in {rule}");
     }
     for text in [rule, &help()] {

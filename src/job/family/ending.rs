@@ -81,25 +81,15 @@ pub(super) struct Ending {
     pub(super) kind: Kind,
 }
 
-/// A name without its endings, as far as they may have been generated.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Parsed {
-    /// How much of the name is the stem.
-    pub(super) stem: usize,
-    /// What was taken off, from the left to the right.
-    pub(super) endings: Vec<Ending>,
-}
-
-/// Take off what may have been generated. If all of a name may be, it is its own stem.
-pub(super) fn parse(name: &str) -> Parsed {
-    let mut endings = Vec::new();
+/// Take off what may have been generated, and put it into `endings`, from the left to the right. How much of the name is
+/// left. If all of a name may have been generated, nothing is taken off.
+pub(super) fn take_off(name: &str, endings: &mut Vec<Ending>) -> usize {
+    let first = endings.len();
     let mut rest = name;
     while let Some((start, kind)) = last(rest, &name[rest.len()..]) {
         if start == 0 {
-            return Parsed {
-                stem: name.len(),
-                endings: Vec::new(),
-            };
+            endings.truncate(first);
+            return name.len();
         }
         endings.push(Ending {
             start,
@@ -108,11 +98,8 @@ pub(super) fn parse(name: &str) -> Parsed {
         });
         rest = &name[..start];
     }
-    endings.reverse();
-    Parsed {
-        stem: rest.len(),
-        endings,
-    }
+    endings[first..].reverse();
+    rest.len()
 }
 
 /// What a name ends with, and where that begins; `after` is what was taken off already.
@@ -126,7 +113,7 @@ fn last(rest: &str, after: &str) -> Option<(usize, Kind)> {
     }
     // A number behind a dot, as in a version, but after a word.
     let (head, number) = part.rsplit_once('.')?;
-    let is_number = is_digits(number) && !head.is_empty();
+    let is_number = is_digits(number) && head.ends_with(|c: char| c.is_ascii_alphanumeric());
     is_number.then(|| (rest.len() - number.len() - 1, number_kind(number)))
 }
 
@@ -448,11 +435,12 @@ mod tests {
 
     /// What is left where nothing in doubt is taken off.
     fn stem(name: &str) -> &str {
-        let parsed = parse(name);
+        let mut endings = Vec::new();
+        let stem = take_off(name, &mut endings);
         let doubt =
             |ending: &&Ending| matches!(ending.kind, Kind::MaybeHex(_) | Kind::MaybeRandom(_));
-        let last = parsed.endings.iter().rev().find(doubt);
-        &name[..last.map_or(parsed.stem, |ending| ending.end)]
+        let last = endings.iter().rev().find(doubt);
+        &name[..last.map_or(stem, |ending| ending.end)]
     }
 
     #[test]

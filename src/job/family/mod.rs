@@ -10,13 +10,14 @@ use std::{
     collections::{HashMap, HashSet},
     error::Error,
     fmt,
+    ops::Range,
     str::FromStr,
 };
 
 use jiff::SignedDuration;
 use regex_lite::Regex;
 
-use self::ending::{Ending, Kind, Parsed, argo_hook, is_plain_number, parse, without_separator};
+use self::ending::{Ending, Kind, argo_hook, is_plain_number, take_off, without_separator};
 use super::Job;
 
 /// Jobs that were created within this time of each other, and differ in a plain number, stand for different work.
@@ -125,225 +126,207 @@ impl Error for NameEndingError {}
 
 /// The family of each Job of a group, in their order. The order of the Jobs does not matter.
 pub fn families<'a>(jobs: &'a [Job], own: Option<&NameEnding>) -> Vec<Family<'a>> {
-    let mut read: Vec<Name<'a>> = jobs
-        .iter()
-        .map(|job| Name::read(&job.name, job.generate_name(), own))
-        .collect();
-    settle_doubts(&mut read);
-    let siblings = siblings(jobs, &read);
-    read.into_iter()
-        .map(|name| name.family(&siblings))
-        .collect()
+    let mut names = Names {
+        endings: Vec::with_capacity(jobs.len()),
+        names: Vec::with_capacity(jobs.len()),
+    };
+    for job in jobs {
+        names.read(&job.name, job.generate_name(), own);
+    }
+    names.settle_doubts();
+    let siblings = names.siblings(jobs);
+    let families = names.names.iter().map(|name| names.family(name, &siblings));
+    families.collect()
 }
 
 /// The family of a Job of this name that has no `generateName` and is alone in its group.
 pub fn of_name(name: &str) -> Cow<'_, str> {
-    let mut names = [Name::read(name, None, None)];
-    settle_doubts(&mut names);
-    let [name] = names;
-    name.family(&HashSet::new()).name
+    let mut names = Names {
+        endings: Vec::new(),
+        names: Vec::new(),
+    };
+    names.read(name, None, None);
+    names.settle_doubts();
+    names.family(&names.names[0], &HashSet::new()).name
 }
 
-/// A name that has been read, and what is known of it so far.
+/// The names of a group, and what is known of them so far.
+struct Names<'a> {
+    /// Those of all names, so that many names take little memory.
+    endings: Vec<Ending>,
+    names: Vec<Name<'a>>,
+}
+
 struct Name<'a> {
     text: &'a str,
     /// The phase of a hook.
     phase: Option<&'a str>,
-    parsed: Parsed,
+    /// How much of it is the stem.
+    stem: usize,
+    /// What was taken off, from the left to the right.
+    endings: Range<usize>,
     found: Found,
 }
 
 impl<'a> Name<'a> {
-    fn read(name: &'a str, generate_name: Option<&'a str>, own: Option<&NameEnding>) -> Name<'a> {
-        let whole = |stem: usize| Parsed {
-            stem,
-            endings: Vec::new(),
-        };
-        if let Some((prefix, phase)) = argo_hook(name, generate_name) {
-            return Name {
-                text: name,
-                phase: Some(phase),
-                parsed: whole(prefix.len()),
-                found: Found::ArgoHook,
-            };
-        }
-        if let Some(base) = generate_name
-            .map(without_separator)
-            .filter(|base| !base.is_empty())
-        {
-            // The server draws five characters. A number that is shorter was given by a client.
-            let number = name[base.len()..].trim_start_matches(['-', '.']);
-            let ending = Ending {
-                start: base.len(),
-                end: name.len(),
-                kind: Kind::Number,
-            };
-            let endings = if is_plain_number(number) {
-                vec![ending]
-            } else {
-                Vec::new()
-            };
-            let parsed = Parsed {
-                stem: base.len(),
-                endings,
-            };
-            return Name {
-                text: name,
-                phase: None,
-                parsed,
-                found: Found::GenerateName,
-            };
-        }
-        let (text, is_own) = match own.and_then(|own| own.strip(name)) {
-            Some(rest) => (rest, true),
-            None => (name, false),
-        };
-        let parsed = parse(text);
-        let found = match parsed.endings.len() {
-            _ if is_own => Found::OwnEnding,
-            0 => Found::Name,
-            _ => Found::Endings,
-        };
-        Name {
-            text,
-            phase: None,
-            parsed,
-            found,
-        }
-    }
-
     fn stem(&self) -> &'a str {
-        &self.text[..self.parsed.stem]
+        &self.text[..self.stem]
+    }
+}
+
+/// A stem, and the place of an ending behind it.
+type Slot<'a> = (&'a str, usize);
+
+impl<'a> Names<'a> {
+    fn read(&mut self, name: &'a str, generate_name: Option<&'a str>, own: Option<&NameEnding>) {
+        let first = self.endings.len();
+        let (text, phase, stem, found) =
+            if let Some((prefix, phase)) = argo_hook(name, generate_name) {
+                (name, Some(phase), prefix.len(), Found::ArgoHook)
+            } else if let Some(base) = generate_name
+                .map(without_separator)
+                .filter(|base| !base.is_empty())
+            {
+                // The server draws five characters. A number that is shorter was given by a client.
+                let (start, end) = (base.len(), name.len());
+                if is_plain_number(name[start..].trim_start_matches(['-', '.'])) {
+                    let kind = Kind::Number;
+                    self.endings.push(Ending { start, end, kind });
+                }
+                (name, None, start, Found::GenerateName)
+            } else {
+                let rest = own.and_then(|own| own.strip(name));
+                let text = rest.unwrap_or(name);
+                let stem = take_off(text, &mut self.endings);
+                let found = match (rest, stem == text.len()) {
+                    (Some(_), _) => Found::OwnEnding,
+                    (None, true) => Found::Name,
+                    (None, false) => Found::Endings,
+                };
+                (text, None, stem, found)
+            };
+        self.names.push(Name {
+            text,
+            phase,
+            stem,
+            endings: first..self.endings.len(),
+            found,
+        });
     }
 
-    fn family(self, siblings: &HashSet<(&'a str, usize)>) -> Family<'a> {
-        if let Some(phase) = self.phase {
-            return Family {
-                name: format!("{} {phase}", self.stem()).into(),
-                found: self.found,
-            };
+    fn family(&self, name: &Name<'a>, siblings: &HashSet<Slot<'a>>) -> Family<'a> {
+        let (stem, found) = (name.stem(), name.found);
+        if let Some(phase) = name.phase {
+            let name = format!("{stem} {phase}").into();
+            return Family { name, found };
         }
-        let endings = &self.parsed.endings;
-        let is_sibling = |place: &usize| {
-            endings[*place].kind == Kind::Number && siblings.contains(&(self.stem(), *place))
+        let endings = &self.endings[name.endings.clone()];
+        let is_sibling =
+            |place: usize| endings[place].kind == Kind::Number && siblings.contains(&(stem, place));
+        let Some(last) = (0..endings.len()).rev().find(|place| is_sibling(*place)) else {
+            let name = stem.into();
+            return Family { name, found };
         };
-        let Some(last) = (0..endings.len()).rev().find(is_sibling) else {
-            return Family {
-                name: self.stem().into(),
-                found: self.found,
-            };
-        };
-        let name = if (0..=last).all(|place| is_sibling(&place)) {
-            Cow::Borrowed(&self.text[..endings[last].end])
+        let name = if (0..=last).all(is_sibling) {
+            Cow::Borrowed(&name.text[..endings[last].end])
         } else {
             // An asterisk is in no name, so it stands for what was taken off between.
-            let part = |place: usize| match is_sibling(&place) {
-                true => &self.text[endings[place].start..endings[place].end],
-                false => "-*",
+            let part = |place: usize| {
+                if is_sibling(place) {
+                    &name.text[endings[place].start..endings[place].end]
+                } else {
+                    "-*"
+                }
             };
-            Cow::Owned((0..=last).fold(self.stem().to_owned(), |name, place| name + part(place)))
+            Cow::Owned((0..=last).fold(stem.to_owned(), |name, place| name + part(place)))
         };
         Family {
             name,
             found: Found::Siblings,
         }
     }
-}
 
-/// Take off what is in doubt where enough other Jobs of the same stem have what is beyond doubt there, and leave it where
-/// not.
-fn settle_doubts(names: &mut [Name<'_>]) {
-    let doubt = |kind: Kind| match kind {
-        Kind::MaybeHex(length) => Some(Kind::Hex(length)),
-        Kind::MaybeRandom(length) => Some(Kind::Random(length)),
-        _ => None,
-    };
-    if !names
-        .iter()
-        .flat_map(|name| &name.parsed.endings)
-        .any(|ending| doubt(ending.kind).is_some())
-    {
-        return;
-    }
-    let mut known: HashMap<(&str, usize, usize, bool), usize> = HashMap::new();
-    for name in names.iter() {
-        for (place, ending) in name.parsed.endings.iter().enumerate() {
-            // Hex is drawn of letters and digits as well.
-            let forms: &[(usize, bool)] = match ending.kind {
-                Kind::Hex(length) => &[(length, true), (length, false)],
-                Kind::Random(length) => &[(length, false)],
-                _ => &[],
-            };
-            for (length, is_hex) in forms {
-                *known
-                    .entry((name.stem(), place, *length, *is_hex))
-                    .or_default() += 1;
-            }
-        }
-    }
-    for name in names.iter_mut() {
-        let is_left = |(place, ending): (usize, &Ending)| {
-            let (length, is_hex) = match doubt(ending.kind)? {
-                Kind::Hex(length) => (length, true),
-                Kind::Random(length) => (length, false),
-                _ => return None,
-            };
-            let neighbours = known.get(&(name.stem(), place, length, is_hex));
-            (neighbours.copied().unwrap_or_default() < NEIGHBOURS).then_some(place)
-        };
-        let left = name
-            .parsed
+    /// Take off what is in doubt where enough other names of the same stem have what is beyond doubt there, and leave it
+    /// where not.
+    fn settle_doubts(&mut self) {
+        if self
             .endings
             .iter()
-            .enumerate()
-            .filter_map(is_left)
-            .last();
-        let settled = left.map_or(0, |place| place + 1);
-        if let Some(place) = left {
-            name.parsed.stem = name.parsed.endings[place].end;
-        }
-        name.parsed.endings.drain(..settled);
-        if name
-            .parsed
-            .endings
-            .iter()
-            .any(|ending| doubt(ending.kind).is_some())
+            .all(|ending| doubt(ending.kind).is_none())
         {
-            name.found = Found::Neighbours;
-        } else if name.parsed.endings.is_empty() && name.found == Found::Endings {
-            name.found = Found::Name;
+            return;
         }
-    }
-}
-
-/// The stems, and the places of endings after them, whose number stands for different work: Jobs that were created
-/// together differ in it.
-fn siblings<'a>(jobs: &[Job], names: &[Name<'a>]) -> HashSet<(&'a str, usize)> {
-    let mut numbered: Vec<(&'a str, usize, i64, &'a str)> = Vec::new();
-    for (job, name) in jobs.iter().zip(names) {
-        for (place, ending) in name.parsed.endings.iter().enumerate() {
-            if ending.kind == Kind::Number {
-                let created = job.created.timestamp().as_second();
-                numbered.push((
-                    name.stem(),
-                    place,
-                    created,
-                    &name.text[ending.start..ending.end],
-                ));
+        let mut known: HashMap<(Slot<'a>, Form), usize> = HashMap::new();
+        for name in &self.names {
+            for (place, ending) in self.endings[name.endings.clone()].iter().enumerate() {
+                let mut count = |form| *known.entry(((name.stem(), place), form)).or_default() += 1;
+                match ending.kind {
+                    // It is drawn of letters and digits as well.
+                    Kind::Hex(length) => {
+                        count(Form::Hex(length));
+                        count(Form::Random(length));
+                    }
+                    Kind::Random(length) => count(Form::Random(length)),
+                    _ => {}
+                }
+            }
+        }
+        for name in &mut self.names {
+            let endings = &self.endings[name.endings.clone()];
+            let is_left = |(place, ending): (usize, &Ending)| {
+                let form = doubt(ending.kind)?;
+                let neighbours = known.get(&((name.stem(), place), form)).copied();
+                (neighbours.unwrap_or_default() < NEIGHBOURS).then_some(place)
+            };
+            let left = endings.iter().enumerate().filter_map(is_left).last();
+            if let Some(place) = left {
+                name.stem = endings[place].end;
+                name.endings.start += place + 1;
+            }
+            let taken_off = &self.endings[name.endings.clone()];
+            if taken_off.iter().any(|ending| doubt(ending.kind).is_some()) {
+                name.found = Found::Neighbours;
+            } else if taken_off.is_empty() && name.found == Found::Endings {
+                name.found = Found::Name;
             }
         }
     }
-    numbered.sort_unstable();
-    let differ = |pair: &&[(&str, usize, i64, &str)]| {
-        let ((stem, place, created, number), (next_stem, next_place, later, other)) =
-            (pair[0], pair[1]);
-        (stem, place) == (next_stem, next_place)
-            && number != other
-            && later - created <= SIBLINGS_WITHIN.as_secs()
-    };
-    numbered
-        .windows(2)
-        .filter(differ)
-        .map(|pair| (pair[0].0, pair[0].1))
-        .collect()
+
+    /// The places whose number stands for different work: Jobs that were created together differ in it.
+    fn siblings(&self, jobs: &[Job]) -> HashSet<Slot<'a>> {
+        let mut numbered: Vec<(Slot<'a>, i64, &'a str)> = Vec::new();
+        for (job, name) in jobs.iter().zip(&self.names) {
+            for (place, ending) in self.endings[name.endings.clone()].iter().enumerate() {
+                if ending.kind == Kind::Number {
+                    let created = job.created.timestamp().as_second();
+                    let number = &name.text[ending.start..ending.end];
+                    numbered.push(((name.stem(), place), created, number));
+                }
+            }
+        }
+        numbered.sort_unstable();
+        let pairs = numbered.windows(2).filter(|pair| {
+            let ((slot, created, number), (next, later, other)) = (pair[0], pair[1]);
+            slot == next && number != other && later - created <= SIBLINGS_WITHIN.as_secs()
+        });
+        pairs.map(|pair| pair[0].0).collect()
+    }
+}
+
+/// What an ending in doubt looks like, so that others can settle it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Form {
+    /// Hex of this length.
+    Hex(usize),
+    /// Letters and digits, this many.
+    Random(usize),
+}
+
+/// What settles an ending that is in doubt.
+fn doubt(kind: Kind) -> Option<Form> {
+    match kind {
+        Kind::MaybeHex(length) => Some(Form::Hex(length)),
+        Kind::MaybeRandom(length) => Some(Form::Random(length)),
+        Kind::Number | Kind::Hex(_) | Kind::Random(_) | Kind::Generated => None,
+    }
 }

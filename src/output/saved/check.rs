@@ -18,7 +18,7 @@ use crate::{
         escape::Text,
     },
     plan::{
-        Plan, PlannedGroup, PlannedJob, Source,
+        Mixed, Plan, PlannedGroup, PlannedJob, Source,
         group::{GroupKey, MixedGroups, by_family},
         group_warnings,
         retention::{KeepReason, KeepReasons, SUPERSEDED, Verdict},
@@ -100,7 +100,13 @@ pub(super) fn document(
                 .map(|planned| planned.job.clone())
                 .collect();
             let again = by_family(group.key.clone(), jobs, mixed, policy.family.as_ref());
-            group.families = again.into_iter().flat_map(|group| group.families).collect();
+            let families: Vec<_> = again.into_iter().flat_map(|group| group.families).collect();
+            group.mixed = (!families.is_empty()).then(|| {
+                Box::new(Mixed {
+                    families,
+                    ways_out: None,
+                })
+            });
         }
     }
     let saved = SavedPlan {
@@ -228,8 +234,7 @@ fn group(
     Ok(PlannedGroup {
         key,
         family: group.family.map(|family| (*family.0).into()),
-        families: Vec::new(),
-        ways_out: None,
+        mixed: None,
         jobs,
     })
 }
