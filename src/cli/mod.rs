@@ -128,6 +128,9 @@ pub struct Which {
     pub labels: Vec<LabelKey>,
     /// Group Jobs by their Argo CD application, by labels or annotations (comma for several), or by family alone
     /// [default: application]
+    ///
+    /// The application stands in the annotation argocd.argoproj.io/tracking-id, if that names this very Job, else in the
+    /// label argocd.argoproj.io/instance. A Job that has none of what is named belongs to no group, and stays.
     #[arg(long, value_name = "application|label:KEY|annotation:KEY|family")]
     pub group_by: Option<Grouping>,
     /// Take an ending of names that matches this regular expression for generated, before the known ones

@@ -50,6 +50,7 @@ pub enum Command {
     #[command(after_help = EXPLAIN_HELP)]
     Explain {
         /// The Job's name
+        #[arg(value_parser = job_name)]
         name: String,
         /// The run that it is explained for.
         #[command(flatten)]
@@ -92,6 +93,14 @@ impl ValueEnum for Shell {
             Shell::Fish => "fish",
             Shell::PowerShell => "powershell",
         }))
+    }
+}
+
+fn job_name(text: &str) -> Result<String, &'static str> {
+    if is_dns_subdomain(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("a Job's name has lower-case letters, digits, '-' and '.'")
     }
 }
 

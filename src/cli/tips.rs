@@ -14,8 +14,9 @@ use super::Cli;
 use crate::{connection::flags::go_bool, time::HumanDuration};
 
 /// Flags with which more is deleted than without, or with less care.
-pub const DELETE_MORE: [&str; 7] = [
+pub const DELETE_MORE: [&str; 8] = [
     "all-namespaces",
+    "family",
     "include-active",
     "include-owned",
     "insecure-skip-tls-verify",
@@ -41,14 +42,15 @@ const FORMAT: &str = "for another form of output, use '-o FORMAT'";
 const KEEP: &str = "to keep the N newest of every group, use '--keep N'";
 const LABEL: &str = "to name the label, use '--label KEY'";
 const LIMIT: &str = "to delete nothing if there is more to purge than N Jobs, use '--max-purge N'";
-const NAMESPACES: &str = "to look in one namespace, use '--namespace NS'; to leave Jobs out by their labels, use '--selector'";
+const NAMESPACES: &str =
+    "to leave namespaces out, use '--exclude-namespace GLOB'; to look in one, use '--namespace NS'";
 const OWNED: &str = "Jobs that have a controller are kept anyway";
 const PLAN_ONLY: &str = "to change nothing, use '--dry-run=client'";
 const STATUS: &str = "to keep Jobs by their status, use '--keep-succeeded N' and '--keep-failed N'";
 const VERBOSE: &str = "to say more on stderr, use '-v' or '-v=6'";
 
 /// Flags that people know from elsewhere, and what there is here for the same purpose. In order.
-pub const HABITS: [(&str, &str); 75] = [
+pub const HABITS: [(&str, &str); 74] = [
     ("active", ACTIVE),
     ("all", EVERY_GROUP),
     ("all-groups", EVERY_GROUP),
@@ -64,7 +66,6 @@ pub const HABITS: [(&str, &str); 75] = [
     ("debug", VERBOSE),
     ("exclude-active", ACTIVE),
     ("exclude-cronjobs", OWNED),
-    ("exclude-namespace", NAMESPACES),
     ("exclude-namespaces", NAMESPACES),
     ("exclude-owned", OWNED),
     ("exclude-running", ACTIVE),

@@ -53,6 +53,11 @@ impl Grouping {
         })
     }
 
+    /// Whether labels alone make the groups.
+    pub fn is_by_labels(&self) -> bool {
+        self.label_keys().count() == self.keys().len() && !self.keys().is_empty()
+    }
+
     /// The labels and annotations, if it groups by such.
     pub fn keys(&self) -> &[Key] {
         match self {

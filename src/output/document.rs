@@ -41,7 +41,7 @@ pub(super) struct Document<'a, G> {
     /// The file that the Jobs come from, - for stdin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) file: Option<Text<'a>>,
-    /// What makes Jobs one group, as --group-by takes it. Plans of earlier versions name only labels.
+    /// What makes Jobs one group, as --group-by takes it, unless it is the labels below.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) group_by: Option<Text<'a>>,
     /// The labels whose values name the cleanup group.
@@ -348,7 +348,7 @@ pub(super) fn document(view: View<'_>, saved: Option<Extras>) -> impl Serialize 
         kind: kind.into(),
         cluster,
         file,
-        group_by: Some(plan.grouping.to_string().into()),
+        group_by: (!plan.grouping.is_by_labels()).then(|| plan.grouping.to_string().into()),
         labels: all(plan.grouping.label_keys().map(LabelKey::as_str)),
         resource_version: (&plan.resource_version).into(),
         taken_at: plan.taken_at,

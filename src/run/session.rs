@@ -291,6 +291,9 @@ impl<'a> Session<'a> {
                 .hint("-n names another namespace, -A looks in every one")
                 .into());
         }
+        if self.ui.is_quiet() {
+            return Ok(());
+        }
         let sample = unless_stopped(&self.stop, cluster.sample(query.scope.clone())).await?;
         show::where_else_to_look(plan, &query.scope, sample.as_ref(), self.ui);
         Ok(())

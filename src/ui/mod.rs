@@ -210,6 +210,11 @@ impl Ui {
         ));
     }
 
+    /// Whether nothing but errors is to be said.
+    pub fn is_quiet(&self) -> bool {
+        self.verbosity == Verbosity::Quiet
+    }
+
     /// Say something at this verbosity and above.
     pub fn note(&self, at: Verbosity, text: &str) {
         if self.verbosity >= at {

@@ -155,6 +155,7 @@ fn kubectl_brings_the_jobs_back() {
     let flags = [
         "--include-active",
         "--include-owned",
+        "--mixed-groups=merge",
         "--backup",
         arg(&folder),
     ];

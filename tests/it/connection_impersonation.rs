@@ -68,6 +68,7 @@ fn uid_and_extras_arrive() {
     space
         .run(&[
             "--dry-run=client",
+            "-q",
             "--as=ada",
             "--as-group=system:masters",
             "--as-uid=1234",

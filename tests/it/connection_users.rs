@@ -8,7 +8,7 @@ use crate::support::kubeconfig::{Files, arg};
 use crate::support::{Run, Space, audit, plane, run};
 
 fn plan(space: &Space, kubeconfig: &Path, args: &[&str]) -> Run {
-    let flags = ["--dry-run=client", "-o", "json"];
+    let flags = ["--dry-run=client", "-q", "-o", "json"];
     run(space.tool_as(kubeconfig, &[&flags[..], args].concat()))
 }
 

@@ -300,19 +300,19 @@ fn what_a_controller_owns_is_kept_unless_asked_for() {
 #[test]
 fn ties_go_by_name() {
     let space = Space::with(&[
-        ("sync-20", 5),
-        ("sync-3", 5),
-        ("sync-100", 5),
-        ("sync-0", 6),
+        ("sync-200000", 5),
+        ("sync-30000", 5),
+        ("sync-100000", 5),
+        ("sync-00000", 6),
     ]);
     for _ in 0..3 {
         assert_eq!(
             space.plan(&[]),
             [
-                "sync-100 SKIP newest",
-                "sync-20 PURGE superseded",
-                "sync-3 PURGE superseded",
-                "sync-0 PURGE superseded",
+                "sync-100000 SKIP newest",
+                "sync-200000 PURGE superseded",
+                "sync-30000 PURGE superseded",
+                "sync-00000 PURGE superseded",
             ]
         );
     }

@@ -212,7 +212,7 @@ fn nothing_secret_goes_over_plain_http() {
         let pair = SideBySide::on(&files, &json!({"server": address}), &user);
         run(pair.kubectl(&["get", "--raw", "/apis/batch/v1/namespaces/x/jobs"])).exits(0);
         let kubectl = headers();
-        run(pair.tool(&["--dry-run=client"])).exits(0);
+        run(pair.tool(&["--dry-run=client", "-q"])).exits(0);
         let tool = headers();
         assert_eq!(tool.0, kubectl.0 + 1);
         assert_eq!(tool.1, kubectl.1, "{user}");

@@ -21,13 +21,13 @@ fn on(stub: &Stub, args: &[&str]) -> Command {
     command
 }
 
-/// A Job that stays and `count` Jobs that are to go, `sync-000` and on.
+/// A Job that stays and `count` Jobs that are to go, `sync-00000` and on.
 fn jobs(count: usize) -> Vec<Value> {
     let old = |number| {
-        let (name, uid) = (format!("sync-{number:03}"), format!("uid-{number}"));
+        let (name, uid) = (format!("sync-{number:05}"), format!("uid-{number}"));
         stub::job(&name, &uid, "7", 1)
     };
-    let newest = stub::job("sync-999", "uid-999", "7", 2);
+    let newest = stub::job("sync-99999", "uid-999", "7", 2);
     (0..count).map(old).chain([newest]).collect()
 }
 
@@ -124,6 +124,10 @@ fn a_request_timeout_may_be_less_than_a_second() {
         }
         stub::list(&[])
     });
-    run(on(&stub, &["--dry-run=client", "--request-timeout=500ms"])).exits(0);
+    run(on(
+        &stub,
+        &["--dry-run=client", "-q", "--request-timeout=500ms"],
+    ))
+    .exits(0);
     assert_eq!(stub.asked().len(), 2);
 }

@@ -29,13 +29,13 @@ fn pair(space: &Space, key: &str) -> [SeedJob; 2] {
 const NEWER_AND_OLDER: [&str; 2] = ["sync-2 SKIP newest", "sync-1 PURGE superseded"];
 
 #[test]
-fn the_default_label_is_argo_cds() {
+fn argo_cds_label_names_an_application_too() {
     let space = Space::new();
     space.seed(&pair(&space, "argocd.argoproj.io/instance"));
     space.seed(&[space.job("g", "other-1", 1), space.job("g", "other-2", 2)]);
     let run = run(bare(&["-n", &space.name])).exits(0);
     assert_eq!(verdicts(&run.json()), NEWER_AND_OLDER);
-    assert_eq!(run.json()["labels"], json!(["argocd.argoproj.io/instance"]));
+    assert_eq!(run.json()["groupBy"], "application");
 }
 
 #[test]

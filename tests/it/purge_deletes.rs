@@ -109,7 +109,7 @@ fn every_delete_names_the_job_that_was_planned() {
 /// Two Jobs that the Job controller gave a Pod each; and a seeded one that is newer than both.
 fn with_pods() -> Space {
     let space = Space::new();
-    for name in ["sync-1", "sync-2"] {
+    for name in ["sync-11111", "sync-22222"] {
         let manifest = json!({
             "apiVersion": "batch/v1", "kind": "Job",
             "metadata": {"name": name, "namespace": space.name, "labels": {LABEL: "g"}},
@@ -122,7 +122,7 @@ fn with_pods() -> Space {
     }
     until("each Job has a Pod", || pods(&space).len() == 2);
     // Among equals the name that sorts first is the newest.
-    let keeper = SeedJob::new(&space.name, "sync-0", Timestamp::now()).label(LABEL, "g");
+    let keeper = SeedJob::new(&space.name, "sync-00000", Timestamp::now()).label(LABEL, "g");
     space.seed(&[keeper]);
     space
 }
@@ -183,7 +183,7 @@ fn foreground_takes_the_pods_along() {
     until("the Jobs are gone", || space.names().len() == 1);
     // Not a moment later: the Pods go first.
     assert_eq!(pods(&space), [Value::Null; 0]);
-    space.holds(&["sync-0"]);
+    space.holds(&["sync-00000"]);
 }
 
 #[test]
@@ -197,8 +197,8 @@ fn background_takes_the_job_at_once_and_the_pods_later() {
     // In the order of the plan, which depends on whether a second began between the two.
     let mut outcomes = outcomes(&report);
     outcomes.sort();
-    assert_eq!(outcomes, ["sync-1 deleted", "sync-2 deleted"]);
-    space.holds(&["sync-0"]);
+    assert_eq!(outcomes, ["sync-11111 deleted", "sync-22222 deleted"]);
+    space.holds(&["sync-00000"]);
     until("the Pods are gone", || pods(&space).is_empty());
 }
 
@@ -220,8 +220,10 @@ fn orphan_leaves_the_pods() {
 fn a_finalizer_makes_it_terminating() {
     let space = Space::new();
     space.seed(&[
-        space.job("g", "sync-2", 1),
-        space.job("g", "sync-1", 2).finalizer("test.example/hold"),
+        space.job("g", "sync-22222", 1),
+        space
+            .job("g", "sync-11111", 2)
+            .finalizer("test.example/hold"),
     ]);
     let report = space
         .run(&["--yes", "--cascade=background", "-o", "json"])
@@ -236,15 +238,18 @@ fn a_finalizer_makes_it_terminating() {
 
 #[test]
 fn nothing_outside_the_namespace_or_the_label_goes() {
-    let (space, other) = (Space::new(), Space::with(&[("sync-1", 2), ("sync-2", 1)]));
+    let (space, other) = (
+        Space::new(),
+        Space::with(&[("sync-11111", 2), ("sync-22222", 1)]),
+    );
     space.seed(&[
-        space.job("g", "sync-2", 1),
-        space.job("g", "sync-1", 2),
-        SeedJob::new(&space.name, "sync-0", hours_ago(9)).label("test.example/else", "g"),
+        space.job("g", "sync-22222", 1),
+        space.job("g", "sync-11111", 2),
+        SeedJob::new(&space.name, "sync-00000", hours_ago(9)).label("test.example/else", "g"),
     ]);
     space.run(&["--yes", "--cascade=background"]).exits(0);
-    space.holds(&["sync-0", "sync-2"]);
-    other.holds(&["sync-1", "sync-2"]);
+    space.holds(&["sync-00000", "sync-22222"]);
+    other.holds(&["sync-11111", "sync-22222"]);
 }
 
 #[test]
@@ -266,7 +271,7 @@ fn a_hundred_deletes_are_all_accounted_for() {
         .json();
     assert_eq!(outcomes(&report).len(), 120);
     assert_eq!(report["summary"]["outcomes"]["deleted"], 120);
-    space.holds(&["sync-0"]);
+    space.holds(&["sync-00000"]);
 }
 
 /// The tool against a stub, as JSON, with `args`.
@@ -366,8 +371,8 @@ fn one_failure_does_not_stop_the_others() {
             "sync-5 deleted",
             "sync-4 gone",
             "sync-3 failed",
-            "sync-2 deleted",
-            "sync-1 deleted"
+            "sync-22222 deleted",
+            "sync-11111 deleted"
         ]
     );
     let jobs = jobs_of(&report);
@@ -376,14 +381,14 @@ fn one_failure_does_not_stop_the_others() {
         text(failed, "message").contains("the webhook says no"),
         "{failed}"
     );
-    assert!(!run.err.contains("sync-2"), "{}", run.story());
+    assert!(!run.err.contains("sync-22222"), "{}", run.story());
 }
 
 #[test]
 fn a_page_that_cannot_be_read_deletes_nothing() {
     let jobs = [
-        stub::job("sync-2", "b", "7", 2),
-        stub::job("sync-1", "a", "7", 1),
+        stub::job("sync-22222", "b", "7", 2),
+        stub::job("sync-11111", "a", "7", 1),
     ];
     let list = stub::list(&jobs);
     let mut broken = list.2.clone();

@@ -74,7 +74,7 @@ impl FromStr for NameEnding {
     type Err = NameEndingError;
 
     fn from_str(text: &str) -> Result<NameEnding, NameEndingError> {
-        if text.is_empty() {
+        if text.trim().is_empty() {
             return Err(NameEndingError::Empty);
         }
         // By itself first, so that a mistake is not found in what is put around it.

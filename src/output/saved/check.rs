@@ -84,12 +84,19 @@ pub(super) fn document(
             "its groups are out of order, or one is there twice",
         ));
     }
-    // To which family a Job belongs is found out anew before it is carried out.
+    // To which family a Job belongs is found out anew before it is carried out: what the Jobs tell that were taken out of
+    // the file is not known here.
     let is_split = mixed == MixedGroups::Split;
-    if groups
-        .iter()
-        .any(|group| group.family.is_some() != is_split)
-    {
+    let fits = |group: &PlannedGroup| match &group.family {
+        Some(family) => {
+            // What stands before the phase of a hook, or before what was taken off.
+            let stem = family.split([' ', '*']).next().unwrap_or_default();
+            let stem = stem.trim_end_matches('-');
+            is_split && (group.jobs.iter()).all(|planned| planned.job.name.starts_with(stem))
+        }
+        None => !is_split,
+    };
+    if !groups.iter().all(fits) {
         return Err(nonsense("its groups do not match its mixed-groups setting"));
     }
     if !is_split {
@@ -153,7 +160,7 @@ pub(super) fn document(
     }
 }
 
-/// What makes the groups of a document. Those of earlier versions name labels alone.
+/// What makes the groups of a document: labels alone, if it does not say more.
 fn grouping(group_by: Option<&Text>, labels: &[Text]) -> Result<Grouping, LoadError> {
     let named = labels.iter().map(|label| label.0.parse());
     let named: Vec<LabelKey> = named
