@@ -134,16 +134,17 @@ pub fn where_else_to_look(plan: &Plan, scope: &Scope, sample: Option<&Sample>, u
             count(looked_at, "Job")
         ),
     };
-    let carry = if sample.names.len() == 1 {
-        "carries"
+    let candidates = candidates(sample);
+    if candidates.is_empty() {
+        note(&format!(
+            "hint: {everywhere}-L names a label to group by; {seen} carry none that groups them"
+        ));
     } else {
-        "carry"
-    };
-    note(
-        &format!("hint: {everywhere}and these commands group by what {seen} {carry}:")
-            .replace("hint: and", "hint:"),
-    );
-    for (grouping, carried) in candidates(sample) {
+        note(&format!(
+            "hint: {everywhere}-L names another label; this is what {seen} carry:"
+        ));
+    }
+    for (grouping, carried) in candidates {
         let command = match grouping.keys() {
             [Key::Label(key)] => format!("-L {key}"),
             _ => format!("--group-by {grouping}"),

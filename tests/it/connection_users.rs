@@ -8,7 +8,7 @@ use crate::support::kubeconfig::{Files, arg};
 use crate::support::{Run, Space, audit, plane, run};
 
 fn plan(space: &Space, kubeconfig: &Path, args: &[&str]) -> Run {
-    let flags = ["--dry-run=client", "-q", "-o", "json"];
+    let flags = ["--dry-run=client", "-o", "json"];
     run(space.tool_as(kubeconfig, &[&flags[..], args].concat()))
 }
 
@@ -47,7 +47,7 @@ fn a_second_user_comes_by_certificate_flags() {
 
 #[test]
 fn the_flags_outrank_the_kubeconfigs_certificate() {
-    let (space, files) = (Space::new(), Files::new());
+    let (space, files) = (Space::with(&[("sync-1", 1)]), Files::new());
     let first = files.simple(
         "first",
         &files.cluster(),
@@ -119,7 +119,7 @@ fn a_token_says_who_asks() {
 /// A certificate and a token at once: whom kubectl is then, the tool is too.
 #[test]
 fn a_token_beside_a_certificate_means_what_it_means_to_kubectl() {
-    let (space, files) = (Space::new(), Files::new());
+    let (space, files) = (Space::with(&[("sync-1", 1)]), Files::new());
     let admin = files.simple(
         "admin",
         &files.cluster(),
