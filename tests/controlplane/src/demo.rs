@@ -49,9 +49,12 @@ pub fn run() -> Result<ExitCode> {
     shell.run(&["get", "jobs", "--all-namespaces"])?;
 
     step(
-        "Under Argo CD's label a group can mix unrelated Jobs: that is held, not purged (a dry run)",
+        "Argo CD's applications, each family by itself; load-0 to load-3 are parts of one work (a dry run)",
     );
-    let planned = shell.run(&["jobclean", "--all-namespaces", "--dry-run=client"])?;
+    let planned = shell.run(&["jobclean", "-n", "argocd-apps", "--dry-run=client"])?;
+
+    step("Why one of them stays");
+    shell.run(&["jobclean", "explain", "-n", "argocd-apps", "load-3-4f2a91c"])?;
 
     step(
         "Purge by IBM's label, keeping 2 successes, 1 failure and what is younger than 30 minutes",

@@ -12,6 +12,9 @@ pub const MAS_GROUP: &str = "mas.ibm.com/job-cleanup-group";
 /// The label by which Argo CD names the application that a Job belongs to.
 pub const ARGOCD_INSTANCE: &str = "argocd.argoproj.io/instance";
 
+/// The annotation by which Argo CD 3 does that.
+const ARGOCD_TRACKING_ID: &str = "argocd.argoproj.io/tracking-id";
+
 /// Namespace and name of the CronJob that owns some of the samples.
 pub const SAMPLE_CRON_JOB: (&str, &str) = (INST2_CORE, "nightly-backup");
 
@@ -145,24 +148,50 @@ impl Maker {
             .collect()
     }
 
-    /// Jobs under Argo CD's label: an application whose Jobs are of two families, one whose are not, and a Job that
-    /// has no label at all.
+    /// A Job that Argo CD 3 has marked as it does by default.
+    fn tracked(&self, application: &str, name: &str, seconds_ago: i64) -> SeedJob {
+        let id = format!("{application}:batch/Job:{ARGOCD_APPS}/{name}");
+        self.job(ARGOCD_APPS, name, seconds_ago)
+            .annotation(ARGOCD_TRACKING_ID, id)
+    }
+
+    /// A hook that Argo CD has named after a revision, a phase and the second in which its sync began.
+    fn hook(&self, prefix: &str, revision: &str, phase: &str, seconds_ago: i64) -> SeedJob {
+        let began = self.now.as_second() - seconds_ago;
+        let name = format!("{prefix}-{revision}-{phase}-{began}");
+        self.tracked("shop", &name, seconds_ago)
+    }
+
+    /// An application of Argo CD 3 with hooks of two phases, a Job of the chart, and four Jobs of each release that share
+    /// one work; an application that is marked by a label; and a Job that nothing marks.
     fn argocd(&self) -> Vec<SeedJob> {
-        let instance = |job: SeedJob, value: &str| job.label(ARGOCD_INSTANCE, value);
-        vec![
-            instance(self.job(ARGOCD_APPS, "db-migrate-1a2b3c", DAY), "manage"),
-            instance(self.job(ARGOCD_APPS, "create-user-1a2b3c", DAY), "manage"),
-            instance(
-                self.job(ARGOCD_APPS, "db-migrate-0f9e8d", 5 * DAY),
-                "manage",
-            ),
-            instance(self.job(ARGOCD_APPS, "smoke-test-c81d5f", DAY), "gateway"),
-            instance(
-                self.job(ARGOCD_APPS, "smoke-test-7a90e3", 2 * DAY),
-                "gateway",
-            ),
+        let instance = |job: SeedJob| job.label(ARGOCD_INSTANCE, "gateway");
+        let mut jobs = vec![
+            self.hook("db-migrate", "4f2a91c", "presync", DAY),
+            self.hook("db-migrate", "0d9e8f7", "presync", 5 * DAY),
+            self.hook("db-migrate", "1a2b3c4", "presync", 12 * DAY),
+            self.hook("smoke-test", "4f2a91c", "postsync", DAY - 2 * MINUTE),
+            self.hook("smoke-test", "0d9e8f7", "postsync", 5 * DAY - 2 * MINUTE)
+                .state(State::Failed),
+            self.tracked("shop", "create-user-4f2a91c", DAY - MINUTE),
+            self.tracked("shop", "create-user-0d9e8f7", 5 * DAY - MINUTE),
+            instance(self.job(ARGOCD_APPS, "smoke-test-c81d5f", DAY)),
+            instance(self.job(ARGOCD_APPS, "smoke-test-7a90e3", 2 * DAY)),
             self.job(ARGOCD_APPS, "one-off-report", 40 * DAY),
-        ]
+        ];
+        for part in 0..4 {
+            jobs.push(self.tracked(
+                "shop",
+                &format!("load-{part}-4f2a91c"),
+                DAY - 3 * MINUTE - part,
+            ));
+            jobs.push(self.tracked(
+                "shop",
+                &format!("load-{part}-0d9e8f7"),
+                5 * DAY - 3 * MINUTE - part,
+            ));
+        }
+        jobs
     }
 }
 
