@@ -94,7 +94,8 @@ fn decide(criterion: &mut Criterion) {
             bencher.iter_batched(
                 || jobs.clone(),
                 |jobs| {
-                    group::group(jobs, MixedGroups::Hold).for_each(|group| drop(black_box(group)))
+                    group::group(jobs, MixedGroups::Hold, None)
+                        .for_each(|group| drop(black_box(group)))
                 },
                 BatchSize::PerIteration,
             );
@@ -102,12 +103,12 @@ fn decide(criterion: &mut Criterion) {
     });
     part(criterion, "judge", |bench, id, jobs| {
         let policy = Policy::default();
-        let groups: Vec<_> = group::group(of_size(jobs), policy.mixed_groups).collect();
+        let groups: Vec<_> = group::group(of_size(jobs), MixedGroups::Hold, None).collect();
         let now = support::snapshot(Vec::new()).taken_at;
         bench.bench_function(id, |bencher| {
             bencher.iter(|| {
                 for group in &groups {
-                    black_box(policy.judge(group, now));
+                    black_box(policy.judge(group, MixedGroups::Hold, now));
                 }
             });
         });

@@ -31,7 +31,7 @@ pub struct Options {
 #[derive(Debug)]
 pub enum Run {
     /// Plan from a file, and contact no cluster.
-    FromFile(FromFile),
+    FromFile(Box<FromFile>),
     /// Plan for a cluster, and perhaps clean it.
     OnCluster(Box<OnCluster>),
 }
@@ -72,7 +72,7 @@ pub struct OnCluster {
 #[derive(Debug)]
 pub enum PlanSource {
     /// The Jobs are listed.
-    Listed(Selection),
+    Listed(Box<Selection>),
     /// It was saved before.
     Saved(PathBuf),
 }
@@ -145,12 +145,12 @@ impl Flags {
         };
         let action = self.action;
         let run = match self.which.filename {
-            Some(path) => Run::FromFile(FromFile {
+            Some(path) => Run::FromFile(Box::new(FromFile {
                 path,
                 query,
                 policy,
                 asks_for_server: action.dry_run == DryRun::Server,
-            }),
+            })),
             None => Run::OnCluster(Box::new(OnCluster {
                 connection: self.connection,
                 unchecked: if action.yes && action.plan.is_none() {
@@ -160,11 +160,11 @@ impl Flags {
                 },
                 plan: match action.plan {
                     Some(path) => PlanSource::Saved(path),
-                    None => PlanSource::Listed(Selection {
+                    None => PlanSource::Listed(Box::new(Selection {
                         query,
                         is_in_context,
                         policy,
-                    }),
+                    })),
                 },
                 chunk_size: action.chunk_size,
                 choose: action.interactive,

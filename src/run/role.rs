@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::show;
 use crate::{
-    cli::{Goal, PlanSource, Run, Selection, ServiceAccount},
+    cli::{Goal, PlanSource, Run, ServiceAccount},
     connection::target::default_namespace,
     error::{Error, Exit},
     job::query::Scope,
@@ -185,11 +185,7 @@ pub fn print_role(run: &Run, account: Option<&ServiceAccount>) -> Result<Exit, E
             })?;
             plan.query.scope
         }
-        PlanSource::Listed(Selection {
-            query,
-            is_in_context: false,
-            ..
-        }) => query.scope.clone(),
+        PlanSource::Listed(selection) if !selection.is_in_context => selection.query.scope.clone(),
         PlanSource::Listed(_) => {
             let namespace = default_namespace(&wanted.connection).map_err(|error| {
                 let message = format!("cannot tell the namespace: {error}");

@@ -226,7 +226,6 @@ fn padded(text: &str, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroUsize;
 
     use jiff::Timestamp;
 

@@ -278,7 +278,7 @@ impl<'a> Names<'a> {
                 let neighbours = known.get(&((name.stem(), place), form)).copied();
                 (neighbours.unwrap_or_default() < NEIGHBOURS).then_some(place)
             };
-            let left = endings.iter().enumerate().filter_map(is_left).last();
+            let left = endings.iter().enumerate().rev().find_map(is_left);
             if let Some(place) = left {
                 name.stem = endings[place].end;
                 name.endings.start += place + 1;
