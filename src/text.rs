@@ -1,6 +1,6 @@
 //! Text from elsewhere made harmless for a terminal.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, io};
 
 /// Whether a character could change what a terminal shows beyond its own place.
 pub fn is_unsafe(c: char) -> bool {
@@ -47,6 +47,24 @@ pub fn count(number: usize, noun: &str) -> String {
     }
 }
 
+/// Text in UTF-8 or, as Windows may write it, in UTF-16.
+///
+/// # Errors
+/// If it is neither.
+pub(crate) fn decode(bytes: &[u8]) -> io::Result<String> {
+    let wide = |bytes: &[u8], of: fn([u8; 2]) -> u16| {
+        let (units, rest) = bytes.as_chunks::<2>();
+        let units: Vec<u16> = units.iter().map(|unit| of(*unit)).collect();
+        String::from_utf16(&units).ok().filter(|_| rest.is_empty())
+    };
+    let text = match bytes {
+        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] | rest => String::from_utf8(rest.to_vec()).ok(),
+    };
+    text.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it is not text"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,5 +88,58 @@ mod tests {
     fn what_is_quoted_is_otherwise_left_as_it_is() {
         assert_eq!(quoted(r"dom\user's"), r#""dom\user's""#);
         assert_eq!(quoted("größer\n"), "\"größer\\u{a}\"");
+    }
+}
+
+/// YAML of others.
+#[cfg(feature = "cli")]
+pub(crate) mod yaml {
+    /// The most values that aliases may stand for in one file.
+    const MAX_ALIASED: usize = 1_000_000;
+    /// The most levels that values may be nested.
+    const MAX_DEPTH: usize = 64;
+
+    /// What bounds the work for one file. What it holds itself is bounded by its length; aliases and nesting are what a
+    /// small file can make much of.
+    pub(crate) fn limits() -> serde_saphyr::Options {
+        let none = usize::MAX;
+        serde_saphyr::options! {
+            budget: serde_saphyr::budget! {
+                max_events: none,
+                max_nodes: none,
+                max_documents: none,
+                max_aliases: none,
+                max_anchors: none,
+                max_merge_keys: none,
+                max_total_scalar_bytes: none,
+                enforce_alias_anchor_ratio: false,
+                max_depth: MAX_DEPTH,
+            },
+            alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_ALIASED },
+        }
+    }
+
+    /// Which of the limits a file has met, if it was one.
+    pub(crate) fn limit_met(error: &serde_saphyr::Error) -> Option<String> {
+        use serde_saphyr::{Error as Yaml, budget::BudgetBreach};
+        match error.without_snippet() {
+            Yaml::AliasError { error, .. } => limit_met(error),
+            Yaml::AliasReplayLimitExceeded { .. } | Yaml::AliasReplayCounterOverflow { .. } => {
+                Some(format!(
+                    "its aliases stand for more than {MAX_ALIASED} values"
+                ))
+            }
+            Yaml::AliasReplayStackDepthExceeded { .. } => {
+                Some("its aliases stand for further aliases too many times over".to_owned())
+            }
+            Yaml::Budget {
+                breach: BudgetBreach::Depth { .. },
+                ..
+            } => Some(format!("it is nested more than {MAX_DEPTH} levels deep")),
+            Yaml::Budget { .. } => {
+                Some("its anchors hold more than can be kept in memory".to_owned())
+            }
+            _ => None,
+        }
     }
 }

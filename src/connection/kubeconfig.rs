@@ -1,7 +1,7 @@
 //! Kubeconfigs: found, read and merged by kubectl's rules, and what of them is meant.
 use std::{
     collections::HashSet,
-    env, fs, io,
+    env, fs,
     path::{MAIN_SEPARATOR, Path, PathBuf},
 };
 
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::{Error, io_words},
-    text::quoted,
+    text::{decode, quoted, yaml},
 };
 
 /// What the kubeconfig and the flags come to.
@@ -207,25 +207,25 @@ fn read_file(path: &Path) -> Result<Entries, Error> {
                 "check --kubeconfig and KUBECONFIG",
             )
         })?;
-    let documents: Vec<Entries> = serde_saphyr::from_multiple_with_options(&text, limits())
+    let documents: Vec<Entries> = serde_saphyr::from_multiple_with_options(&text, yaml::limits())
         .map_err(|error| {
-            // The parser shows the lines around the fault, and they may hold a token.
-            let place = error.location();
-            let place = place.map(|place| format!(" (line {})", place.line()));
-            let place = place.unwrap_or_default();
-            match limit_met(&error) {
-                Some(limit) => wrong(
-                    "read",
-                    &format!("{limit}{place}"),
-                    "write it with fewer aliases, and less nested",
-                ),
-                None => wrong(
-                    "read",
-                    &format!("it is not a valid kubeconfig{place}"),
-                    view,
-                ),
-            }
-        })?;
+        // The parser shows the lines around the fault, and they may hold a token.
+        let place = error.location();
+        let place = place.map(|place| format!(" (line {})", place.line()));
+        let place = place.unwrap_or_default();
+        match yaml::limit_met(&error) {
+            Some(limit) => wrong(
+                "read",
+                &format!("{limit}{place}"),
+                "write it with fewer aliases, and less nested",
+            ),
+            None => wrong(
+                "read",
+                &format!("it is not a valid kubeconfig{place}"),
+                view,
+            ),
+        }
+    })?;
     if let Some(why) = ambiguity(&documents) {
         return Err(wrong("use", &why, view));
     }
@@ -236,68 +236,6 @@ fn read_file(path: &Path) -> Result<Entries, Error> {
     // An empty current-context counts as absent, so that the next file of a list may name one.
     kubeconfig.current_context = kubeconfig.current_context.filter(|name| !name.is_empty());
     Ok(kubeconfig)
-}
-
-/// The most values that aliases may stand for in one file.
-const MAX_ALIASED: usize = 1_000_000;
-/// The most levels that values may be nested.
-const MAX_DEPTH: usize = 64;
-
-/// What bounds the work for one file. What it holds itself is bounded by its length; aliases and nesting are what a small
-/// file can make much of.
-fn limits() -> serde_saphyr::Options {
-    let none = usize::MAX;
-    serde_saphyr::options! {
-        budget: serde_saphyr::budget! {
-            max_events: none,
-            max_nodes: none,
-            max_aliases: none,
-            max_anchors: none,
-            max_merge_keys: none,
-            max_total_scalar_bytes: none,
-            enforce_alias_anchor_ratio: false,
-            max_depth: MAX_DEPTH,
-        },
-        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_ALIASED },
-    }
-}
-
-/// Which of the limits a file has met, if it was one.
-fn limit_met(error: &serde_saphyr::Error) -> Option<String> {
-    use serde_saphyr::{Error as Yaml, budget::BudgetBreach};
-    match error.without_snippet() {
-        Yaml::AliasError { error, .. } => limit_met(error),
-        Yaml::AliasReplayLimitExceeded { .. } | Yaml::AliasReplayCounterOverflow { .. } => Some(
-            format!("its aliases stand for more than {MAX_ALIASED} values"),
-        ),
-        Yaml::AliasReplayStackDepthExceeded { .. } => {
-            Some("its aliases stand for further aliases too many times over".to_owned())
-        }
-        Yaml::Budget {
-            breach: BudgetBreach::Depth { .. },
-            ..
-        } => Some(format!("it is nested more than {MAX_DEPTH} levels deep")),
-        Yaml::Budget { .. } => Some("its anchors hold more than can be kept in memory".to_owned()),
-        _ => None,
-    }
-}
-
-/// Text in UTF-8 or, as Windows may write it, in UTF-16.
-///
-/// # Errors
-/// If it is neither.
-pub(crate) fn decode(bytes: &[u8]) -> io::Result<String> {
-    let wide = |bytes: &[u8], of: fn([u8; 2]) -> u16| {
-        let (units, rest) = bytes.as_chunks::<2>();
-        let units: Vec<u16> = units.iter().map(|unit| of(*unit)).collect();
-        String::from_utf16(&units).ok().filter(|_| rest.is_empty())
-    };
-    let text = match bytes {
-        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
-        [0xef, 0xbb, 0xbf, rest @ ..] | rest => String::from_utf8(rest.to_vec()).ok(),
-    };
-    text.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it is not text"))
 }
 
 /// Where the paths in a kubeconfig begin that are not whole: in its own folder. A plugin's bare name is no path.

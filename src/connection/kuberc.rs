@@ -9,11 +9,11 @@ use std::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{
-    console::Console,
-    kubeconfig::{decode, home},
+use super::{console::Console, kubeconfig::home};
+use crate::{
+    error::{Error, io_words},
+    text::decode,
 };
-use crate::error::{Error, io_words};
 
 /// With what the fields begin that the policy is in.
 const POLICY: &str = "credentialPlugin";

@@ -290,8 +290,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Map<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Map<'de>, A::Error> {
                 let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
+                // Go reads null as the empty text.
+                while let Some((key, value)) = map.next_entry::<_, Option<Text<'de>>>()? {
+                    entries.push((key, value.unwrap_or_default()));
                 }
                 Ok(Map(entries))
             }

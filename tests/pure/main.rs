@@ -3,6 +3,7 @@
 mod architecture;
 mod decode;
 mod decode_file;
+mod decode_file_repeats;
 mod decode_laws;
 mod decode_metadata;
 mod family_laws;

@@ -1,21 +1,30 @@
-//! Jobs from a file: what `kubectl get jobs -o json` or `-o yaml` printed, or manifests by the document.
+//! Jobs from a file: what `kubectl get jobs -o json` or `-o yaml` printed, also of a watch, or manifests by the document.
 //!
-//! JSON is read while it comes: a million Jobs are a few gigabytes. YAML is read as a whole.
+//! JSON is read while it comes, compressed or not: a million Jobs are a few gigabytes. YAML and UTF-16 are read as a
+//! whole.
 
 mod collect;
+mod latest;
 mod stream;
 
 use std::{
     fs,
-    io::{self, Read},
+    io::{self, BufReader, Read},
 };
 
+use flate2::bufread::MultiGzDecoder;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use self::{collect::Collector, stream::Stream};
+use self::{
+    collect::{Collector, Place},
+    stream::Stream,
+};
 use super::job::IntakeError;
-use crate::job::{Job, query::Query};
+use crate::{
+    job::{Job, query::Query},
+    text::{decode, quoted, yaml},
+};
 
 /// What a file holds.
 #[derive(Debug)]
@@ -42,6 +51,26 @@ pub enum FileError {
     /// It has no document in it.
     #[error("it is empty")]
     Empty,
+    /// Its compressed text is damaged, or ends too early.
+    #[error("its gzip is damaged or cut off")]
+    Gzip,
+    /// A message stands before the document.
+    #[error(
+        "its first line is a message and no document ({0}): write only standard output into the file, as `2>/dev/null` does"
+    )]
+    Message(String),
+    /// It is one page of a list.
+    #[error(
+        "it is one page of a list that goes on: a plan from a part may take an old Job for the newest. \
+         Get the whole list, as `kubectl get jobs -o json` does"
+    )]
+    Page,
+    /// A watch in it has failed; the server's words.
+    #[error("its watch has ended with an error, so that what came after it is missing: {0}")]
+    Watch(String),
+    /// Lists stand within lists.
+    #[error("its lists stand within lists more than {MAX_DEPTH} times over")]
+    Depth,
     /// It is not JSON.
     #[error("it is not valid JSON: {0}")]
     Json(String),
@@ -75,55 +104,146 @@ pub fn read(path: &str, query: &Query) -> Result<Contents, FileError> {
     }
 }
 
+/// Lists may stand within lists so many times over.
+const MAX_DEPTH: usize = 16;
+
 /// Parse what a file holds while it is read.
 ///
 /// # Errors
 /// As [`read`].
-pub fn parse(input: impl Read, query: &Query) -> Result<Contents, FileError> {
-    let mut stream = Stream::new(input);
+pub fn parse(mut input: impl Read, query: &Query) -> Result<Contents, FileError> {
     let mut collector = Collector::new(query);
-    stream.passes("\u{feff}".as_bytes())?;
+    let mut mark = [0; 2];
+    let length = read_up_to(&mut input, &mut mark)?;
+    let input = mark[..length].chain(input);
+    match mark {
+        [0x1f, 0x8b] => {
+            // It is known to be compressed, so that what cannot be read is damaged.
+            let unpacked = MultiGzDecoder::new(BufReader::new(input));
+            read_text(unpacked, &mut collector).map_err(|error| match error {
+                FileError::Read(_) => FileError::Gzip,
+                other => other,
+            })?;
+        }
+        _ => read_text(input, &mut collector)?,
+    }
+    collector.finish()
+}
+
+/// Fill a buffer as far as there is something.
+fn read_up_to(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < buffer.len() {
+        match input.read(&mut buffer[length..])? {
+            0 => break,
+            read => length += read,
+        }
+    }
+    Ok(length)
+}
+
+/// Read text in any encoding that Windows and Unix write.
+fn read_text(mut input: impl Read, collector: &mut Collector) -> Result<(), FileError> {
+    let mut mark = [0; 2];
+    let length = read_up_to(&mut input, &mut mark)?;
+    let mut input = mark[..length].chain(input);
+    if matches!(mark, [0xff, 0xfe] | [0xfe, 0xff]) {
+        let mut bytes = Vec::new();
+        input.read_to_end(&mut bytes)?;
+        let text = decode(&bytes).map_err(|_| FileError::NotText)?;
+        return read_documents(&mut Stream::new(text.as_bytes()), collector);
+    }
+    read_documents(&mut Stream::new(input), collector)
+}
+
+fn read_documents(
+    stream: &mut Stream<impl Read>,
+    collector: &mut Collector,
+) -> Result<(), FileError> {
     let mut is_first = true;
     while let Some(next) = stream.peek()? {
         match next {
-            b'{' => read_document(&mut stream, &mut collector)?,
+            b'{' => read_document(stream, collector, 0)?,
+            b'[' if is_first => read_array(stream, collector)?,
+            // What was put together of several files has it in the middle as well.
+            0xef if stream.passes("\u{feff}".as_bytes())? => continue,
             // YAML may hold JSON documents, separated as YAML separates them.
             b'-' if stream.passes(b"---")? => {
                 is_first = true;
                 continue;
             }
-            _ if is_first => {
-                read_yaml(&stream.into_rest()?, &mut collector)?;
-                break;
-            }
+            _ if is_first => return read_yaml(&stream.rest_of_it()?, collector),
             _ => stream.expect(b'{')?,
         }
         is_first = false;
     }
-    collector.finish()
+    Ok(())
+}
+
+/// An array of documents.
+fn read_array(stream: &mut Stream<impl Read>, collector: &mut Collector) -> Result<(), FileError> {
+    stream.expect(b'[')?;
+    let mut is_first = true;
+    while stream.goes_on(b']', is_first)? {
+        is_first = false;
+        if stream.peek()? != Some(b'{') {
+            return Err(FileError::NotAnObject);
+        }
+        read_document(stream, collector, 0)?;
+    }
+    collector.empty_answer();
+    Ok(())
 }
 
 fn read_yaml(text: &[u8], collector: &mut Collector) -> Result<(), FileError> {
     let text = std::str::from_utf8(text).map_err(|_| FileError::NotText)?;
-    // The parser's limits are those for a configuration file. What could make a short text explode stays limited: aliases.
-    let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! {
-            max_events: usize::MAX,
-            max_nodes: usize::MAX,
-            max_documents: usize::MAX,
-            max_total_scalar_bytes: usize::MAX,
-        },
-    };
-    let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple_with_options(text, options)
-        .map_err(|error| FileError::Yaml(one_line(&error.to_string())))?;
+    if let Some(message) = message(text) {
+        return Err(FileError::Message(quoted(message)));
+    }
+    let documents: Vec<serde_json::Value> =
+        serde_saphyr::from_multiple_with_options(text, yaml::limits())
+            .map_err(|error| FileError::Yaml(words(&error)))?;
     for document in documents.iter().filter(|document| !document.is_null()) {
-        if !document.is_object() {
+        let json = document.to_string();
+        let mut stream = Stream::new(json.as_bytes());
+        if document.is_array() {
+            read_array(&mut stream, collector)?;
+        } else if document.is_object() {
+            read_document(&mut stream, collector, 0)?;
+        } else {
             return Err(FileError::NotAnObject);
         }
-        let json = document.to_string();
-        read_document(&mut Stream::new(json.as_bytes()), collector)?;
     }
     Ok(())
+}
+
+/// The first line, if it is one that kubectl writes to stderr.
+fn message(text: &str) -> Option<&str> {
+    let line = text.lines().next()?.trim_end();
+    let is_said = ["Warning: ", "warning: ", "error: ", "Error from server"];
+    // As klog writes it: a letter for the severity, and the month and day.
+    let (severity, date) = line.split_at_checked(1)?;
+    let date = date.split(' ').next().unwrap_or_default();
+    let is_logged =
+        "IWEF".contains(severity) && date.len() == 4 && date.bytes().all(|b| b.is_ascii_digit());
+    (is_logged || is_said.iter().any(|begin| line.starts_with(begin))).then_some(line)
+}
+
+/// What is wrong with YAML, in words that help: the parser speaks of its own settings.
+fn words(error: &serde_saphyr::Error) -> String {
+    if let Some(limit) = yaml::limit_met(error) {
+        return format!("{limit}; write it without anchors and aliases");
+    }
+    let text = one_line(&error.to_string());
+    match text.split_once("duplicate mapping key: ") {
+        None => text,
+        Some((place, key)) => {
+            let key = key.split(',').next().unwrap_or_default();
+            format!(
+                "{place}{key} stands there twice; between two documents write a line with --- alone"
+            )
+        }
+    }
 }
 
 /// The outermost members of a document, but for a list's items; the rest is left unread until its kind is known.
@@ -134,13 +254,22 @@ struct Head {
     metadata: Option<Box<RawValue>>,
     status: Option<Box<RawValue>>,
     items: Option<()>,
+    /// What has happened to the object below, in an event of a watch.
+    event: Option<Box<RawValue>>,
+    object: Option<Box<RawValue>>,
 }
 
+/// Read a document, which stands within so many lists.
 fn read_document(
     stream: &mut Stream<impl Read>,
     collector: &mut Collector,
+    depth: usize,
 ) -> Result<(), FileError> {
+    if depth > MAX_DEPTH {
+        return Err(FileError::Depth);
+    }
     let mut head = Head::default();
+    collector.begin();
     stream.expect(b'{')?;
     let mut is_first = true;
     while stream.goes_on(b'}', is_first)? {
@@ -152,8 +281,10 @@ fn read_document(
             "kind" => head.kind.replace(stream.value()?).is_none(),
             "metadata" => head.metadata.replace(stream.value()?).is_none(),
             "status" => head.status.replace(stream.value()?).is_none(),
+            "type" => head.event.replace(stream.value()?).is_none(),
+            "object" => head.object.replace(stream.value()?).is_none(),
             "items" => {
-                read_items(stream, collector)?;
+                read_items(stream, collector, depth)?;
                 head.items.replace(()).is_none()
             }
             _ => stream.value::<IgnoredAny>().map(|_| true)?,
@@ -162,11 +293,46 @@ fn read_document(
             return Err(FileError::Malformed(format!("duplicate field `{name}`")));
         }
     }
-    collector.document(&head)
+    match (&head.event, &head.object) {
+        (Some(event), Some(object)) if head.api_version.is_none() && head.kind.is_none() => {
+            collector.end();
+            read_event(event.get(), object.get(), collector, depth)
+        }
+        _ => collector.document(&head),
+    }
+}
+
+/// Read an event of a watch.
+fn read_event(
+    event: &str,
+    object: &str,
+    collector: &mut Collector,
+    depth: usize,
+) -> Result<(), FileError> {
+    match event {
+        r#""ADDED""# | r#""MODIFIED""# => {
+            read_document(&mut Stream::new(object.as_bytes()), collector, depth + 1)
+        }
+        r#""DELETED""# => collector.deleted(object),
+        // It only tells how far the watch has come.
+        r#""BOOKMARK""# => {
+            collector.empty_answer();
+            Ok(())
+        }
+        r#""ERROR""# => {
+            let status = super::decode_status(object.as_bytes()).and_then(|status| status.message);
+            Err(FileError::Watch(quoted(&status.unwrap_or_default())))
+        }
+        _ => Err(FileError::NotAnObject),
+    }
 }
 
 /// A list may be long, and says only after its items what they are: they are taken for Jobs until then.
-fn read_items(stream: &mut Stream<impl Read>, collector: &mut Collector) -> Result<(), FileError> {
+fn read_items(
+    stream: &mut Stream<impl Read>,
+    collector: &mut Collector,
+    depth: usize,
+) -> Result<(), FileError> {
     if stream.peek()? != Some(b'[') {
         // Go writes an empty slice as null now and then.
         return stream.value::<()>();
@@ -175,7 +341,12 @@ fn read_items(stream: &mut Stream<impl Read>, collector: &mut Collector) -> Resu
     let mut is_first = true;
     while stream.goes_on(b']', is_first)? {
         is_first = false;
-        stream.item(&mut |found| collector.item(found))?;
+        stream.item(&mut |found, text| {
+            if collector.item(found) == Place::Within {
+                return Ok(());
+            }
+            read_document(&mut Stream::new(text), collector, depth + 1)
+        })?;
     }
     Ok(())
 }

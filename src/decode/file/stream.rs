@@ -137,15 +137,15 @@ impl<R: Read> Stream<R> {
         }
     }
 
-    /// Read an item of a list, which may borrow from the text, and give it to `take`.
+    /// Read an item of a list, which may borrow from the text, and give it to `take` with its text.
     pub(super) fn item(
         &mut self,
-        take: &mut dyn FnMut(Result<Item<'_>, Misfit>),
+        take: &mut dyn FnMut(Result<Item<'_>, Misfit>, &[u8]) -> Result<(), FileError>,
     ) -> Result<(), FileError> {
         let why = loop {
             match parse::<Item<'_>>(self.rest(), self.has_ended) {
                 Some((Ok(item), used)) => {
-                    take(Ok(item));
+                    take(Ok(item), &self.rest()[..used])?;
                     self.at += used;
                     return Ok(());
                 }
@@ -157,15 +157,16 @@ impl<R: Read> Stream<R> {
         // It may be of another kind, which has other members by the same names.
         let whole: Box<RawValue> = self.value()?;
         let type_meta = serde_json::from_str(whole.get()).unwrap_or_default();
-        take(Err(Misfit { type_meta, why }));
-        Ok(())
+        take(Err(Misfit { type_meta, why }), whole.get().as_bytes())
     }
 
     /// Everything that has not been read yet.
-    pub(super) fn into_rest(mut self) -> Result<Vec<u8>, FileError> {
+    pub(super) fn rest_of_it(&mut self) -> Result<Vec<u8>, FileError> {
         self.buffer.drain(..self.at);
+        self.at = 0;
         self.input.read_to_end(&mut self.buffer)?;
-        Ok(self.buffer)
+        self.has_ended = true;
+        Ok(std::mem::take(&mut self.buffer))
     }
 
     fn explain(&self, error: &serde_json::Error) -> FileError {
