@@ -18,9 +18,19 @@ pub fn is_unsafe(c: char) -> bool {
         )
 }
 
+/// Whether a text holds an unsafe character. Nearly all texts are plain ASCII, which is told fast.
+pub fn has_unsafe(text: &str) -> bool {
+    !is_plain(text.as_bytes()) && text.contains(is_unsafe)
+}
+
+/// Whether these are visible characters of ASCII alone.
+pub(crate) fn is_plain(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
 /// The text with every unsafe character written out, `\u{1b}` for one.
 pub fn harmless(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_unsafe) {
+    if !has_unsafe(text) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 8);

@@ -36,9 +36,9 @@ class Bench:
         self.env = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "KUBERC": "off"}
         self._venv = None
 
-    def argv(self, *arguments, url=None):
+    def argv(self, *arguments, url=None, by=("-L", LABEL)):
         server = ["-s", url] if url else []
-        return [self.tool, "--kubeconfig", self.plane.kubeconfig, *server, "-A", "-L", LABEL, *arguments]
+        return [self.tool, "--kubeconfig", self.plane.kubeconfig, *server, "-A", *by, *arguments]
 
     def up(self, jobs):
         self.say(f"control plane with {jobs:,} Jobs")
@@ -51,9 +51,9 @@ class Bench:
         figures = work()
         return {**figures, "server": measure.cpu_of(self.plane.server_pid) - before}
 
-    def ours(self, *arguments, url=None, codes=(0,)):
+    def ours(self, *arguments, codes=(0,), **where):
         out = str(self.folder / "ours.out")
-        one = measure.once(self.argv(*arguments, url=url), env=self.env, stdout=out, codes=codes)
+        one = measure.once(self.argv(*arguments, **where), env=self.env, stdout=out, codes=codes)
         return {key: one[key] for key in ("wall", "cpu", "peak")}
 
     def raw(self, encoding, **options):
@@ -116,6 +116,14 @@ def plan(bench):
                 told.rounds,
             )
         )
+    by_application = {"by": ["--group-by", "application"]}
+    contenders.append(
+        (
+            "ours summary --group-by application",
+            lambda: bench.with_server(lambda: bench.ours("--dry-run=client", "-o", "summary", **by_application)),
+            told.rounds,
+        )
+    )
     kubectl = min(told.rounds, told.kubectl_rounds)
     contenders += [
         ("kubectl get", lambda: bench.with_server(lambda: bench.kubectl("get", "jobs", "-A", "-l", LABEL)), kubectl),

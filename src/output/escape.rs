@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize, Serializer};
 use serde_saphyr::DoubleQuoted;
 
-use crate::text::is_unsafe;
+use crate::text::{has_unsafe, is_plain, is_unsafe};
 
 /// A text of a document.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -24,7 +24,7 @@ impl<'a, T: Into<Cow<'a, str>>> From<T> for Text<'a> {
 impl Serialize for Text<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // YAML has escapes in double quotes alone. JSON has these in any case.
-        if self.0.contains(is_unsafe) {
+        if has_unsafe(&self.0) {
             DoubleQuoted(&self.0).serialize(serializer)
         } else {
             serializer.serialize_str(&self.0)
@@ -114,13 +114,17 @@ impl Write for Escaping<'_> {
             whole.extend_from_slice(bytes);
             &whole
         };
-        let written = match std::str::from_utf8(joined) {
-            Ok(text) => self.write_text(text),
-            Err(cut) => {
+        // Line breaks are the serializer's own.
+        let is_plain = joined.split(|byte| *byte == b'\n').all(is_plain);
+        let written = if is_plain {
+            self.out.write_all(joined)
+        } else {
+            let text = std::str::from_utf8(joined).unwrap_or_else(|cut| {
                 let (text, held) = joined.split_at(cut.valid_up_to());
                 self.held = held.to_vec();
-                self.write_text(std::str::from_utf8(text).unwrap_or_default())
-            }
+                std::str::from_utf8(text).unwrap_or_default()
+            });
+            self.write_text(text)
         };
         written.map(|()| bytes.len()).map_err(|error| {
             let kind = error.kind();
