@@ -5,6 +5,7 @@
 
 mod archive;
 mod binstall;
+mod chart;
 #[cfg(target_os = "linux")]
 mod deploy;
 mod install;

@@ -76,7 +76,7 @@ pub fn entry(name: &str) -> Vec<u8> {
     found.unwrap_or_else(|| panic!("no {name}")).bytes
 }
 
-/// The folder of krew, validate-krew-manifest and actionlint, built from what go.mod pins.
+/// The folder of krew, validate-krew-manifest, actionlint and helm, built from what go.mod pins.
 pub fn tools() -> &'static Path {
     static TOOLS: OnceLock<PathBuf> = OnceLock::new();
     TOOLS.get_or_init(|| {
