@@ -7,6 +7,7 @@ mod decode_file_repeats;
 mod decode_laws;
 mod decode_metadata;
 mod family_laws;
+mod family_schemes;
 mod fuzz_seeds;
 mod golden;
 mod laws;

@@ -34,8 +34,8 @@ const MONTHS: [&str; 12] = [
     "november",
     "december",
 ];
-/// What stands before the digest of an image.
-const DIGESTS: [&str; 5] = ["md5", "sha", "sha1", "sha256", "sha512"];
+/// What stands before the digest of an image, and before a commit in the tag of one.
+const DIGESTS: [&str; 2] = ["sha", "sha256"];
 /// The phases that Argo CD writes into the name of a hook.
 const PHASES: [&str; 6] = [
     "presync",
@@ -49,6 +49,8 @@ const PHASES: [&str; 6] = [
 const REVISION: usize = 7;
 /// A number of more digits counts something else than Jobs: seconds, builds.
 const PLAIN_NUMBER: usize = 4;
+/// A sort of keys, and a word.
+const HEX_WORD: &str = "ed25519";
 /// Shorter hex is a word too often.
 const SHORTEST_HEX: usize = 6;
 /// Shorter texts of letters and digits are words too often.
@@ -128,12 +130,16 @@ fn last_part(text: &str) -> (usize, &str) {
 fn one_part(part: &str) -> Option<Kind> {
     let kind = if is_digits(part) {
         number_kind(part)
-    } else if is_version(part)
-        || is_time(part)
-        || is_drawn_beyond_doubt(part)
-        || is_of_kustomize(part)
-    {
+    } else if is_version(part) || is_time(part) || is_of_kustomize(part) {
         Kind::Generated
+    } else if is_drawn(part) {
+        if part.len() == DRAWN && is_word_and_number(part) {
+            Kind::MaybeRandom(DRAWN)
+        } else {
+            Kind::Random(part.len())
+        }
+    } else if part == HEX_WORD {
+        return None;
     } else if is_hex(part) {
         if has_digit(part) {
             Kind::Hex(part.len())
@@ -243,15 +249,15 @@ fn month(rest: &str, after: &str) -> Option<usize> {
     }
 }
 
-/// `4-gabcdef0`, and `-dirty` after it: commits since a tag, and the commit.
+/// `gabcdef0` after the number of commits since a tag, and `-dirty` after it. The number is an ending by itself.
 fn git_describe(rest: &str) -> Option<usize> {
     let described = rest.strip_suffix("-dirty").unwrap_or(rest);
     let (start, part) = last_part(described);
-    let (number_at, number) = last_part(&described[..start]);
+    let (_, number) = last_part(&described[..start]);
     let is_commit = part
         .strip_prefix('g')
         .is_some_and(|hash| hash.len() >= REVISION && is_hex_digits(hash));
-    (is_commit && is_digits(number)).then_some(number_at)
+    (is_commit && is_digits(number)).then_some(start)
 }
 
 /// What follows a version: `-alpha.1`, `-rc1`.
@@ -275,12 +281,12 @@ fn is_pre_release(text: &str) -> bool {
     text.split('.').all(is_known)
 }
 
-/// `sha256-` and what comes of it.
+/// `sha256-` and what comes of it, which is hardly ever a number: that is a time, and the word says what the Job is for.
 fn digest(rest: &str) -> Option<usize> {
     let (start, part) = last_part(rest);
     let (digest_at, name) = last_part(&rest[..start]);
-    (part.len() >= SHORTEST_HEX && is_hex_digits(part) && DIGESTS.contains(&name))
-        .then_some(digest_at)
+    let is_time = name == "sha256" && is_digits(part);
+    (is_hex(part) && DIGESTS.contains(&name) && !is_time).then_some(digest_at)
 }
 
 /// What follows the number of a release behind a dot, `secrets.1-l3b`. The number is an ending by itself.
@@ -321,15 +327,16 @@ pub(super) fn argo_hook<'a>(
     let whole = rest.strip_suffix(['-', '.']).unwrap_or(rest);
     let (start, revision) = last_part(whole);
     let (before_at, before) = last_part(&whole[..start]);
-    let is_revision = |text: &str| is_hex_digits(text) || is_version(text);
-    let prefix_at =
-        if is_version(before) && before.contains('.') && rest.len() - before_at - 1 <= REVISION {
-            before_at
-        } else if (1..=REVISION).contains(&revision.len()) && is_revision(revision) {
-            start
-        } else {
-            return None;
-        };
+    // Fewer characters of a commit, or a number, are a word of the prefix: `app-db-sync-1741007200`.
+    let is_dotted = |text: &str| is_version(text) && text.contains('.');
+    let is_commit = revision.len() == REVISION && is_hex_digits(revision);
+    let prefix_at = if is_dotted(before) && rest.len() - before_at - 1 <= REVISION {
+        before_at
+    } else if is_commit || revision.len() <= REVISION && is_dotted(revision) {
+        start
+    } else {
+        return None;
+    };
     (prefix_at > 0).then(|| (&name[..prefix_at], phase))
 }
 
@@ -409,8 +416,14 @@ fn is_month(text: &str) -> bool {
         .any(|month| *month == text || text.len() == 3 && month.starts_with(text))
 }
 
+/// Whether there are letters, then digits, and nothing else.
+fn is_word_and_number(part: &str) -> bool {
+    let number = part.trim_start_matches(|c: char| c.is_ascii_lowercase());
+    number.len() < part.len() && is_digits(number)
+}
+
 /// Whether Kubernetes drew this to complete a `generateName`. There are words of five consonants, so it has a digit.
-fn is_drawn_beyond_doubt(part: &str) -> bool {
+fn is_drawn(part: &str) -> bool {
     let is_drawn = |lengths: std::ops::RangeInclusive<usize>, digits: usize| {
         lengths.contains(&part.len())
             && part.chars().all(|c| GENERATE_NAME_ALPHABET.contains(c))
@@ -498,6 +511,8 @@ mod tests {
             "backup-mssql",
             "probe-https",
             "probe-http2",
+            "sign-rs256",
+            "sign-ed25519",
             "run-step1",
             "copy-db2",
             "run-e2e",
@@ -571,6 +586,8 @@ mod tests {
                 Some(("db-migrate", "presync")),
             ),
             ("db-migrate-main-presync-1741007200", None, None),
+            ("app-db-sync-1741007200", None, None),
+            ("eu-west-1-sync-1741007200", None, None),
             ("db-migrate-presync-1741007200", None, None),
             ("db-migrate-0d9e8f7-presync-17410", None, None),
             ("db-migrate-0d9e8f7-deploy-1741007200", None, None),

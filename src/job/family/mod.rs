@@ -246,8 +246,8 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Take off what is in doubt where enough other names of the same stem have what is beyond doubt there, and leave it
-    /// where not.
+    /// Take off what is in doubt where enough other names of the same stem, and with as many endings, have what is beyond
+    /// doubt there, and leave it where not.
     fn settle_doubts(&mut self) {
         if self
             .endings
@@ -256,10 +256,12 @@ impl<'a> Names<'a> {
         {
             return;
         }
-        let mut known: HashMap<(Slot<'a>, Form), usize> = HashMap::new();
+        let mut known: HashMap<(Slot<'a>, usize, Form), usize> = HashMap::new();
         for name in &self.names {
-            for (place, ending) in self.endings[name.endings.clone()].iter().enumerate() {
-                let mut count = |form| *known.entry(((name.stem(), place), form)).or_default() += 1;
+            let endings = &self.endings[name.endings.clone()];
+            for (place, ending) in endings.iter().enumerate() {
+                let slot = (name.stem(), place);
+                let mut count = |form| *known.entry((slot, endings.len(), form)).or_default() += 1;
                 match ending.kind {
                     // It is drawn of letters and digits as well.
                     Kind::Hex(length) => {
@@ -275,7 +277,8 @@ impl<'a> Names<'a> {
             let endings = &self.endings[name.endings.clone()];
             let is_left = |(place, ending): (usize, &Ending)| {
                 let form = doubt(ending.kind)?;
-                let neighbours = known.get(&((name.stem(), place), form)).copied();
+                let slot = (name.stem(), place);
+                let neighbours = known.get(&(slot, endings.len(), form)).copied();
                 (neighbours.unwrap_or_default() < NEIGHBOURS).then_some(place)
             };
             let left = endings.iter().enumerate().rev().find_map(is_left);
@@ -293,14 +296,25 @@ impl<'a> Names<'a> {
     }
 
     /// The places whose number stands for different work: Jobs that were created together differ in it.
+    ///
+    /// A number within a stem counts too: what follows it may be generated, though not beyond doubt.
     fn siblings(&self, jobs: &[Job]) -> HashSet<Slot<'a>> {
         let mut numbered: Vec<(Slot<'a>, i64, &'a str)> = Vec::new();
         for (job, name) in jobs.iter().zip(&self.names) {
+            let created = job.created.timestamp().as_second();
             for (place, ending) in self.endings[name.endings.clone()].iter().enumerate() {
                 if ending.kind == Kind::Number {
-                    let created = job.created.timestamp().as_second();
                     let number = &name.text[ending.start..ending.end];
                     numbered.push(((name.stem(), place), created, number));
+                }
+            }
+            let stem = name.stem();
+            for (start, _) in stem.match_indices('-') {
+                let rest = &stem[start + 1..];
+                let part = &rest[..rest.find('-').unwrap_or(rest.len())];
+                if is_plain_number(part) {
+                    let number = &stem[start..=start + part.len()];
+                    numbered.push(((&stem[..start], 0), created, number));
                 }
             }
         }
