@@ -320,7 +320,7 @@ fn yaml_errors_say_what_to_do() {
             assert!(!run.err.contains(own), "{}", run.err);
         }
     }
-    let labels = "labels: *l\n".repeat(1);
+    let labels = "labels: *l\n";
     let item = |number: usize| {
         format!(
             "- apiVersion: batch/v1\n  kind: Job\n  metadata:\n    name: sync-{number:05}\n    \
@@ -328,7 +328,7 @@ fn yaml_errors_say_what_to_do() {
             if number == 0 {
                 "labels: &l {test.example/group: g}\n"
             } else {
-                &labels
+                labels
             }
         )
     };

@@ -107,7 +107,7 @@ fn past(jobs: &[Job]) -> HashSet<usize> {
     let who = |job: &Job| (job.namespace.clone(), job.name.clone());
     let is_before = |a: &Job, b: &Job| (&*a.namespace, &*a.name) < (&*b.namespace, &*b.name);
     // As kubectl prints a list.
-    if jobs.is_sorted_by(|a, b| is_before(a, b)) {
+    if jobs.is_sorted_by(is_before) {
         return HashSet::new();
     }
     let mut order: Vec<usize> = (0..jobs.len()).collect();

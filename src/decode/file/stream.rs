@@ -11,6 +11,10 @@ use crate::decode::{Item, TypeMeta};
 /// Bytes to read at a time. What is held is this much, or the longest value that is looked at as a whole.
 const CHUNK: usize = 256 * 1024;
 
+/// Takes an item of a list, and its text.
+pub(super) type TakeItem<'t> =
+    dyn FnMut(Result<Item<'_>, Misfit>, &[u8]) -> Result<(), FileError> + 't;
+
 /// An item of a list that is not as a Job is.
 pub(super) struct Misfit {
     /// What it says to be.
@@ -138,10 +142,7 @@ impl<R: Read> Stream<R> {
     }
 
     /// Read an item of a list, which may borrow from the text, and give it to `take` with its text.
-    pub(super) fn item(
-        &mut self,
-        take: &mut dyn FnMut(Result<Item<'_>, Misfit>, &[u8]) -> Result<(), FileError>,
-    ) -> Result<(), FileError> {
+    pub(super) fn item(&mut self, take: &mut TakeItem<'_>) -> Result<(), FileError> {
         let why = loop {
             match parse::<Item<'_>>(self.rest(), self.has_ended) {
                 Some((Ok(item), used)) => {
