@@ -135,15 +135,13 @@ pub fn where_else_to_look(plan: &Plan, scope: &Scope, sample: Option<&Sample>, u
         ),
     };
     let candidates = candidates(sample);
-    if candidates.is_empty() {
-        note(&format!(
-            "hint: {everywhere}-L names a label to group by; {seen} carry none that groups them"
-        ));
+    note(&if candidates.is_empty() {
+        format!(
+            "hint: {everywhere}-L names a label to group by; no label or annotation groups {seen}"
+        )
     } else {
-        note(&format!(
-            "hint: {everywhere}-L names another label; this is what {seen} carry:"
-        ));
-    }
+        format!("hint: {everywhere}-L names another label; labels and annotations of {seen}:")
+    });
     for (grouping, carried) in candidates {
         let command = match grouping.keys() {
             [Key::Label(key)] => format!("-L {key}"),

@@ -194,6 +194,31 @@ fn kubectl_offers_what_the_cluster_has() {
     kubectl(&["rbac", "-n", &space.name, "--label=only"]).is(&["only.example/here"], NOTHING);
 }
 
+/// What may group Jobs, with the word before the key; the names of Jobs; and namespaces to leave out.
+#[test]
+fn kubectl_offers_groupings_and_names() {
+    let space = Space::new();
+    space.seed(&[space
+        .job("g", "sync-1", 1)
+        .annotation("example.com/team", "red")]);
+    let groupings = kubectl(&["-n", &space.name, "--group-by", ""]);
+    for word in [
+        "application",
+        "family",
+        &format!("label:{LABEL}"),
+        "annotation:example.com/team",
+    ] {
+        assert!(
+            groupings.words.iter().any(|offered| offered == word),
+            "{word}"
+        );
+    }
+    let names = kubectl(&["explain", "-n", &space.name, ""]);
+    assert!(names.words.iter().any(|offered| offered == "sync-1"));
+    let namespaces = kubectl(&["-A", "--exclude-namespace", ""]);
+    assert!(namespaces.words.contains(&space.name));
+}
+
 #[test]
 fn kubectl_offers_what_the_kubeconfig_names() {
     let files = Files::new();

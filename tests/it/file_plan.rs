@@ -66,6 +66,8 @@ fn kubectls_output_gives_the_clusters_plan() {
             &["--keep=2"],
             &["--mixed-groups=split", "--include-active"],
             &["--keep-succeeded=1", "--keep-failed=1"],
+            &["--keep-superseded-within=8h", "--keep-finished-within=9h"],
+            &["--mixed-groups=split", "--family=-[a-z]+"],
         ] {
             let (cluster, from_file) = both_ways(key, &file, args);
             assert_eq!(cluster["groups"], from_file["groups"], "{format} {args:?}");
@@ -92,6 +94,46 @@ fn kubectls_output_gives_the_clusters_plan() {
     .exits(0)
     .json();
     assert_eq!(one["summary"]["jobs"], 11, "{one:#}");
+}
+
+#[test]
+fn fields_and_namespaces_narrow_alike() {
+    let (key, files) = ("test.example/file-fields", Files::new());
+    let spaces = scattered(key);
+    let got = plane()
+        .kubectl_run(["get", "jobs", "-A", "-l", key, "-o", "json"])
+        .unwrap();
+    let file = files.write("jobs", &got);
+    let here = &spaces[0].name;
+    for (args, jobs) in [
+        (format!("--field-selector=metadata.namespace={here}"), 11),
+        (
+            format!("--field-selector=metadata.namespace!={here},metadata.name==sync-1"),
+            1,
+        ),
+        (format!("--exclude-namespace=kube-*,{here}"), 11),
+        ("--exclude-namespace=it-*".to_owned(), 0),
+    ] {
+        let (cluster, from_file) = both_ways(key, &file, &[&args]);
+        assert_eq!(cluster["groups"], from_file["groups"], "{args}");
+        assert_eq!(cluster["summary"]["jobs"], jobs, "{args}");
+    }
+    let (cluster, from_file) = both_ways(key, &file, &["--field-selector=status.successful=1"]);
+    assert_eq!(cluster["groups"], from_file["groups"]);
+    assert_ne!(cluster["summary"]["jobs"], 0);
+    let mut command = tool();
+    command.args(["-f", arg(&file), "--field-selector=spec.suspend=true"]);
+    run(command)
+        .exits(2)
+        .complains(&["metadata.name", "spec.suspend"]);
+    // One Job of the file explained, and one that it does not have.
+    let explain = |name: &str| {
+        let mut command = tool();
+        command.args(["explain", name, "-L", key, "-f", arg(&file)]);
+        run(command)
+    };
+    explain("sync-1").exits(0).shows(&["Family", "Rank"]);
+    explain("nothing").exits(1).complains(&["nothing"]);
 }
 
 #[test]
