@@ -10,9 +10,10 @@ const DRAWN: usize = 5;
 /// Kustomize writes its hashes in these, so that no word comes of it.
 const KUSTOMIZE_ALPHABET: &str = "bcdfghkmt2456789";
 const KUSTOMIZE_LENGTH: usize = 10;
-/// Words of consonants that people put a digit behind, so that they look drawn.
-const CONSONANT_WORDS: [&str; 12] = [
-    "dhcp", "grpc", "html", "http", "mqtt", "nntp", "psql", "sftp", "smtp", "snmp", "sntp", "xslt",
+/// Words of consonants that people put a number behind, so that they look drawn.
+const CONSONANT_WORDS: [&str; 15] = [
+    "dhcp", "grpc", "hs", "html", "http", "mqtt", "nntp", "ps", "psql", "rs", "sftp", "smtp",
+    "snmp", "sntp", "xslt",
 ];
 /// What a version may be before it is final.
 const PRE_RELEASES: [&str; 4] = ["alpha", "beta", "rc", "snapshot"];
@@ -133,11 +134,7 @@ fn one_part(part: &str) -> Option<Kind> {
     } else if is_version(part) || is_time(part) || is_of_kustomize(part) {
         Kind::Generated
     } else if is_drawn(part) {
-        if part.len() == DRAWN && is_word_and_number(part) {
-            Kind::MaybeRandom(DRAWN)
-        } else {
-            Kind::Random(part.len())
-        }
+        Kind::Random(part.len())
     } else if part == HEX_WORD {
         return None;
     } else if is_hex(part) {
@@ -416,10 +413,9 @@ fn is_month(text: &str) -> bool {
         .any(|month| *month == text || text.len() == 3 && month.starts_with(text))
 }
 
-/// Whether there are letters, then digits, and nothing else.
+/// Whether it is one of the known words with a number behind it.
 fn is_word_and_number(part: &str) -> bool {
-    let number = part.trim_start_matches(|c: char| c.is_ascii_lowercase());
-    number.len() < part.len() && is_digits(number)
+    CONSONANT_WORDS.contains(&part.trim_end_matches(|c: char| c.is_ascii_digit()))
 }
 
 /// Whether Kubernetes drew this to complete a `generateName`. There are words of five consonants, so it has a digit.
@@ -429,11 +425,8 @@ fn is_drawn(part: &str) -> bool {
             && part.chars().all(|c| GENERATE_NAME_ALPHABET.contains(c))
             && part.bytes().filter(u8::is_ascii_digit).count() >= digits
     };
-    let is_word = part
-        .get(..DRAWN - 1)
-        .is_some_and(|word| CONSONANT_WORDS.contains(&word));
     // The hash of a Pod template is longer.
-    is_drawn(DRAWN..=DRAWN, 1) && !is_word || is_drawn(8..=10, 2)
+    is_drawn(DRAWN..=DRAWN, 1) && !is_word_and_number(part) || is_drawn(8..=10, 2)
 }
 
 fn is_of_kustomize(part: &str) -> bool {
