@@ -105,13 +105,19 @@ pub fn by_family(
     mixed: MixedGroups,
     own: Option<&NameEnding>,
 ) -> Vec<Group> {
-    let (families, places) = distinct(&jobs, own);
-    if mixed != MixedGroups::Split {
-        let several = families.len() > 1;
+    let (mut families, places) = distinct(&jobs, own);
+    let is_split = mixed == MixedGroups::Split;
+    // Most have one family, and their Jobs stay where they are: to move them takes room.
+    if !is_split || families.len() < 2 {
+        let only = if families.len() < 2 {
+            families.pop()
+        } else {
+            None
+        };
         return vec![Group {
             key,
-            family: None,
-            families: if several { families } else { Vec::new() },
+            family: only.filter(|_| is_split),
+            families,
             jobs,
         }];
     }
