@@ -63,12 +63,16 @@ fn a_tenant_does_not_spoil_a_run_for_everyone() {
     }));
     let args = ["--yes", "--cascade=background", "-o", "json"];
     let report = run(everywhere(key, &args)).exits(0).json();
+    // Which of the two is the newest depends on whether a second began between them.
     let mut all = verdicts(&report);
+    for verdict in &mut all {
+        *verdict = verdict.replace("mixed-group,newest", "mixed-group");
+    }
     all.sort();
     assert_eq!(
         all,
         [
-            "noted SKIP active,mixed-group,newest",
+            "noted SKIP active,mixed-group",
             "owned SKIP active,mixed-group,owned",
             "sync-1 SKIP newest",
             "sync-2 PURGE superseded",
