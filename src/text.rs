@@ -1,6 +1,6 @@
 //! Text from elsewhere made harmless for a terminal.
 
-use std::{borrow::Cow, io};
+use std::borrow::Cow;
 
 /// Whether a character could change what a terminal shows beyond its own place.
 pub fn is_unsafe(c: char) -> bool {
@@ -61,7 +61,8 @@ pub fn count(number: usize, noun: &str) -> String {
 ///
 /// # Errors
 /// If it is neither.
-pub(crate) fn decode(bytes: &[u8]) -> io::Result<String> {
+#[cfg(feature = "cli")]
+pub(crate) fn decode(bytes: &[u8]) -> std::io::Result<String> {
     let wide = |bytes: &[u8], of: fn([u8; 2]) -> u16| {
         let (units, rest) = bytes.as_chunks::<2>();
         let units: Vec<u16> = units.iter().map(|unit| of(*unit)).collect();
@@ -72,7 +73,7 @@ pub(crate) fn decode(bytes: &[u8]) -> io::Result<String> {
         [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
         [0xef, 0xbb, 0xbf, rest @ ..] | rest => String::from_utf8(rest.to_vec()).ok(),
     };
-    text.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it is not text"))
+    text.ok_or_else(|| std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not text"))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ mod subcommands;
 pub mod tips;
 mod wait;
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{fmt::Display, num::NonZeroUsize, path::PathBuf, str::FromStr};
 
 use clap::{
     Arg, ArgAction, Args, Parser, ValueEnum, ValueHint,
@@ -410,17 +410,16 @@ fn plan_file() -> impl TypedValueParser<Value = PathBuf> {
 
 /// An empty one would select everything: it is a variable that is not set.
 fn selector(text: &str) -> Result<Selector, String> {
-    let selector: Selector = text.parse().map_err(|error| format!("{error}"))?;
-    if selector.is_empty() {
-        return Err("it is empty; to select every Job, leave it out".to_owned());
-    }
-    Ok(selector)
+    not_empty(text, Selector::is_empty)
 }
 
-/// The same of fields.
 fn field_selector(text: &str) -> Result<FieldSelector, String> {
-    let selector: FieldSelector = text.parse().map_err(|error| format!("{error}"))?;
-    if selector.is_empty() {
+    not_empty(text, FieldSelector::is_empty)
+}
+
+fn not_empty<T: FromStr<Err: Display>>(text: &str, is_empty: fn(&T) -> bool) -> Result<T, String> {
+    let selector = text.parse().map_err(|error| format!("{error}"))?;
+    if is_empty(&selector) {
         return Err("it is empty; to select every Job, leave it out".to_owned());
     }
     Ok(selector)

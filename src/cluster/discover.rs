@@ -10,17 +10,16 @@ use serde::Deserialize;
 use super::{
     Cluster,
     list::decode,
-    uri::{escape, get},
+    uri::{ACCEPT, by_name, escape, get, jobs_path, page},
 };
 use crate::{
     connection::exchange::LIST_MAX,
     decode::{self, Map, Status, Text, decode_status},
-    error::{Error, Exit},
+    error::Error,
     job::{
         grouping::{Grouping, TRACKING_ID, tracked_application},
         query::{Query, Scope},
     },
-    text::harmless,
 };
 
 /// This many Jobs are looked at for their labels and annotations.
@@ -90,31 +89,20 @@ impl Cluster {
     /// # Errors
     /// If they cannot be listed.
     pub async fn named(&self, name: &str, query: &Query) -> Result<Vec<Marked>, Error> {
-        let server = &self.connection.server;
-        let fields = format!("metadata.name={name}").parse();
-        let query = Query {
-            fields: fields.map_err(|_| {
-                Error::new(
-                    Exit::Usage,
-                    format!("no Job can be called {}", harmless(name)),
-                )
-            })?,
-            ..Query::all(Grouping::Family, query.scope.clone(), 0)
-        };
+        let path = jobs_path(query.scope.namespace());
+        let uri = page(path, vec![by_name(name)], 0, None);
         let answer = async {
             self.connection
-                .call_up_to(query.request(None)?, LIST_MAX)
+                .call_up_to(get(uri, ACCEPT)?, LIST_MAX)
                 .await
         };
-        let answer = answer.await.map_err(|failure| failure.into_error(server))?;
+        let answer = answer
+            .await
+            .map_err(|failure| failure.into_error(&self.connection.server))?;
         if answer.status != StatusCode::OK {
-            return Err(self.refusal(&answer, &query));
+            return Err(self.refusal(&answer, query));
         }
-        let list = decode(&answer).map_err(|why| {
-            Error::failure(format!(
-                "cannot list Jobs: the answer of {server} cannot be read: {why}"
-            ))
-        })?;
+        let list = decode(&answer).map_err(|why| self.unreadable(&why))?;
         let map = |map: Map<'_>| {
             let entries = map.0.into_iter();
             entries

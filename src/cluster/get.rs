@@ -10,7 +10,7 @@ use super::{
     Cluster,
     list::decode,
     retry::{CallError, Trouble, Unanswered},
-    uri::{ACCEPT, escape, get, jobs_path},
+    uri::{ACCEPT, by_name, get, jobs_path, page},
 };
 use crate::{
     connection::exchange::Answer,
@@ -65,11 +65,8 @@ impl Cluster {
         accept: &str,
     ) -> Result<(Reread, Answer), CallError> {
         let mut snapshot = self.newest.pages(Kind::Jobs);
-        let uri = format!(
-            "{}?fieldSelector={}",
-            jobs_path(Some(&job.namespace)),
-            escape(&format!("metadata.name={}", job.name))
-        );
+        let path = jobs_path(Some(&job.namespace));
+        let uri = page(path, vec![by_name(&job.name)], 0, None);
         let answer = self
             .connection
             .call_up_to(get(uri, accept)?, OBJECT_MAX)

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     connection::{exchange::Answer, failure::IS_IT_AN_API_SERVER},
-    decode::{self, metadata::Kind},
+    decode::{self, DecodeError, metadata::Kind},
     error::Error,
     job::query::{Query, Scope, Sink},
     time,
@@ -194,6 +194,14 @@ impl Cluster {
 }
 
 impl Cluster {
+    /// What it means that the list is not one.
+    pub(crate) fn unreadable(&self, why: &DecodeError) -> Error {
+        let server = &self.connection.server;
+        Error::failure(format!(
+            "cannot list Jobs: the answer of {server} cannot be read: {why}"
+        ))
+    }
+
     /// What it means that something else answers where the API server should.
     pub(crate) fn is_no_api_server(&self, answer: &Answer) -> Error {
         let what = if answer.is_web_page() {

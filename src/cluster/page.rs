@@ -183,11 +183,7 @@ impl Pages {
                     let message = format!("cannot list Jobs: the server sent {error}");
                     return Err(Retry::Fatal(Error::failure(message).into()));
                 }
-                Err(Unusable::Body(why)) => {
-                    let message =
-                        format!("cannot list Jobs: the answer of {server} cannot be read: {why}");
-                    (why.to_string(), None, Error::failure(message))
-                }
+                Err(Unusable::Body(why)) => (why.to_string(), None, cluster.unreadable(&why)),
             },
             StatusCode::GONE if token.is_some() => {
                 return Err(Retry::Fatal(Trouble::Gone(answer.words())));
@@ -312,9 +308,7 @@ fn take(
         .metadata
         .as_ref()
         .and_then(|meta| meta.namespace.as_deref());
-    let is_excluded =
-        (query.excluded.iter()).any(|pattern| namespace.is_some_and(|name| pattern.matches(name)));
-    if is_excluded {
+    if namespace.is_some_and(|namespace| query.excludes(namespace).is_some()) {
         return Ok(());
     }
     match intake.take(job)? {

@@ -12,7 +12,7 @@ use super::{
     Cluster,
     retry::{Backoff, Retry, Tries},
     snapshot::MAX_STARTS,
-    uri::{escape, get, jobs_path, page},
+    uri::{by_name, escape, get, jobs_path, page},
 };
 use crate::{
     connection::exchange::LIST_MAX,
@@ -182,10 +182,7 @@ fn address(kind: Kind, place: &Place, chunk_size: u32, token: Option<&str>) -> S
     };
     let mut query = Vec::new();
     if let Place::Job(_, name) = place {
-        query.push(format!(
-            "fieldSelector={}",
-            escape(&format!("metadata.name={name}"))
-        ));
+        query.push(by_name(name));
     }
     page(path, query, chunk_size, token)
 }

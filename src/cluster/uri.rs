@@ -6,10 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
     connection::failure::{Failure, Stage},
-    job::{
-        label::LabelKey,
-        query::{Query, Scope},
-    },
+    job::{label::LabelKey, query::Query},
 };
 
 impl Query {
@@ -38,15 +35,17 @@ impl Query {
 
     /// Never with a resourceVersion: the first page is a fresh and consistent read.
     pub(crate) fn request(&self, token: Option<&str>) -> Result<Request<Body>, Failure> {
-        let path = jobs_path(match &self.scope {
-            Scope::AllNamespaces => None,
-            Scope::Namespace(namespace) => Some(namespace),
-        });
+        let path = jobs_path(self.scope.namespace());
         get(
             page(path, self.parameters(), self.chunk_size, token),
             ACCEPT,
         )
     }
+}
+
+/// Select what has this name.
+pub(crate) fn by_name(name: &str) -> String {
+    format!("fieldSelector={}", escape(&format!("metadata.name={name}")))
 }
 
 /// The address of a page of a list.

@@ -39,6 +39,16 @@ impl Key {
     }
 }
 
+/// As a person would name it.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Key::Label(key) => write!(f, "label {key}"),
+            Key::Annotation(key) => write!(f, "annotation {key}"),
+        }
+    }
+}
+
 impl Grouping {
     /// By the values of these labels together.
     pub fn labels(keys: Vec<LabelKey>) -> Grouping {

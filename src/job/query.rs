@@ -35,6 +35,13 @@ impl Query {
             excluded: Vec::new(),
         }
     }
+
+    /// What leaves this namespace out, if it is left out.
+    pub fn excludes(&self, namespace: &str) -> Option<&NamespacePattern> {
+        self.excluded
+            .iter()
+            .find(|pattern| pattern.matches(namespace))
+    }
 }
 
 /// Where to look.
@@ -44,6 +51,25 @@ pub enum Scope {
     AllNamespaces,
     /// In one.
     Namespace(String),
+}
+
+impl Scope {
+    /// The one namespace, if it is one.
+    pub fn namespace(&self) -> Option<&str> {
+        match self {
+            Scope::AllNamespaces => None,
+            Scope::Namespace(namespace) => Some(namespace),
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Scope::AllNamespaces => f.write_str("any namespace"),
+            Scope::Namespace(namespace) => write!(f, "namespace {namespace}"),
+        }
+    }
 }
 
 /// Names of namespaces, as a shell matches them: `*`, `?` and `[…]`.

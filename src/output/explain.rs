@@ -4,10 +4,14 @@ use std::io::{self, Write};
 
 use super::words;
 use crate::{
-    job::{Job, family::Found, grouping::Grouping},
+    job::{
+        Job,
+        family::{Family, Found, families},
+        grouping::Grouping,
+    },
     plan::{
         Plan, PlannedGroup,
-        retention::{KeepReason, Policy, Treatment, Verdict},
+        retention::{KeepReason, Policy, Verdict},
     },
     text::harmless,
     time,
@@ -45,8 +49,14 @@ pub fn write(
         .map(|mark| format!(", by its {mark}"))
         .unwrap_or_default();
     writeln!(out, "  Group   {}{}", harmless(&values), harmless(&by))?;
-    let (family, found) = family(group, place, plan, policy);
-    writeln!(out, "  Family  {}, {}", harmless(&family), how(found))?;
+    if let Some(family) = family(plan, job, policy) {
+        writeln!(
+            out,
+            "  Family  {}, {}",
+            harmless(&family.name),
+            how(family.found)
+        )?;
+    }
     if let Some(mixed) = &group.mixed {
         let families = mixed.families.join(", ");
         writeln!(
@@ -100,18 +110,18 @@ pub fn write(
 }
 
 /// The family of a Job, and how it was found: among all Jobs that have what its group has in common.
-fn family(group: &PlannedGroup, place: usize, plan: &Plan, policy: &Policy) -> (String, Found) {
-    let range = plan.groups_of(&group.jobs[place].job);
-    let jobs = plan.groups[range].iter().flat_map(|group| &group.jobs);
-    let jobs: Vec<Job> = jobs.map(|planned| planned.job.clone()).collect();
-    let this = &group.jobs[place].job;
-    let families = crate::job::family::families(&jobs, policy.family.as_ref());
-    let mut found = jobs.iter().zip(families).filter(|(job, _)| *job == this);
-    found
-        .next()
-        .map_or((this.name.to_string(), Found::Name), |(_, family)| {
-            (family.name.into_owned(), family.found)
-        })
+fn family<'a>(plan: &'a Plan, job: &Job, policy: &Policy) -> Option<Family<'a>> {
+    let groups = &plan.groups[plan.groups_of(job)];
+    let jobs = || {
+        groups
+            .iter()
+            .flat_map(|group| &group.jobs)
+            .map(|planned| &planned.job)
+    };
+    let place = jobs().position(|other| other == job)?;
+    families(jobs(), policy.family.as_ref())
+        .into_iter()
+        .nth(place)
 }
 
 /// How a family was found, after a comma.
@@ -157,7 +167,6 @@ fn why(reason: KeepReason, group: &PlannedGroup, policy: &Policy) -> String {
         KeepReason::Terminating => "it is being deleted already; no flag changes that".to_owned(),
         KeepReason::Protected => "a mark on the Job protects it; no flag changes that".to_owned(),
         KeepReason::Active => {
-            debug_assert_eq!(policy.active, Treatment::Keep);
             "it is not finished; --include-active judges it like any other".to_owned()
         }
         KeepReason::Owned => {

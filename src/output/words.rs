@@ -117,14 +117,13 @@ pub fn span(shorter: Duration, longer: Duration) -> String {
 
 /// What a Job has that belongs to a group, as a person would name it.
 pub fn what_groups(grouping: &Grouping) -> String {
-    let key = |key: &Key| match key {
-        Key::Label(key) => format!("the label {key}"),
-        Key::Annotation(key) => format!("the annotation {key}"),
-    };
     match grouping {
         Grouping::Application => "the mark of an Argo CD application".to_owned(),
         Grouping::Family => "a name".to_owned(),
-        Grouping::Keys(keys) => keys.iter().map(key).collect::<Vec<_>>().join(" and "),
+        Grouping::Keys(keys) => {
+            let keys: Vec<String> = keys.iter().map(|key| format!("the {key}")).collect();
+            keys.join(" and ")
+        }
     }
 }
 

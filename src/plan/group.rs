@@ -138,7 +138,10 @@ pub fn by_family(
 }
 
 /// The different families among Jobs that have a key in common, sorted, and the place of each Job's family among them.
-pub(super) fn distinct(jobs: &[Job], own: Option<&NameEnding>) -> (Vec<Box<str>>, Vec<usize>) {
+pub(crate) fn distinct<'a>(
+    jobs: impl IntoIterator<Item = &'a Job>,
+    own: Option<&NameEnding>,
+) -> (Vec<Box<str>>, Vec<usize>) {
     let of_jobs = families(jobs, own);
     let mut names: Vec<&str> = of_jobs.iter().map(|family| &*family.name).collect();
     names.sort_unstable();

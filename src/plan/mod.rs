@@ -97,6 +97,13 @@ pub struct Mixed {
     pub ways_out: Option<WaysOut>,
 }
 
+impl Mixed {
+    /// A group of these families; `None` if there are not several.
+    pub(crate) fn new(families: Vec<Box<str>>, ways_out: Option<WaysOut>) -> Option<Box<Mixed>> {
+        (families.len() > 1).then(|| Box::new(Mixed { families, ways_out }))
+    }
+}
+
 /// A Job with its verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedJob {
@@ -352,12 +359,7 @@ impl PlannedGroup {
         PlannedGroup {
             key: group.key,
             family: group.family,
-            mixed: (!group.families.is_empty()).then(|| {
-                Box::new(Mixed {
-                    families: group.families,
-                    ways_out,
-                })
-            }),
+            mixed: Mixed::new(group.families, ways_out),
             jobs: judged
                 .map(|(job, verdict)| PlannedJob { job, verdict })
                 .collect(),

@@ -298,11 +298,11 @@ impl Approved {
             let now = self.since.get(&range.start).map_or(planned, Vec::as_slice);
             let places = Places::new(now);
             for planned in planned {
-                let mut mixed = planned.mixed.clone();
+                let mut mixed = &planned.mixed;
                 let jobs = planned.jobs.iter().filter_map(|was| {
                     let target = was.verdict.is_purge().then(|| targets.next()).flatten();
                     let (group, at) = places.find(now, &was.job)?;
-                    mixed.clone_from(&now[group].mixed);
+                    mixed = &now[group].mixed;
                     let found = &now[group].jobs[at];
                     let verdict = match (target, found.verdict) {
                         (Some(Target::AsPlanned | Target::Newer(_)), _) => Verdict::Purge,
@@ -321,7 +321,7 @@ impl Approved {
                     groups.push(PlannedGroup {
                         key: planned.key.clone(),
                         family: planned.family.clone(),
-                        mixed,
+                        mixed: mixed.clone(),
                         jobs,
                     });
                 }

@@ -230,29 +230,22 @@ impl Policy {
         if mixed != MixedGroups::Hold || group.families.len() < 2 {
             return None;
         }
-        let purged = |jobs: &mut dyn Iterator<Item = &Job>| {
-            let verdicts = self.verdicts(jobs, false, now);
+        let purged = |jobs: &[&Job]| {
+            let verdicts = self.verdicts(jobs.iter().copied(), false, now);
             verdicts
                 .into_iter()
                 .filter(|verdict| verdict.is_purge())
                 .count()
         };
-        let split = |places: &[usize], families: usize| -> usize {
-            let of = |family| {
-                group
-                    .jobs
-                    .iter()
-                    .zip(places)
-                    .filter(move |(_, place)| **place == family)
-            };
-            (0..families)
-                .map(|family| purged(&mut of(family).map(|(job, _)| job)))
-                .sum()
-        };
+        let all: Vec<&Job> = group.jobs.iter().collect();
         let (families, places) = distinct(&group.jobs, self.family.as_ref());
+        let mut of_family = vec![Vec::new(); families.len()];
+        for (job, place) in all.iter().zip(places) {
+            of_family[place].push(*job);
+        }
         Some(WaysOut {
-            split: split(&places, families.len()),
-            merge: purged(&mut group.jobs.iter()),
+            split: of_family.iter().map(|jobs| purged(jobs)).sum(),
+            merge: purged(&all),
             family: common_ending(&families).and_then(|ending| {
                 let (families, _) = distinct(&group.jobs, Some(&ending));
                 // One family is not held any more, and only then does an ending help by itself.
@@ -333,7 +326,7 @@ struct Newest {
 }
 
 impl Newest {
-    /// Take the next one; when it was pushed out: that was when the Job was created that stands so many places before it.
+    /// Take the next one; when it was pushed out: that was when the Job was created that stands [`Newest::keep`] places before it.
     fn take(&mut self, created: Stamp) -> Option<Stamp> {
         let place = self.created.len();
         self.created.push(created);

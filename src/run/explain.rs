@@ -8,12 +8,12 @@ use super::{
     show::{self, Printer},
 };
 use crate::{
-    cli::{FromFile, OnCluster, Options, PlanSource, Run},
+    cli::{FromFile, OnCluster, Options, PlanSource},
     cluster::discover::Marked,
     error::{Error, Exit, Stop},
     job::{
         grouping::{Grouping, INSTANCE, Key, TRACKING_ID},
-        query::{Query, Scope},
+        query::Query,
     },
     output::{explain, words},
     plan::{Plan, PlannedGroup, retention::Policy},
@@ -71,7 +71,6 @@ pub async fn explain(
             "a saved plan says itself why each Job is kept or purged",
         ));
     };
-    debug_assert!(matches!(options.run, Run::OnCluster(_)));
     let told = async {
         let mut session = Session::connect(wanted, Printer::new(options), ui, stop.clone()).await?;
         let (plan, policy, marked) = session.plan_and(name).await?;
@@ -90,12 +89,8 @@ pub async fn explain(
     if write(&plan, name, &policy, &marked)? {
         return Ok(Exit::Success);
     }
-    let there = match &query.scope {
-        Scope::AllNamespaces => "in any namespace".to_owned(),
-        Scope::Namespace(namespace) => format!("in namespace {namespace}"),
-    };
     if marked.is_empty() {
-        let message = format!("there is no Job {} {there}", harmless(name));
+        let message = format!("there is no Job {} in {}", harmless(name), query.scope);
         return Err(Error::failure(message).hint("-n names its namespace, -A looks in every one"));
     }
     show::write_only(|out| {
@@ -150,10 +145,7 @@ fn mark(marked: &Marked, grouping: &Grouping) -> Option<String> {
         }
         Grouping::Application => Some(format!("label {INSTANCE}")),
         Grouping::Keys(keys) => {
-            let words = keys.iter().map(|key| match key {
-                Key::Label(key) => format!("label {key}"),
-                Key::Annotation(key) => format!("annotation {key}"),
-            });
+            let words = keys.iter().map(Key::to_string);
             Some(words.collect::<Vec<_>>().join(" and "))
         }
     }
@@ -161,11 +153,7 @@ fn mark(marked: &Marked, grouping: &Grouping) -> Option<String> {
 
 /// Why a Job belongs to no group: a sentence without its end.
 fn no_group(job: &Marked, query: &Query, place: &str) -> String {
-    if let Some(pattern) = query
-        .excluded
-        .iter()
-        .find(|pattern| pattern.matches(&job.namespace))
-    {
+    if let Some(pattern) = query.excludes(&job.namespace) {
         return format!("--exclude-namespace {pattern} leaves its namespace out");
     }
     let label = |key: &str| job.labels.get(key).map(String::as_str);
@@ -185,10 +173,7 @@ fn no_group(job: &Marked, query: &Query, place: &str) -> String {
                 Key::Annotation(key) => !job.annotations.contains_key(key.as_str()),
             };
             match grouping.keys().iter().find(lacks) {
-                Some(key) => format!(
-                    "it lacks {}",
-                    words::what_groups(&Grouping::Keys(vec![key.clone()]))
-                ),
+                Some(key) => format!("it lacks the {key}"),
                 None => format!("it was not among the Jobs {place}"),
             }
         }

@@ -143,10 +143,7 @@ impl Grant {
     fn metadata(&self, name: String) -> ObjectMeta {
         ObjectMeta {
             name: Some(name),
-            namespace: match &self.scope {
-                Scope::AllNamespaces => None,
-                Scope::Namespace(namespace) => Some(namespace.clone()),
-            },
+            namespace: self.scope.namespace().map(str::to_owned),
             ..ObjectMeta::default()
         }
     }

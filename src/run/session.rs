@@ -323,11 +323,8 @@ impl<'a> Session<'a> {
 
     /// Where Jobs are looked for, as a person would say it.
     pub(super) fn place(&self) -> String {
-        let place = match &self.cleaner.query.scope {
-            Scope::AllNamespaces => "in any namespace".to_owned(),
-            Scope::Namespace(namespace) => format!("in namespace {namespace}"),
-        };
-        show::narrowed(place, &self.cleaner.query)
+        let query = &self.cleaner.query;
+        show::narrowed(format!("in {}", query.scope), query)
     }
 
     /// List and judge.
@@ -585,11 +582,7 @@ fn query(selection: &Selection, cluster: &Cluster) -> Result<Query, Error> {
     let mut query = selection.query.clone();
     if selection.is_in_context {
         let namespace = &cluster.connection.default_namespace;
-        if let Some(pattern) = query
-            .excluded
-            .iter()
-            .find(|pattern| pattern.matches(namespace))
-        {
+        if let Some(pattern) = query.excludes(namespace) {
             let message = format!(
                 "--exclude-namespace {pattern} leaves out {namespace}, the namespace of the context"
             );

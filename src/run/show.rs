@@ -14,7 +14,7 @@ use crate::{
     },
     error::{Error, Exit, io_words},
     job::{
-        grouping::{Grouping, Key, TRACKING_ID},
+        grouping::{Key, TRACKING_ID},
         label::{DERIVED_LABELS, LabelKey},
         query::{Query, Scope},
     },
@@ -103,13 +103,11 @@ pub fn narrowed(mut place: String, query: &Query) -> String {
 /// copy.
 pub fn where_else_to_look(plan: &Plan, scope: &Scope, sample: Option<&Sample>, ui: &Ui) {
     let note = |text: &str| ui.note(Verbosity::Normal, text);
-    let (flag, there) = match scope {
-        Scope::AllNamespaces => ("-A".to_owned(), "in any namespace".to_owned()),
-        Scope::Namespace(namespace) => (
-            format!("-n {namespace}"),
-            format!("in namespace {namespace}"),
-        ),
+    let flag = match scope.namespace() {
+        None => "-A".to_owned(),
+        Some(namespace) => format!("-n {namespace}"),
     };
+    let there = format!("in {scope}");
     let everywhere = match scope {
         Scope::Namespace(_) if plan.groups.is_empty() => "-A looks in every namespace, ",
         _ => "",
@@ -142,10 +140,10 @@ pub fn where_else_to_look(plan: &Plan, scope: &Scope, sample: Option<&Sample>, u
     } else {
         format!("hint: {everywhere}-L names another label; labels and annotations of {seen}:")
     });
-    for (grouping, carried) in candidates {
-        let command = match grouping.keys() {
-            [Key::Label(key)] => format!("-L {key}"),
-            _ => format!("--group-by {grouping}"),
+    for (key, carried) in candidates {
+        let command = match key {
+            Key::Label(key) => format!("-L {key}"),
+            Key::Annotation(key) => format!("--group-by annotation:{key}"),
         };
         note(&format!(
             "  kubectl jobclean {flag} {command} --dry-run=client   # {}, {}",
@@ -159,7 +157,7 @@ pub fn where_else_to_look(plan: &Plan, scope: &Scope, sample: Option<&Sample>, u
 }
 
 /// What Jobs may be grouped by, what most of them carry first. What is different for every Job makes no groups.
-fn candidates(sample: &Sample) -> Vec<(Grouping, Carried)> {
+fn candidates(sample: &Sample) -> Vec<(Key, Carried)> {
     let key = |key: &str| key.parse::<LabelKey>().ok();
     let labels = sample
         .labels
@@ -187,9 +185,6 @@ fn candidates(sample: &Sample) -> Vec<(Grouping, Carried)> {
     });
     found.truncate(CANDIDATES_SHOWN);
     found
-        .into_iter()
-        .map(|(key, carried)| (Grouping::Keys(vec![key]), carried))
-        .collect()
 }
 
 /// What a person should know of a saved plan beside the plan: how old it is, what it keeps, how it deletes, and what of it

@@ -4,7 +4,7 @@ use controlplane::SeedJob;
 
 use crate::support::control_plane::{hours_ago, tool_as};
 use crate::support::files::{Files, arg};
-use crate::support::{LABEL, Space, jobs_of, plane, run as run_tool, verdicts};
+use crate::support::{LABEL, Run, Space, jobs_of, plane, run as run_tool, verdicts};
 
 const TRACKING_ID: &str = "argocd.argoproj.io/tracking-id";
 const INSTANCE: &str = "argocd.argoproj.io/instance";
@@ -19,24 +19,17 @@ fn tracked(space: &Space, application: &str, name: &str, age: i64) -> SeedJob {
     job(space, name, age).annotation(TRACKING_ID, id)
 }
 
-/// The plan of a namespace without a word about labels.
-fn plan(space: &Space, args: &[&str]) -> Vec<String> {
-    let mut command = tool_as(plane().kubeconfig());
-    command.args(["-n", &space.name, "--dry-run=client", "-o", "json"]);
-    verdicts(
-        &run_tool({
-            command.args(args);
-            command
-        })
-        .exits(0)
-        .json(),
-    )
-}
-
-fn shown(space: &Space, args: &[&str]) -> crate::support::Run {
+/// The tool in a namespace, without a word about labels.
+fn shown(space: &Space, args: &[&str]) -> Run {
     let mut command = tool_as(plane().kubeconfig());
     command.args(["-n", &space.name]).args(args);
     run_tool(command)
+}
+
+/// Its plan, a line a Job.
+fn plan(space: &Space, args: &[&str]) -> Vec<String> {
+    let run = shown(space, &[&["--dry-run=client", "-o", "json"], args].concat());
+    verdicts(&run.exits(0).json())
 }
 
 /// An application with two hooks, one of which another application has as well; a copy, and what nothing marks.

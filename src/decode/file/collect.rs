@@ -15,10 +15,7 @@ use crate::{
         self, Item, Text,
         job::{Identity, Intake, is_selected},
     },
-    job::{
-        Job,
-        query::{Query, Scope},
-    },
+    job::{Job, query::Query},
 };
 
 /// Gathers the Jobs of a file, document by document.
@@ -235,19 +232,13 @@ impl<'a> Collector<'a> {
     /// Take a Job in, if it was asked for.
     fn take(&mut self, mut job: decode::Job<'_>, found: &mut Found) -> Result<(), FileError> {
         let query = self.query;
-        let scope = match &query.scope {
-            Scope::AllNamespaces => None,
-            Scope::Namespace(namespace) => Some(namespace.as_str()),
-        };
+        let scope = query.scope.namespace();
         let meta = job.metadata.get_or_insert_default();
         let namespace = meta
             .namespace
             .get_or_insert_with(|| Text(Cow::Owned(scope.unwrap_or("default").into())));
-        let is_there = scope.is_none_or(|scope| *scope == **namespace)
-            && !query
-                .excluded
-                .iter()
-                .any(|pattern| pattern.matches(namespace));
+        let is_there =
+            scope.is_none_or(|scope| *scope == **namespace) && query.excludes(namespace).is_none();
         if !is_there {
             return Ok(());
         }

@@ -20,7 +20,7 @@ pub(super) struct Aside {
 }
 
 impl Aside {
-    /// In this version, after so many Jobs that are in a group.
+    /// In this version, with this many Jobs of groups before it.
     pub(super) fn new(version: &str, before: usize, is_ungrouped: bool) -> Aside {
         Aside {
             version: version.parse().ok(),
@@ -29,7 +29,7 @@ impl Aside {
         }
     }
 
-    /// The same after so many more.
+    /// The same with this many more before it.
     pub(super) fn after(self, more: usize) -> Aside {
         Aside {
             before: self.before + more,
@@ -69,8 +69,7 @@ impl Asides {
             let Some(aside) = self.newest.get(&who) else {
                 continue;
             };
-            let version = job.resource_version.to_string().parse().ok();
-            let is_newer = match newer(version, aside.version) {
+            let is_newer = match newer(version(job), aside.version) {
                 Ordering::Equal => aside.before > place,
                 order => order.is_gt(),
             };
@@ -94,6 +93,11 @@ impl Asides {
     }
 }
 
+/// The version of a Job, if it is a number.
+fn version(job: &Job) -> Option<u64> {
+    job.resource_version.to_string().parse().ok()
+}
+
 /// How a version compares with one before it. Those that are no numbers tell nothing.
 fn newer(before: Option<u64>, after: Option<u64>) -> Ordering {
     match (before, after) {
@@ -104,24 +108,19 @@ fn newer(before: Option<u64>, after: Option<u64>) -> Ordering {
 
 /// The places of the Jobs that another one of the same name comes after.
 fn past(jobs: &[Job]) -> HashSet<usize> {
-    let who = |job: &Job| (job.namespace.clone(), job.name.clone());
-    let is_before = |a: &Job, b: &Job| (&*a.namespace, &*a.name) < (&*b.namespace, &*b.name);
+    let who = |place: usize| (&*jobs[place].namespace, &*jobs[place].name);
     // As kubectl prints a list.
-    if jobs.is_sorted_by(is_before) {
+    if (0..jobs.len()).is_sorted_by(|a, b| who(*a) < who(*b)) {
         return HashSet::new();
     }
     let mut order: Vec<usize> = (0..jobs.len()).collect();
-    order.sort_by(|a, b| {
-        let (a, b) = (&jobs[*a], &jobs[*b]);
-        (&*a.namespace, &*a.name).cmp(&(&*b.namespace, &*b.name))
-    });
-    let of_one_name = order.chunk_by(|a, b| who(&jobs[*a]) == who(&jobs[*b]));
+    order.sort_by_key(|place| who(*place));
+    let of_one_name = order.chunk_by(|a, b| who(*a) == who(*b));
     let mut past = HashSet::new();
     for places in of_one_name.filter(|places| places.len() > 1) {
         // They stand in the order of the file, so that of equal ones the last is the newest.
         let newest = places.iter().copied().reduce(|newest, next| {
-            let version = |place: usize| jobs[place].resource_version.to_string().parse().ok();
-            let order = newer(version(newest), version(next));
+            let order = newer(version(&jobs[newest]), version(&jobs[next]));
             let order = order.then_with(|| jobs[next].created.cmp(&jobs[newest].created));
             if order.is_ge() { next } else { newest }
         });

@@ -104,7 +104,7 @@ pub fn read(path: &str, query: &Query) -> Result<Contents, FileError> {
     }
 }
 
-/// Lists may stand within lists so many times over.
+/// How deep lists may stand within lists.
 const MAX_DEPTH: usize = 16;
 
 /// Parse what a file holds while it is read.
@@ -259,7 +259,7 @@ struct Head {
     object: Option<Box<RawValue>>,
 }
 
-/// Read a document, which stands within so many lists.
+/// Read a document, which stands in this many lists.
 fn read_document(
     stream: &mut Stream<impl Read>,
     collector: &mut Collector,

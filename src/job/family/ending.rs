@@ -46,7 +46,7 @@ const PHASES: [&str; 6] = [
     "predelete",
     "postdelete",
 ];
-/// So much of a revision stands in the name of a hook.
+/// How much of a revision stands in the name of a hook.
 const REVISION: usize = 7;
 /// A number of more digits counts something else than Jobs: seconds, builds.
 const PLAIN_NUMBER: usize = 4;
@@ -159,15 +159,11 @@ fn number_kind(number: &str) -> Kind {
 
 /// Lower-case letters with digits among them: how often one follows the other tells words from what was drawn.
 fn random_kind(part: &str) -> Option<Kind> {
-    let bytes = part.as_bytes();
-    if part.len() < SHORTEST_RANDOM
-        || !bytes
-            .iter()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-    {
+    if part.len() < SHORTEST_RANDOM || !is_letters_and_digits(part) {
         return None;
     }
-    let changes = bytes
+    let changes = part
+        .as_bytes()
         .windows(2)
         .filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit());
     match changes.count() {
@@ -291,10 +287,7 @@ fn after_revision(rest: &str) -> Option<usize> {
     let (start, part) = last_part(rest);
     let (_, before) = last_part(&rest[..start]);
     let (word, number) = before.rsplit_once('.')?;
-    let is_drawn = has_digit(part)
-        && part
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let is_drawn = has_digit(part) && is_letters_and_digits(part);
     (is_drawn && is_digits(number) && !word.is_empty() && !is_version(word)).then_some(start)
 }
 
@@ -349,6 +342,12 @@ pub(super) fn is_plain_number(text: &str) -> bool {
 
 fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Lower-case letters and digits, and nothing else.
+fn is_letters_and_digits(text: &str) -> bool {
+    text.bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }
 
 fn has_digit(text: &str) -> bool {

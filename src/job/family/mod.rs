@@ -18,12 +18,12 @@ use jiff::SignedDuration;
 use regex_lite::Regex;
 
 use self::ending::{Ending, Kind, argo_hook, is_plain_number, take_off, without_separator};
-use super::Job;
+use super::{Job, ids::Stamp};
 
 /// Jobs that were created within this time of each other, and differ in a plain number, stand for different work.
 pub const SIBLINGS_WITHIN: SignedDuration = SignedDuration::from_secs(60);
 
-/// So many Jobs of the same stem and form settle that an ending in doubt was generated.
+/// How many Jobs of the same stem and form settle that an ending in doubt was generated.
 const NEIGHBOURS: usize = 2;
 
 /// The family of a Job in its group.
@@ -125,18 +125,20 @@ impl fmt::Display for NameEndingError {
 impl Error for NameEndingError {}
 
 /// The family of each Job of a group, in their order. The order of the Jobs does not matter.
-pub fn families<'a>(jobs: &'a [Job], own: Option<&NameEnding>) -> Vec<Family<'a>> {
+pub fn families<'a>(
+    jobs: impl IntoIterator<Item = &'a Job>,
+    own: Option<&NameEnding>,
+) -> Vec<Family<'a>> {
+    let jobs = jobs.into_iter();
+    let (expected, _) = jobs.size_hint();
     let mut names = Names {
-        endings: Vec::with_capacity(jobs.len()),
-        names: Vec::with_capacity(jobs.len()),
+        endings: Vec::with_capacity(expected),
+        names: Vec::with_capacity(expected),
     };
     for job in jobs {
-        names.read(&job.name, job.generate_name(), own);
+        names.read(&job.name, job.generate_name(), Some(job.created), own);
     }
-    names.settle_doubts();
-    let siblings = names.siblings(jobs);
-    let families = names.names.iter().map(|name| names.family(name, &siblings));
-    families.collect()
+    names.families()
 }
 
 /// The family of a Job of this name that has no `generateName` and is alone in its group.
@@ -145,9 +147,8 @@ pub fn of_name(name: &str) -> Cow<'_, str> {
         endings: Vec::new(),
         names: Vec::new(),
     };
-    names.read(name, None, None);
-    names.settle_doubts();
-    names.family(&names.names[0], &HashSet::new()).name
+    names.read(name, None, None, None);
+    names.families().remove(0).name
 }
 
 /// The names of a group, and what is known of them so far.
@@ -165,6 +166,8 @@ struct Name<'a> {
     stem: usize,
     /// What was taken off, from the left to the right.
     endings: Range<usize>,
+    /// When its Job was created, if there is one.
+    created: Option<Stamp>,
     found: Found,
 }
 
@@ -178,7 +181,13 @@ impl<'a> Name<'a> {
 type Slot<'a> = (&'a str, usize);
 
 impl<'a> Names<'a> {
-    fn read(&mut self, name: &'a str, generate_name: Option<&'a str>, own: Option<&NameEnding>) {
+    fn read(
+        &mut self,
+        name: &'a str,
+        generate_name: Option<&'a str>,
+        created: Option<Stamp>,
+        own: Option<&NameEnding>,
+    ) {
         let first = self.endings.len();
         let (text, phase, stem, found) =
             if let Some((prefix, phase)) = argo_hook(name, generate_name) {
@@ -210,8 +219,17 @@ impl<'a> Names<'a> {
             phase,
             stem,
             endings: first..self.endings.len(),
+            created,
             found,
         });
+    }
+
+    /// The family of each, now that all of them are there.
+    fn families(mut self) -> Vec<Family<'a>> {
+        self.settle_doubts();
+        let siblings = self.siblings();
+        let families = self.names.iter().map(|name| self.family(name, &siblings));
+        families.collect()
     }
 
     fn family(&self, name: &Name<'a>, siblings: &HashSet<Slot<'a>>) -> Family<'a> {
@@ -298,10 +316,13 @@ impl<'a> Names<'a> {
     /// The places whose number stands for different work: Jobs that were created together differ in it.
     ///
     /// A number within a stem counts too: what follows it may be generated, though not beyond doubt.
-    fn siblings(&self, jobs: &[Job]) -> HashSet<Slot<'a>> {
+    fn siblings(&self) -> HashSet<Slot<'a>> {
         let mut numbered: Vec<(Slot<'a>, i64, &'a str)> = Vec::new();
-        for (job, name) in jobs.iter().zip(&self.names) {
-            let created = job.created.timestamp().as_second();
+        for name in &self.names {
+            let Some(created) = name.created else {
+                continue;
+            };
+            let created = created.timestamp().as_second();
             for (place, ending) in self.endings[name.endings.clone()].iter().enumerate() {
                 if ending.kind == Kind::Number {
                     let number = &name.text[ending.start..ending.end];

@@ -19,7 +19,7 @@ use crate::{
     },
     plan::{
         Mixed, Plan, PlannedGroup, PlannedJob, Source,
-        group::{GroupKey, MixedGroups, by_family},
+        group::{GroupKey, MixedGroups, distinct},
         group_warnings,
         retention::{KeepReason, KeepReasons, SUPERSEDED, Verdict},
     },
@@ -101,19 +101,9 @@ pub(super) fn document(
     }
     if !is_split {
         for group in &mut groups {
-            let jobs = group
-                .jobs
-                .iter()
-                .map(|planned| planned.job.clone())
-                .collect();
-            let again = by_family(group.key.clone(), jobs, mixed, policy.family.as_ref());
-            let families: Vec<_> = again.into_iter().flat_map(|group| group.families).collect();
-            group.mixed = (!families.is_empty()).then(|| {
-                Box::new(Mixed {
-                    families,
-                    ways_out: None,
-                })
-            });
+            let jobs = group.jobs.iter().map(|planned| &planned.job);
+            let (families, _) = distinct(jobs, policy.family.as_ref());
+            group.mixed = Mixed::new(families, None);
         }
     }
     let saved = SavedPlan {

@@ -18,7 +18,7 @@ use super::{
     json,
 };
 use crate::{
-    job::query::{Query, Scope},
+    job::query::Query,
     plan::{Plan, retention::Policy},
     text::quoted,
 };
@@ -79,10 +79,7 @@ impl SavedPlan {
     fn extras(&self) -> Extras {
         Extras {
             identity: self.identity.clone(),
-            namespace: match &self.query.scope {
-                Scope::AllNamespaces => None,
-                Scope::Namespace(namespace) => Some(namespace.clone()),
-            },
+            namespace: self.query.scope.namespace().map(str::to_owned),
             selector: self.query.selector.to_string(),
             field_selector: self.query.fields.to_string(),
             exclude_namespaces: self
