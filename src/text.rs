@@ -71,9 +71,21 @@ pub(crate) fn decode(bytes: &[u8]) -> std::io::Result<String> {
     let text = match bytes {
         [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
+        // Without a mark. JSON and YAML begin with an ASCII character.
+        [_, 0, ..] => wide(bytes, u16::from_le_bytes),
+        [0, _, ..] => wide(bytes, u16::from_be_bytes),
         [0xef, 0xbb, 0xbf, rest @ ..] | rest => String::from_utf8(rest.to_vec()).ok(),
     };
     text.ok_or_else(|| std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not text"))
+}
+
+/// Whether a text that begins like this is in UTF-16.
+#[cfg(feature = "cli")]
+pub(crate) fn is_wide(begin: &[u8]) -> bool {
+    matches!(
+        begin,
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [_, 0, ..] | [0, _, ..]
+    )
 }
 
 #[cfg(test)]

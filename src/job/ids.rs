@@ -130,6 +130,29 @@ impl Version {
     pub fn is_empty(&self) -> bool {
         matches!(&self.0, VersionForm::Text(text) if text.is_empty())
     }
+
+    /// How old it is beside another version of the same object, the greater the newer; `None` if that cannot be told.
+    ///
+    /// API servers count up in decimal numbers without a bound on their length (Kubernetes' API concepts, "Resource
+    /// versions").
+    #[cfg(feature = "cli")]
+    pub(crate) fn age(&self, other: &Version) -> Option<Ordering> {
+        match (&self.0, &other.0) {
+            (VersionForm::Number(a), VersionForm::Number(b)) => Some(a.cmp(b)),
+            _ => {
+                let [a, b] = [self, other].map(Version::to_string);
+                let are_numbers = [&a, &b].iter().all(|text| is_decimal(text));
+                are_numbers.then(|| a.len().cmp(&b.len()).then(a.cmp(&b)))
+            }
+        }
+    }
+}
+
+/// Whether a text is a number as it is written, without zeros before it.
+#[cfg(feature = "cli")]
+fn is_decimal(text: &str) -> bool {
+    let has_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    has_digits && (text == "0" || !text.starts_with('0'))
 }
 
 impl fmt::Display for Version {

@@ -1,13 +1,16 @@
 //! A plan from a file is the plan of the cluster that the file came from.
 
+use std::fs::{self, File};
 use std::path::Path;
 
 use controlplane::State;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::control_plane::{hours_ago, job_in};
+use crate::support::job_file::from_file;
 use crate::support::kubeconfig::{Files, arg};
-use crate::support::{Space, plane, run, tool};
+use crate::support::running::Running;
+use crate::support::{ApiClient, Space, plane, run, together, tool, until};
 
 /// Jobs of several namespaces under one key of their own.
 fn scattered(key: &str) -> [Space; 2] {
@@ -166,4 +169,41 @@ fn a_selector_selects_alike() {
         let (cluster, from_file) = both_ways(key, &file, &["-l", selector]);
         assert_eq!(cluster["groups"], from_file["groups"], "{selector}");
     }
+}
+
+#[test]
+fn what_kubectl_saw_while_it_watched_gives_the_plan_of_what_is_left() {
+    let files = Files::new();
+    let formats = [
+        &["-o=json"][..],
+        &["-o=yaml"],
+        &["-o=json", "--output-watch-events"],
+        &["-o=yaml", "--output-watch-events"],
+    ];
+    together(&formats, |format| {
+        let space = Space::with(&[("sync-10001", 5), ("sync-10002", 4), ("sync-10003", 3)]);
+        let seen = files.path(&format.concat());
+        let mut watch = plane().kubectl_command(["get", "jobs", "-w", "-n"]);
+        watch.arg(&space.name).args(*format);
+        watch.stdout(File::create(&seen).unwrap());
+        let watch = Running::start_into(watch);
+        let saw = |what: &str| {
+            until(what, || fs::read_to_string(&seen).unwrap().contains(what));
+        };
+        saw("sync-10003");
+        let label = json!({"metadata": {"labels": {"test.example/seen": "labelled"}}});
+        ApiClient::admin(plane()).patch_job(&space.name, "sync-10001", &label);
+        saw("labelled");
+        space.seed(&[space.job("g", "sync-10004", 1)]);
+        saw("sync-10004");
+        // Without its events a watch does not tell that a Job is gone.
+        if format.len() > 1 {
+            ApiClient::admin(plane()).delete_job(&space.name, "sync-10003");
+            saw("DELETED");
+        }
+        drop(watch);
+        let cluster = space.run(&["-o", "json", "--dry-run=client"]).json();
+        let from_file = from_file(&seen, &["-o", "json"]).exits(0).json();
+        assert_eq!(from_file["groups"], cluster["groups"], "{format:?}");
+    });
 }

@@ -112,7 +112,7 @@ fn what_else_a_file_holds_is_said() {
         (
             json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "message": "no"})
                 .to_string(),
-            "Status",
+            "error of the API server",
         ),
     ] {
         let file = files.write("wrong", &text);

@@ -126,6 +126,45 @@ fn a_job_that_comes_again_counts_in_its_newest_version() {
             ]),
             &["sync-1 SKIP newest", "sync-2 PURGE superseded"],
         ),
+        (
+            "versions that no machine word holds, the newer one first",
+            documents(&[
+                at(job("sync-1", 1), "100000000000000000000000"),
+                running("sync-1", 1, "99999999999999999999999"),
+                at(job("sync-2", 2), "1"),
+            ]),
+            &BOTH,
+        ),
+        (
+            "one without a version is at least as new as what stands before it",
+            documents(&[
+                at(job("sync-1", 1), "10"),
+                at(job("sync-1", 1), ""),
+                running("sync-1", 1, "5"),
+                at(job("sync-2", 2), "1"),
+            ]),
+            &BOTH,
+        ),
+        (
+            "made again without a label, in a dump that stands before the older one",
+            documents(&[
+                gone("sync-3", ""),
+                at(job("sync-3", 1), ""),
+                at(job("sync-2", 2), "1"),
+            ]),
+            &["sync-2 SKIP newest"],
+        ),
+        (
+            "a list within a list counts where it stands",
+            list(json!([
+                running("sync-1", 1, ""),
+                list(json!([at(job("sync-1", 1), "")])),
+                running("sync-2", 2, ""),
+                list(json!([at(job("sync-2", 2), "")])),
+            ]))
+            .to_string(),
+            &BOTH,
+        ),
     ] {
         let file = files.write("jobs", &text);
         assert_eq!(plan(&file, &[]), expected, "{what}");
@@ -163,10 +202,100 @@ fn events_of_a_watch_are_read() {
     from_file(&file, &[])
         .exits(1)
         .complains(&["watch", "too old"]);
-    let file = files.write("odd", &documents(&[event("UNKNOWN", &one)]));
-    from_file(&file, &[])
-        .exits(1)
-        .complains(&["not a Kubernetes object"]);
+    // A watch of one namespace need not name it.
+    let nowhere = |mut job: Value| {
+        job["metadata"]
+            .as_object_mut()
+            .unwrap()
+            .remove("namespace")
+            .unwrap();
+        job
+    };
+    let events = [
+        event("ADDED", &nowhere(one.clone())),
+        event("ADDED", &nowhere(two.clone())),
+        event("DELETED", &nowhere(two.clone())),
+    ];
+    for args in [&[][..], &["-n", "team"]] {
+        let file = files.write("nowhere", &documents(&events));
+        assert_eq!(plan(&file, args), ["sync-1 SKIP newest"], "{args:?}");
+    }
+    let cron_job = json!({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "a"}, "status": {"conditions": 1}});
+    let file = files.write(
+        "another-kind",
+        &documents(&[event("ADDED", &one), event("DELETED", &cron_job)]),
+    );
+    assert_eq!(plan(&file, &[]), ["sync-1 SKIP newest"]);
+    let untold = json!({"metadata": one["metadata"]});
+    for odd in [
+        event("UNKNOWN", &one),
+        event("DELETED", &untold),
+        event("DELETED", &list(json!([one]))),
+    ] {
+        let file = files.write("odd", &documents(&[event("ADDED", &two), odd]));
+        from_file(&file, &[])
+            .exits(1)
+            .complains(&["not a Kubernetes object"]);
+    }
+}
+
+#[test]
+fn jobs_that_may_be_missing_give_no_plan() {
+    let files = Files::new();
+    let (one, two) = (job("sync-1", 1), job("sync-2", 2));
+    let status =
+        json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "message": "not today"});
+    let success = json!({"apiVersion": "v1", "kind": "Status", "status": "Success"});
+    let later = json!({"apiVersion": "batch/v2", "kind": "Job", "metadata": two["metadata"]});
+    let list_of = |version: &str, kind: &str, items: Value| json!({"apiVersion": version, "kind": kind, "items": items});
+    for (text, words) in [
+        (documents(&[one.clone(), status.clone()]), "not today"),
+        (list(json!([one, status])).to_string(), "not today"),
+        (documents(&[one.clone(), later.clone()]), "batch/v2"),
+        (list(json!([one, later])).to_string(), "batch/v2"),
+        (
+            list(json!([
+                one,
+                list_of("batch/v1beta1", "JobList", json!([two]))
+            ]))
+            .to_string(),
+            "batch/v1beta1",
+        ),
+        (
+            documents(&[one.clone(), event("DELETED", &later)]),
+            "batch/v2",
+        ),
+        (
+            documents(&[one.clone(), list_of("batch/v1", "List", json!([two]))]),
+            "List (batch/v1) with Jobs in it",
+        ),
+        (
+            documents(&[
+                one.clone(),
+                list_of("example.com/v1", "Box", json!([list(json!([two]))])),
+            ]),
+            "Box (example.com/v1) with Jobs in it",
+        ),
+    ] {
+        from_file(&files.write("jobs", &text), &[])
+            .exits(1)
+            .complains(&[words]);
+    }
+    for text in [
+        documents(&[one.clone(), success.clone()]),
+        list(json!([one, success])).to_string(),
+        documents(&[
+            one.clone(),
+            list_of(
+                "example.com/v1",
+                "BoxList",
+                json!([{"metadata": two["metadata"]}]),
+            ),
+        ]),
+    ] {
+        let file = files.write("jobs", &text);
+        assert_eq!(plan(&file, &[]), ["sync-1 SKIP newest"], "{text}");
+    }
 }
 
 #[test]
@@ -217,6 +346,8 @@ fn lists_within_lists_and_arrays_are_read_whole() {
     }
     let file = files.write("empty", "[]");
     assert_eq!(plan(&file, &[]), [""; 0]);
+    let file = files.write("arrays", &format!("{}{}", json!([one]), json!([two])));
+    assert_eq!(plan(&file, &[]), BOTH);
 }
 
 #[test]
@@ -231,8 +362,13 @@ fn a_page_of_a_list_is_refused() {
             .complains(&["one page of a list", "kubectl get jobs"]);
     }
     page["metadata"]["continue"] = "".into();
+    page["metadata"]["remainingItemCount"] = 0.into();
     let file = files.write("last", &page.to_string());
     assert_eq!(plan(&file, &[]), ["sync-1 SKIP newest"]);
+    page["metadata"]["remainingItemCount"] = 1.into();
+    from_file(&files.write("page", &page.to_string()), &[])
+        .exits(1)
+        .complains(&["one page of a list"]);
 }
 
 /// A text as Windows and gzip write it.
@@ -249,12 +385,16 @@ fn encodings(text: &str) -> Vec<Vec<u8>> {
         packed.finish().unwrap()
     };
     let little = wide([0xff, 0xfe], u16::to_le_bytes);
+    let big = wide([0xfe, 0xff], u16::to_be_bytes);
     vec![
+        // Without the mark.
+        little[2..].into(),
+        big[2..].into(),
         text.into(),
         packed(text.as_bytes()),
         packed(&little),
         little,
-        wide([0xfe, 0xff], u16::to_be_bytes),
+        big,
     ]
 }
 
@@ -275,11 +415,22 @@ fn other_encodings_are_read_and_damaged_ones_refused() {
         for bytes in encodings(&text) {
             assert_eq!(plan(&written(&files, &bytes), &[]), BOTH, "{bytes:?}");
         }
-        let packed = &encodings(&text)[1];
+        let packed = &encodings(&text)[3];
         for damaged in [&packed[..packed.len() / 2], &packed[..12]] {
             let run = from_file(&written(&files, damaged), &[]);
             run.exits(1).complains(&["gzip is damaged"]);
         }
+    }
+    let [one, two] = [1, 2].map(|day| job(&format!("sync-{day}"), day));
+    let [one_yaml, two_yaml] = [&one, &two].map(|job| serde_saphyr::to_string(job).unwrap());
+    let mark = '\u{feff}';
+    for text in [
+        format!("{mark}{one}\r\n{mark}{two}"),
+        format!("{mark}{one_yaml}---\n{mark}{two_yaml}"),
+        format!("{mark}{one_yaml}{mark}---\r\n{two_yaml}"),
+        format!("---\n{one}\n---\n{mark}{two_yaml}"),
+    ] {
+        assert_eq!(plan(&written(&files, text.as_bytes()), &[]), BOTH, "{text}");
     }
     let file = written(&files, &[0xff, 0xfe, b'{', 0, b'}']);
     from_file(&file, &[]).exits(1).complains(&["not UTF-8"]);
@@ -297,29 +448,64 @@ fn yaml_errors_say_what_to_do() {
                 format!("{c}: &{c} [{ten}]\n")
             })
             .collect::<String>();
+    let one = job("sync-1", 1);
+    let indented: String = dump.lines().map(|line| format!("  {line}\n")).collect();
+    assert_eq!(
+        plan(&files.write("indented", &indented), &[]),
+        ["sync-1 SKIP newest"]
+    );
+    let last = dump.lines().count() + 1;
+    let only_output = "write only standard output";
     for (text, words) in [
-        (format!("{dump}{dump}"), "write a line with ---"),
-        (bomb, "aliases"),
         (
-            format!("Warning: this is deprecated\n{dump}"),
-            "only standard output",
+            format!("{dump}{dump}"),
+            &*format!("twice at line {last} column 1; between two documents write a line with ---"),
         ),
+        (bomb, "aliases"),
+        (format!("Warning: this is deprecated\n{dump}"), only_output),
         (
             format!("W0131 10:15:00.000000 1 x.go:1] old\n{dump}"),
-            "only standard output",
+            only_output,
+        ),
+        (format!("error: no\n{one}"), only_output),
+        (
+            format!("Flag --a has been deprecated, use --b\n{one}"),
+            only_output,
+        ),
+        (format!("2026/01/31 10:15:00 hello\n{dump}"), only_output),
+        (format!("{one}\nWarning: old\n{one}"), only_output),
+        (format!("{dump}Warning: old\n{dump}"), only_output),
+        ("No resources found in default namespace.\n".into(), only_output),
+        (
+            "\n\n\napiVersion: v1\nkind: [\n".into(),
+            "bracket '[' at line 5 column 7",
         ),
         (
-            format!("error: no\n{}", job("sync-1", 1)),
-            "only standard output",
+            "apiVersion: v1\nkind: List\nitems: &a [*a]\n".into(),
+            "an anchor holds itself",
+        ),
+        ("apiVersion: *v\n".into(), "the anchor of an alias is missing"),
+        (format!("a: {}{}", "[".repeat(100), "]".repeat(100)), "nested more than 64 levels"),
+        ("{\"a\": [1".into(), "it ends too early"),
+        (
+            json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": one["metadata"], "status": "x"})
+                .to_string(),
+            "expected an object",
         ),
     ] {
         let run = from_file(&files.write("jobs", &text), &[])
             .exits(1)
             .complains(&[words]);
-        for own in ["DuplicateKeyPolicy", "budget", "Ratio"] {
+        for own in ["Policy", "budget", "Ratio", "EOF", "struct", "weak"] {
             assert!(!run.err.contains(own), "{}", run.err);
         }
     }
+    // The key that is there twice is in a label.
+    let text = dump.replace("labels:", "labels:\n        a: b\n        a: c");
+    let run = from_file(&files.write("labels", &text), &[])
+        .exits(1)
+        .complains(&["a stands there twice"]);
+    assert!(!run.err.contains("---"), "{}", run.err);
     let labels = "labels: *l\n";
     let item = |number: usize| {
         format!(

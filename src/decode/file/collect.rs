@@ -7,15 +7,16 @@ use serde_json::value::RawValue;
 
 use super::{
     Contents, FileError, Head,
-    latest::{Aside, Asides},
+    latest::{Found, Mark},
     stream::Misfit,
 };
 use crate::{
     decode::{
-        self, Item, Text,
+        self, Item, ObjectMeta, Text,
         job::{Identity, Intake, is_selected},
     },
-    job::{Job, query::Query},
+    job::query::Query,
+    text::quoted,
 };
 
 /// Gathers the Jobs of a file, document by document.
@@ -31,21 +32,13 @@ pub(super) struct Collector<'a> {
     resource_versions: Vec<String>,
     /// How often each kind occurs that is no Job.
     ignored: BTreeMap<String, usize>,
-    asides: Asides,
-}
-
-/// Jobs in the order of the file.
-#[derive(Default)]
-struct Found {
-    jobs: Vec<Job>,
-    /// Those that are in no group, by who they are.
-    asides: Vec<(u64, Aside)>,
 }
 
 /// The items of a list whose kind is not known yet.
 #[derive(Default)]
 struct List {
-    found: Found,
+    /// What had been found before it.
+    mark: Mark,
     /// How many Jobs it has, asked for or not.
     answers: usize,
     /// How many of its items do not say what they are. They are Jobs in a JobList, and nothing in a List.
@@ -53,6 +46,18 @@ struct List {
     ignored: BTreeMap<String, usize>,
     /// What is wrong with the first Job with which something is wrong.
     trouble: Option<FileError>,
+}
+
+/// An object that a watch has seen go.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Gone<'a> {
+    #[serde(borrow)]
+    api_version: Option<Text<'a>>,
+    #[serde(borrow)]
+    kind: Option<Text<'a>>,
+    #[serde(borrow)]
+    metadata: Option<ObjectMeta<'a>>,
 }
 
 /// Where an item of a list belongs.
@@ -68,6 +73,10 @@ pub(super) enum Place {
 enum Kind {
     Job,
     List,
+    /// Jobs in a version that this program cannot read.
+    OtherVersion(String),
+    /// An answer of the server; it may be that it refused what else was asked for.
+    Status,
     Other(String),
     Untold,
 }
@@ -77,6 +86,12 @@ impl Kind {
         match (api_version, kind) {
             (Some("batch/v1"), Some("Job")) => Kind::Job,
             (Some("batch/v1"), Some("JobList")) | (Some("v1"), Some("List")) => Kind::List,
+            (Some(api_version), Some(kind @ ("Job" | "JobList")))
+                if api_version.starts_with("batch/") =>
+            {
+                Kind::OtherVersion(format!("a {kind} of {api_version}"))
+            }
+            (Some("v1"), Some("Status")) => Kind::Status,
             (Some("v1"), Some(kind)) => Kind::Other(kind.to_owned()),
             (Some(api_version), Some(kind)) => Kind::Other(format!("{kind} ({api_version})")),
             _ => Kind::Untold,
@@ -95,18 +110,22 @@ impl<'a> Collector<'a> {
             answers: 0,
             resource_versions: Vec::new(),
             ignored: BTreeMap::new(),
-            asides: Asides::default(),
         }
     }
 
     /// A document begins, which may be a list.
     pub(super) fn begin(&mut self) {
-        self.open.push(List::default());
+        self.open.push(List {
+            mark: self.found.mark(),
+            ..List::default()
+        });
     }
 
-    /// What has begun last ends, and is no document that counts.
+    /// What has begun last ends, and has no items that count.
     pub(super) fn end(&mut self) {
-        self.open.pop();
+        if let Some(list) = self.open.pop() {
+            self.found.back_to(list.mark);
+        }
     }
 
     /// There is something that holds no Job, and that is an answer.
@@ -116,7 +135,11 @@ impl<'a> Collector<'a> {
     }
 
     /// Take an item of a list for a Job, unless it says to be something else.
-    pub(super) fn item(&mut self, found: Result<Item<'_>, Misfit>) -> Place {
+    pub(super) fn item(
+        &mut self,
+        found: Result<Item<'_>, Misfit>,
+        text: &[u8],
+    ) -> Result<Place, FileError> {
         let (kind, job) = match found {
             Ok(item) => (
                 Kind::new(item.api_version.as_deref(), item.kind.as_deref()),
@@ -133,79 +156,110 @@ impl<'a> Collector<'a> {
                 Err(why),
             ),
         };
-        let mut list = self.open.pop().unwrap_or_default();
+        let is_untyped = matches!(kind, Kind::Untold);
         match kind {
             Kind::List => {
-                list.answers += 1;
-                self.open.push(list);
-                return Place::Nested;
+                self.list().answers += 1;
+                return Ok(Place::Nested);
             }
-            Kind::Other(kind) => *list.ignored.entry(kind).or_default() += 1,
+            Kind::OtherVersion(what) => return Err(FileError::OtherVersion(what)),
+            Kind::Status => {
+                let status = decode::decode_status(text).unwrap_or_default();
+                refused(status.status, status.message)?;
+                *self.list().ignored.entry("Status".into()).or_default() += 1;
+            }
+            Kind::Other(kind) => *self.list().ignored.entry(kind).or_default() += 1,
             Kind::Untold | Kind::Job => {
-                list.untyped += usize::from(matches!(kind, Kind::Untold));
+                let taken = job.and_then(|job| self.take(job));
+                let list = self.list();
+                list.untyped += usize::from(is_untyped);
                 list.answers += 1;
-                let taken = job.and_then(|job| self.take(job, &mut list.found));
                 if let Err(trouble) = taken {
                     list.trouble.get_or_insert(trouble);
                 }
             }
         }
-        self.open.push(list);
-        Place::Within
+        Ok(Place::Within)
+    }
+
+    /// The list that has begun last.
+    fn list(&mut self) -> &mut List {
+        if self.open.is_empty() {
+            self.begin();
+        }
+        let last = self.open.len() - 1;
+        &mut self.open[last]
     }
 
     /// Take a document whose items have been taken already.
     pub(super) fn document(&mut self, head: &Head) -> Result<(), FileError> {
         self.documents += 1;
-        let list = self.open.pop().unwrap_or_default();
         let (Some(Some(api_version)), Some(Some(kind))) = (&head.api_version, &head.kind) else {
             return Err(FileError::NotAnObject);
         };
         match Kind::new(Some(api_version), Some(kind)) {
-            Kind::List if kind == "List" && list.untyped > 0 => Err(FileError::NotAnObject),
-            Kind::List => self.list(head, list),
-            Kind::Other(kind) => {
-                *self.ignored.entry(kind).or_default() += 1;
-                Ok(())
+            Kind::List => return self.end_list(head, kind == "List"),
+            Kind::OtherVersion(what) => return Err(FileError::OtherVersion(what)),
+            Kind::Status => {
+                refused(
+                    part(head.status.as_deref())?,
+                    part(head.message.as_deref())?,
+                )?;
+                *self.ignored.entry("Status".into()).or_default() += 1;
+            }
+            Kind::Other(other) => {
+                let list = self.list();
+                if list.answers > list.untyped {
+                    return Err(FileError::Malformed(format!("a {other} with Jobs in it")));
+                }
+                *self.ignored.entry(other).or_default() += 1;
             }
             Kind::Job | Kind::Untold => {
+                self.end();
                 self.answers += 1;
-                let job = decode::Job {
+                return self.take(decode::Job {
                     metadata: part(head.metadata.as_deref())?,
                     status: part(head.status.as_deref())?,
-                };
-                let mut found = std::mem::take(&mut self.found);
-                let taken = self.take(job, &mut found);
-                self.found = found;
-                taken
+                });
             }
         }
+        self.end();
+        Ok(())
     }
 
     /// A watch has seen this object go.
     pub(super) fn deleted(&mut self, object: &str) -> Result<(), FileError> {
-        self.empty_answer();
-        let item: Item<'_> =
+        self.documents += 1;
+        let mut gone: Gone<'_> =
             serde_json::from_str(object).map_err(|error| super::stream::malformed(&error))?;
-        let kind = Kind::new(item.api_version.as_deref(), item.kind.as_deref());
-        if let (Kind::Job, Some(meta)) = (kind, item.metadata) {
-            let version = meta.resource_version.as_deref().unwrap_or_default();
-            let who = self.asides.who(
-                meta.namespace.as_deref().unwrap_or_default(),
-                meta.name.as_deref().unwrap_or_default(),
-            );
-            let aside = Aside::new(version, self.found.jobs.len(), false);
-            self.found.asides.push((who, aside));
+        match Kind::new(gone.api_version.as_deref(), gone.kind.as_deref()) {
+            Kind::Job => {
+                self.answers += 1;
+                let meta = gone.metadata.get_or_insert_default();
+                self.complete(meta);
+                self.found.asides.push(self.found.aside(meta));
+                Ok(())
+            }
+            Kind::OtherVersion(what) => Err(FileError::OtherVersion(what)),
+            Kind::Other(kind) => {
+                *self.ignored.entry(kind).or_default() += 1;
+                Ok(())
+            }
+            Kind::List | Kind::Status | Kind::Untold => Err(FileError::NotAnObject),
         }
-        Ok(())
     }
 
-    fn list(&mut self, head: &Head, list: List) -> Result<(), FileError> {
+    fn end_list(&mut self, head: &Head, is_of_any_kind: bool) -> Result<(), FileError> {
+        let list = self.open.pop().unwrap_or_default();
+        if is_of_any_kind && list.untyped > 0 {
+            return Err(FileError::NotAnObject);
+        }
         if let Some(trouble) = list.trouble {
             return Err(trouble);
         }
         let meta: decode::ListMeta = part(head.metadata.as_deref())?.unwrap_or_default();
-        if meta.continue_token.is_some_and(|token| !token.is_empty()) {
+        let goes_on = meta.continue_token.is_some_and(|token| !token.is_empty());
+        if goes_on || meta.remaining_item_count.is_some_and(|count| count > 0) {
             return Err(FileError::Page);
         }
         self.resource_versions.extend(meta.resource_version);
@@ -217,33 +271,21 @@ impl<'a> Collector<'a> {
         for (kind, count) in list.ignored {
             *self.ignored.entry(kind).or_default() += count;
         }
-        let before = self.found.jobs.len();
-        let asides = list.found.asides.into_iter();
-        let asides = asides.map(|(who, aside)| (who, aside.after(before)));
-        self.found.asides.extend(asides);
-        if self.found.jobs.is_empty() {
-            self.found.jobs = list.found.jobs;
-        } else {
-            self.found.jobs.extend(list.found.jobs);
-        }
         Ok(())
     }
 
     /// Take a Job in, if it was asked for.
-    fn take(&mut self, mut job: decode::Job<'_>, found: &mut Found) -> Result<(), FileError> {
+    fn take(&mut self, mut job: decode::Job<'_>) -> Result<(), FileError> {
         let query = self.query;
-        let scope = query.scope.namespace();
         let meta = job.metadata.get_or_insert_default();
-        let namespace = meta
-            .namespace
-            .get_or_insert_with(|| Text(Cow::Owned(scope.unwrap_or("default").into())));
-        let is_there =
-            scope.is_none_or(|scope| *scope == **namespace) && query.excludes(namespace).is_none();
+        self.complete(meta);
+        let namespace = meta.namespace.as_deref().unwrap_or_default();
+        let is_there = (query.scope.namespace()).is_none_or(|scope| scope == namespace)
+            && query.excludes(namespace).is_none();
         if !is_there {
             return Ok(());
         }
-        let who = (self.asides).who(namespace, meta.name.as_deref().unwrap_or_default());
-        let version = meta.resource_version.clone().unwrap_or_default();
+        let mut aside = self.found.aside(meta);
         let is_asked_for = is_selected(&job, query);
         let grouped = if is_asked_for {
             self.intake.take(job)?
@@ -251,13 +293,21 @@ impl<'a> Collector<'a> {
             None
         };
         match grouped {
-            Some(job) => found.jobs.push(job),
+            Some(job) => self.found.jobs.push(job),
             None => {
-                let aside = Aside::new(&version, found.jobs.len(), is_asked_for);
-                found.asides.push((who, aside));
+                aside.is_ungrouped = is_asked_for;
+                self.found.asides.push(aside);
             }
         }
         Ok(())
+    }
+
+    /// Say where an object is that does not say it: manifests leave that to whoever applies them.
+    fn complete(&self, meta: &mut ObjectMeta<'_>) {
+        if meta.namespace.is_none() {
+            let scope = self.query.scope.namespace().unwrap_or("default");
+            meta.namespace = Some(Text(Cow::Owned(scope.to_owned())));
+        }
     }
 
     /// What the file has come to.
@@ -274,11 +324,7 @@ impl<'a> Collector<'a> {
         if self.answers == 0 {
             return Err(FileError::NoJobs(ignored));
         }
-        let mut jobs = self.found.jobs;
-        for (who, aside) in self.found.asides {
-            self.asides.add(who, aside);
-        }
-        let ungrouped = self.asides.settle(&mut jobs);
+        let (jobs, ungrouped) = self.found.settle();
         Ok(Contents {
             jobs,
             ungrouped,
@@ -289,6 +335,14 @@ impl<'a> Collector<'a> {
             },
             ignored,
         })
+    }
+}
+
+/// An answer of the server that says that something went wrong.
+fn refused(status: Option<String>, message: Option<String>) -> Result<(), FileError> {
+    match status.as_deref() {
+        Some("Failure") => Err(FileError::Refused(quoted(&message.unwrap_or_default()))),
+        _ => Ok(()),
     }
 }
 

@@ -3,133 +3,211 @@
 //! At any time there is one Job of a name in a namespace, so what is newer counts and the rest is the past.
 
 use std::{
-    cmp::Ordering,
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     hash::{BuildHasher, RandomState},
 };
 
-use crate::job::Job;
+use crate::{
+    decode::ObjectMeta,
+    job::{
+        Job,
+        ids::{Stamp, Version},
+    },
+};
+
+/// What tells which of two appearances of a Job is the newer one.
+#[derive(Debug, Clone)]
+struct Age {
+    version: Version,
+    created: Option<Stamp>,
+}
+
+impl Age {
+    fn of(job: &Job) -> Age {
+        Age {
+            version: job.resource_version.clone(),
+            created: Some(job.created),
+        }
+    }
+
+    /// Whether what stands further down in the file is the newer one. It is, unless versions or creations say no.
+    fn is_before(&self, next: &Age) -> bool {
+        let by_version = next.version.age(&self.version).filter(|age| age.is_ne());
+        let by_creation = || Some(next.created?.cmp(&self.created?));
+        by_version
+            .or_else(by_creation)
+            .is_none_or(|age| age.is_ge())
+    }
+}
 
 /// A Job that is in no group in this version: it was not asked for, has nothing that groups it, or was deleted.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Aside {
-    version: Option<u64>,
+    /// Its namespace and name.
+    who: u64,
+    age: Age,
     /// How many Jobs of groups stand before it.
     before: usize,
-    is_ungrouped: bool,
+    /// Whether it was asked for and is still there.
+    pub(super) is_ungrouped: bool,
 }
 
-impl Aside {
-    /// In this version, with this many Jobs of groups before it.
-    pub(super) fn new(version: &str, before: usize, is_ungrouped: bool) -> Aside {
-        Aside {
-            version: version.parse().ok(),
-            before,
-            is_ungrouped,
-        }
-    }
-
-    /// The same with this many more before it.
-    pub(super) fn after(self, more: usize) -> Aside {
-        Aside {
-            before: self.before + more,
-            ..self
-        }
-    }
-}
-
-/// What has come beside the Jobs of groups, the newest by namespace and name.
+/// Jobs in the order of the file.
 #[derive(Debug, Default)]
-pub(super) struct Asides {
+pub(super) struct Found {
+    /// Those that are in a group.
+    pub(super) jobs: Vec<Job>,
+    pub(super) asides: Vec<Aside>,
     hasher: RandomState,
-    newest: HashMap<u64, Aside>,
 }
 
-impl Asides {
-    /// Who a Job is.
-    pub(super) fn who(&self, namespace: &str, name: &str) -> u64 {
+/// How much has been found up to a place in the file.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Mark {
+    jobs: usize,
+    asides: usize,
+}
+
+/// One appearance of a Job in the file.
+enum Appearance<'a> {
+    /// In a group, at this place among the Jobs.
+    Job(usize),
+    Aside(&'a Aside),
+}
+
+impl Found {
+    /// A Job that comes next, if it is in no group.
+    pub(super) fn aside(&self, meta: &ObjectMeta<'_>) -> Aside {
+        let created = meta.creation_timestamp.and_then(|time| time.seconds);
+        Aside {
+            who: self.who(
+                meta.namespace.as_deref().unwrap_or_default(),
+                meta.name.as_deref().unwrap_or_default(),
+            ),
+            age: Age {
+                version: meta.resource_version.as_deref().unwrap_or_default().into(),
+                created: created.and_then(Stamp::from_second),
+            },
+            before: self.jobs.len(),
+            is_ungrouped: false,
+        }
+    }
+
+    fn who(&self, namespace: &str, name: &str) -> u64 {
         self.hasher.hash_one((namespace, name))
     }
 
-    /// Take note of one, in the order of the file.
-    pub(super) fn add(&mut self, who: u64, aside: Aside) {
-        let known = self.newest.entry(who).or_insert(aside);
-        if newer(known.version, aside.version).is_ge() {
-            *known = aside;
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            jobs: self.jobs.len(),
+            asides: self.asides.len(),
         }
     }
 
-    /// Keep of these Jobs, which stand in the order of the file, each once and in its newest version; how many others there
-    /// are that belong to no group.
-    pub(super) fn settle(self, jobs: &mut Vec<Job>) -> usize {
-        let mut past = past(jobs);
-        let mut overruled = HashSet::new();
-        for (place, job) in jobs.iter().enumerate() {
-            let who = self.who(&job.namespace, &job.name);
-            let Some(aside) = self.newest.get(&who) else {
-                continue;
-            };
-            let is_newer = match newer(version(job), aside.version) {
-                Ordering::Equal => aside.before > place,
-                order => order.is_gt(),
-            };
-            if is_newer {
-                past.insert(place);
-            } else if !past.contains(&place) {
-                overruled.insert(who);
+    /// Forget what came after this.
+    pub(super) fn back_to(&mut self, mark: Mark) {
+        self.jobs.truncate(mark.jobs);
+        self.asides.truncate(mark.asides);
+    }
+
+    /// The Jobs of groups, each once and in its newest version, and how many other Jobs belong to no group.
+    pub(super) fn settle(mut self) -> (Vec<Job>, usize) {
+        // Those of one Job keep the order of the file.
+        self.asides.sort_by_key(|aside| aside.who);
+        let mut past = HashSet::new();
+        let mut are_settled = HashSet::new();
+        let mut ungrouped = 0;
+        self.visit_repeated(|who, places, asides| {
+            let newest = newest(&self.jobs, places, asides);
+            ungrouped += newest.is_ungrouped();
+            past.extend(places.iter().copied().filter(|place| !newest.is_at(*place)));
+            are_settled.extend(who);
+        });
+        for asides in self.asides.chunk_by(|a, b| a.who == b.who) {
+            if !are_settled.contains(&asides[0].who) {
+                ungrouped += newest(&[], &[], asides).is_ungrouped();
             }
         }
-        let mut place = 0;
+        let mut jobs = self.jobs;
         if !past.is_empty() {
+            let mut place = 0;
             jobs.retain(|_| {
                 place += 1;
                 !past.contains(&(place - 1))
             });
         }
-        let ungrouped = self.newest.iter().filter(|(_, aside)| aside.is_ungrouped);
-        ungrouped
-            .filter(|(who, _)| !overruled.contains(who))
-            .count()
+        (jobs, ungrouped)
+    }
+
+    /// The Jobs that appear more than once: their places among those of groups, and the other appearances.
+    fn visit_repeated(&self, mut visit: impl FnMut(Option<u64>, &[usize], &[Aside])) {
+        let key = |place: usize| (&*self.jobs[place].namespace, &*self.jobs[place].name);
+        // As kubectl prints a list.
+        let is_sorted = (0..self.jobs.len()).is_sorted_by(|a, b| key(*a) < key(*b));
+        if is_sorted && self.asides.is_empty() {
+            return;
+        }
+        let mut order: Vec<usize> = (0..self.jobs.len()).collect();
+        order.sort_by_key(|place| key(*place));
+        for places in order.chunk_by(|a, b| key(*a) == key(*b)) {
+            let (namespace, name) = key(places[0]);
+            let who = (!self.asides.is_empty()).then(|| self.who(namespace, name));
+            let asides = who.map_or(&[][..], |who| self.asides_of(who));
+            if places.len() + asides.len() > 1 {
+                visit(who, places, asides);
+            }
+        }
+    }
+
+    fn asides_of(&self, who: u64) -> &[Aside] {
+        let begin = self.asides.partition_point(|aside| aside.who < who);
+        let asides = &self.asides[begin..];
+        &asides[..asides.partition_point(|aside| aside.who == who)]
     }
 }
 
-/// The version of a Job, if it is a number.
-fn version(job: &Job) -> Option<u64> {
-    job.resource_version.to_string().parse().ok()
+/// The newest of all appearances of one Job, of which there is one at least.
+fn newest<'a>(jobs: &[Job], places: &[usize], asides: &'a [Aside]) -> Appearance<'a> {
+    let at = |place: &usize| {
+        (
+            *place,
+            true,
+            Age::of(&jobs[*place]),
+            Appearance::Job(*place),
+        )
+    };
+    let aside = |aside: &'a Aside| {
+        (
+            aside.before,
+            false,
+            aside.age.clone(),
+            Appearance::Aside(aside),
+        )
+    };
+    let mut all: Vec<_> = (places.iter().map(at))
+        .chain(asides.iter().map(aside))
+        .collect();
+    all.sort_by_key(|(place, is_job, ..)| (*place, *is_job));
+    let newest = all.into_iter().reduce(|newest, mut next| {
+        if !newest.2.is_before(&next.2) {
+            return newest;
+        }
+        // What has no version of its own is at least as new as what it follows.
+        if next.2.version.is_empty() {
+            next.2.version = newest.2.version;
+        }
+        next
+    });
+    newest.map_or(Appearance::Job(0), |newest| newest.3)
 }
 
-/// How a version compares with one before it. Those that are no numbers tell nothing.
-fn newer(before: Option<u64>, after: Option<u64>) -> Ordering {
-    match (before, after) {
-        (Some(before), Some(after)) => after.cmp(&before),
-        _ => Ordering::Equal,
+impl Appearance<'_> {
+    fn is_at(&self, place: usize) -> bool {
+        matches!(self, Appearance::Job(newest) if *newest == place)
     }
-}
 
-/// The places of the Jobs that another one of the same name comes after.
-fn past(jobs: &[Job]) -> HashSet<usize> {
-    let who = |place: usize| (&*jobs[place].namespace, &*jobs[place].name);
-    // As kubectl prints a list.
-    if (0..jobs.len()).is_sorted_by(|a, b| who(*a) < who(*b)) {
-        return HashSet::new();
+    /// How many Jobs without a group it is.
+    fn is_ungrouped(&self) -> usize {
+        usize::from(matches!(self, Appearance::Aside(aside) if aside.is_ungrouped))
     }
-    let mut order: Vec<usize> = (0..jobs.len()).collect();
-    order.sort_by_key(|place| who(*place));
-    let of_one_name = order.chunk_by(|a, b| who(*a) == who(*b));
-    let mut past = HashSet::new();
-    for places in of_one_name.filter(|places| places.len() > 1) {
-        // They stand in the order of the file, so that of equal ones the last is the newest.
-        let newest = places.iter().copied().reduce(|newest, next| {
-            let order = newer(version(&jobs[newest]), version(&jobs[next]));
-            let order = order.then_with(|| jobs[next].created.cmp(&jobs[newest].created));
-            if order.is_ge() { next } else { newest }
-        });
-        past.extend(
-            places
-                .iter()
-                .copied()
-                .filter(|place| Some(*place) != newest),
-        );
-    }
-    past
 }

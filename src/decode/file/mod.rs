@@ -8,6 +8,7 @@ mod latest;
 mod stream;
 
 use std::{
+    borrow::Cow,
     fs,
     io::{self, BufReader, Read},
 };
@@ -15,6 +16,7 @@ use std::{
 use flate2::bufread::MultiGzDecoder;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
+use serde_saphyr::{MessageFormatter as _, UserMessageFormatter};
 
 use self::{
     collect::{Collector, Place},
@@ -23,7 +25,7 @@ use self::{
 use super::job::IntakeError;
 use crate::{
     job::{Job, query::Query},
-    text::{decode, quoted, yaml},
+    text::{decode, is_wide, quoted, yaml},
 };
 
 /// What a file holds.
@@ -54,15 +56,23 @@ pub enum FileError {
     /// Its compressed text is damaged, or ends too early.
     #[error("its gzip is damaged or cut off")]
     Gzip,
-    /// A message stands before the document.
+    /// A message stands before a document or after it.
     #[error(
-        "its first line is a message and no document ({0}): write only standard output into the file, as `2>/dev/null` does"
+        "a line of it is a message and no document ({0}): write only standard output into the file, as `2>/dev/null` does"
     )]
     Message(String),
+    /// The server has refused something that was asked for.
+    #[error("it holds an error of the API server, so that Jobs may be missing: {0}")]
+    Refused(String),
+    /// It holds Jobs as another version of the API has them.
+    #[error(
+        "it holds {0}, but only batch/v1 can be read; get them again, as `kubectl get jobs.v1.batch -o json` does"
+    )]
+    OtherVersion(String),
     /// It is one page of a list.
     #[error(
-        "it is one page of a list that goes on: a plan from a part may take an old Job for the newest. \
-         Get the whole list, as `kubectl get jobs -o json` does"
+        "it is one page of a list that goes on: a plan from a part may take an old Job for the newest; \
+         get the whole list, as `kubectl get jobs -o json` does"
     )]
     Page,
     /// A watch in it has failed; the server's words.
@@ -147,7 +157,7 @@ fn read_text(mut input: impl Read, collector: &mut Collector) -> Result<(), File
     let mut mark = [0; 2];
     let length = read_up_to(&mut input, &mut mark)?;
     let mut input = mark[..length].chain(input);
-    if matches!(mark, [0xff, 0xfe] | [0xfe, 0xff]) {
+    if is_wide(&mark[..length]) {
         let mut bytes = Vec::new();
         input.read_to_end(&mut bytes)?;
         let text = decode(&bytes).map_err(|_| FileError::NotText)?;
@@ -160,22 +170,28 @@ fn read_documents(
     stream: &mut Stream<impl Read>,
     collector: &mut Collector,
 ) -> Result<(), FileError> {
-    let mut is_first = true;
+    // Another document may follow JSON as it is, or after a line as YAML separates documents.
+    let mut may_be_yaml = true;
     while let Some(next) = stream.peek()? {
         match next {
             b'{' => read_document(stream, collector, 0)?,
-            b'[' if is_first => read_array(stream, collector)?,
+            b'[' => read_array(stream, collector)?,
             // What was put together of several files has it in the middle as well.
-            0xef if stream.passes("\u{feff}".as_bytes())? => continue,
-            // YAML may hold JSON documents, separated as YAML separates them.
+            0xef if stream.passes(BYTE_ORDER_MARK.as_bytes())? => continue,
             b'-' if stream.passes(b"---")? => {
-                is_first = true;
+                may_be_yaml = true;
                 continue;
             }
-            _ if is_first => return read_yaml(&stream.rest_of_it()?, collector),
-            _ => stream.expect(b'{')?,
+            _ if may_be_yaml => return read_yaml(&stream.rest_of_it()?, collector),
+            _ => {
+                let line = stream.line()?;
+                return Err(match message(&String::from_utf8_lossy(&line)) {
+                    Some(line) => FileError::Message(quoted(line)),
+                    None => stream.invalid("expected `{`", 1, 1),
+                });
+            }
         }
-        is_first = false;
+        may_be_yaml = false;
     }
     Ok(())
 }
@@ -197,29 +213,53 @@ fn read_array(stream: &mut Stream<impl Read>, collector: &mut Collector) -> Resu
 
 fn read_yaml(text: &[u8], collector: &mut Collector) -> Result<(), FileError> {
     let text = std::str::from_utf8(text).map_err(|_| FileError::NotText)?;
-    if let Some(message) = message(text) {
-        return Err(FileError::Message(quoted(message)));
+    let first = text.lines().find(|line| !line.trim().is_empty());
+    if let Some(line) = first.and_then(message) {
+        return Err(FileError::Message(quoted(line)));
     }
     let documents: Vec<serde_json::Value> =
-        serde_saphyr::from_multiple_with_options(text, yaml::limits())
-            .map_err(|error| FileError::Yaml(words(&error)))?;
+        serde_saphyr::from_multiple_with_options(&without_marks(text), yaml::limits()).map_err(
+            |error| {
+                let said = text.lines().find_map(message);
+                let said = said.or(first.filter(|line| is_prose(line)));
+                match said {
+                    Some(line) => FileError::Message(quoted(line)),
+                    None => FileError::Yaml(words(&error)),
+                }
+            },
+        )?;
     for document in documents.iter().filter(|document| !document.is_null()) {
         let json = document.to_string();
         let mut stream = Stream::new(json.as_bytes());
-        if document.is_array() {
-            read_array(&mut stream, collector)?;
-        } else if document.is_object() {
-            read_document(&mut stream, collector, 0)?;
-        } else {
-            return Err(FileError::NotAnObject);
+        match document {
+            serde_json::Value::Array(_) => read_array(&mut stream, collector)?,
+            serde_json::Value::Object(_) => read_document(&mut stream, collector, 0)?,
+            serde_json::Value::String(line) => return Err(FileError::Message(quoted(line))),
+            _ => return Err(FileError::NotAnObject),
         }
     }
     Ok(())
 }
 
-/// The first line, if it is one that kubectl writes to stderr.
-fn message(text: &str) -> Option<&str> {
-    let line = text.lines().next()?.trim_end();
+/// What Windows writes at the beginning of a text.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+/// A text without the marks at the beginning of lines, where files that were put together have them.
+fn without_marks(text: &str) -> Cow<'_, str> {
+    if !text.contains(BYTE_ORDER_MARK) {
+        return Cow::Borrowed(text);
+    }
+    let lines = text.split_inclusive('\n');
+    Cow::Owned(
+        lines
+            .map(|line| line.trim_start_matches(BYTE_ORDER_MARK))
+            .collect(),
+    )
+}
+
+/// A line, if it is one that kubectl writes to stderr.
+fn message(line: &str) -> Option<&str> {
+    let line = line.trim_end();
     let is_said = ["Warning: ", "warning: ", "error: ", "Error from server"];
     // As klog writes it: a letter for the severity, and the month and day.
     let (severity, date) = line.split_at_checked(1)?;
@@ -229,21 +269,36 @@ fn message(text: &str) -> Option<&str> {
     (is_logged || is_said.iter().any(|begin| line.starts_with(begin))).then_some(line)
 }
 
+/// Whether a line has words where YAML of Kubernetes has the name of a field.
+fn is_prose(line: &str) -> bool {
+    let name = line.split(':').next().unwrap_or_default();
+    name.trim_end().contains(' ') && line.starts_with(char::is_alphanumeric)
+}
+
 /// What is wrong with YAML, in words that help: the parser speaks of its own settings.
 fn words(error: &serde_saphyr::Error) -> String {
-    if let Some(limit) = yaml::limit_met(error) {
-        return format!("{limit}; write it without anchors and aliases");
-    }
-    let text = one_line(&error.to_string());
-    match text.split_once("duplicate mapping key: ") {
-        None => text,
-        Some((place, key)) => {
-            let key = key.split(',').next().unwrap_or_default();
-            format!(
-                "{place}{key} stands there twice; between two documents write a line with --- alone"
-            )
+    use serde_saphyr::Error as Yaml;
+    let place = error.location();
+    let mut advice = "";
+    let what = match error.without_snippet() {
+        Yaml::DuplicateMappingKey { key: Some(key), .. } => {
+            if place.is_some_and(|place| place.column() == 1) {
+                advice = "; between two documents write a line with --- alone";
+            }
+            format!("{key} stands there twice")
         }
-    }
+        Yaml::RecursiveReferencesRequireWeakTypes { .. } => "an anchor holds itself".to_owned(),
+        Yaml::UnknownAnchor { .. } => "the anchor of an alias is missing".to_owned(),
+        other => match yaml::limit_met(other) {
+            Some(limit) => {
+                advice = "; write it with fewer aliases, and less nested";
+                limit
+            }
+            None => UserMessageFormatter.format_message(other).into_owned(),
+        },
+    };
+    let place = place.map(|place| format!(" at line {} column {}", place.line(), place.column()));
+    what + &place.unwrap_or_default() + advice
 }
 
 /// The outermost members of a document, but for a list's items; the rest is left unread until its kind is known.
@@ -253,6 +308,8 @@ struct Head {
     kind: Option<Option<String>>,
     metadata: Option<Box<RawValue>>,
     status: Option<Box<RawValue>>,
+    /// What the server says to people, in a Status.
+    message: Option<Box<RawValue>>,
     items: Option<()>,
     /// What has happened to the object below, in an event of a watch.
     event: Option<Box<RawValue>>,
@@ -281,6 +338,7 @@ fn read_document(
             "kind" => head.kind.replace(stream.value()?).is_none(),
             "metadata" => head.metadata.replace(stream.value()?).is_none(),
             "status" => head.status.replace(stream.value()?).is_none(),
+            "message" => head.message.replace(stream.value()?).is_none(),
             "type" => head.event.replace(stream.value()?).is_none(),
             "object" => head.object.replace(stream.value()?).is_none(),
             "items" => {
@@ -342,17 +400,11 @@ fn read_items(
     while stream.goes_on(b']', is_first)? {
         is_first = false;
         stream.item(&mut |found, text| {
-            if collector.item(found) == Place::Within {
+            if collector.item(found, text)? == Place::Within {
                 return Ok(());
             }
             read_document(&mut Stream::new(text), collector, depth + 1)
         })?;
     }
     Ok(())
-}
-
-/// The parser shows the lines around the fault as well; the first says where it is.
-fn one_line(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }

@@ -161,13 +161,29 @@ impl<R: Read> Stream<R> {
         take(Err(Misfit { type_meta, why }), whole.get().as_bytes())
     }
 
-    /// Everything that has not been read yet.
+    /// Everything from the beginning of this line on, with the lines before it left empty.
     pub(super) fn rest_of_it(&mut self) -> Result<Vec<u8>, FileError> {
-        self.buffer.drain(..self.at);
-        self.at = 0;
-        self.input.read_to_end(&mut self.buffer)?;
-        self.has_ended = true;
-        Ok(std::mem::take(&mut self.buffer))
+        let passed = &self.buffer[..self.at];
+        let begin = passed
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |last| last + 1);
+        let (lines, _) = self.place();
+        let mut whole = vec![b'\n'; lines];
+        whole.extend_from_slice(&self.buffer[begin..]);
+        self.input.read_to_end(&mut whole)?;
+        (self.at, self.has_ended) = (0, true);
+        self.buffer.clear();
+        Ok(whole)
+    }
+
+    /// What is left of this line, which stays unread.
+    pub(super) fn line(&mut self) -> Result<Vec<u8>, FileError> {
+        while !self.rest().contains(&b'\n') && !self.has_ended {
+            self.fill()?;
+        }
+        let line = self.rest().split(|byte| *byte == b'\n').next();
+        Ok(line.unwrap_or_default().to_vec())
     }
 
     fn explain(&self, error: &serde_json::Error) -> FileError {
@@ -179,7 +195,7 @@ impl<R: Read> Stream<R> {
     }
 
     /// What is wrong at a place that is counted from where the stream stands.
-    fn invalid(&self, what: &str, line: usize, column: usize) -> FileError {
+    pub(super) fn invalid(&self, what: &str, line: usize, column: usize) -> FileError {
         let (lines, columns) = self.place();
         let column = if line > 1 { column } else { columns + column };
         FileError::Json(format!("{what} at line {} column {column}", lines + line))
@@ -209,9 +225,12 @@ pub(super) fn malformed(error: &serde_json::Error) -> FileError {
 
 fn message(error: &serde_json::Error) -> String {
     let message = error.to_string();
-    message
-        .split(" at line ")
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    let message = message.split(" at line ").next().unwrap_or_default();
+    if message.starts_with("EOF ") {
+        return "it ends too early".to_owned();
+    }
+    match message.split_once("expected struct ") {
+        Some((found, _)) => format!("{found}expected an object"),
+        None => message.replace("expected a map", "expected an object"),
+    }
 }
