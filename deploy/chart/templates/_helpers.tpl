@@ -26,7 +26,7 @@ The names of all objects begin with it. A CronJob's has at most 52 characters, a
 {{- fail (printf "labels: the chart sets %s itself; leave it out" $key) -}}
 {{- end -}}
 {{- end -}}
-{{- merge $own .Values.labels | toYaml -}}
+{{- merge $own (.Values.labels | default dict) | toYaml -}}
 {{- end }}
 
 {{/* The metadata of an object: (list $ name namespace); an empty namespace for an object that is in none. */}}

@@ -1,27 +1,51 @@
-//! `deploy/chart`, rendered by the real helm, applied to the real API server, and held against the kustomization.
+//! `deploy/chart`, rendered and installed by the real helm, applied to the real API server, and held against the
+//! kustomization.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use controlplane::build_tool;
 use serde_json::{Value, json};
 
-use crate::support::{plane, project, read, run, tools};
+use crate::support::{
+    admit, file_of, jobs, namespace_with_jobs, plane, project, read, run, succeeds_quietly, token,
+    tools,
+};
 
-/// What helm does with the chart.
-fn template(namespace: &str, args: &[&str]) -> Output {
-    let mut command = Command::new(tools().join("helm"));
-    let chart = project().root.join("deploy/chart");
-    command.args(["template", "nightly"]).arg(chart);
-    // The version that a release build of helm takes for granted is left out of one from source.
-    command.args(["--namespace", namespace, "--kube-version", "1.36.0"]);
-    run(command.args(args))
+/// No other test's Jobs have it, so none of their runs purges these.
+const LABEL: &str = "example.com/chart";
+
+fn chart() -> PathBuf {
+    project().root.join("deploy/chart")
 }
 
-fn rendered(namespace: &str, args: &[&str]) -> String {
-    let output = template(namespace, args);
+/// helm for the one control plane, with nothing of the user's.
+fn helm(args: &[&str]) -> Command {
+    let mut command = Command::new(tools().join("helm"));
+    command
+        .args(args)
+        .env_clear()
+        .env("HOME", plane().home())
+        .env("KUBECONFIG", plane().kubeconfig());
+    command
+}
+
+/// What helm does with the chart.
+fn template(release: &str, namespace: &str, values: &Value) -> Output {
+    let mut command = helm(&["template", release, "--namespace", namespace]);
+    // The version that a release build of helm takes for granted is left out of one from source.
+    command.args(["--kube-version", "1.36.0", "--values"]);
+    run(command
+        .arg(file_of(&values.to_string()).path())
+        .arg(chart()))
+}
+
+fn rendered(release: &str, namespace: &str, values: &Value) -> String {
+    let output = template(release, namespace, values);
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{args:?}\n{said}");
+    assert!(output.status.success(), "{values}\n{said}");
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -36,15 +60,16 @@ fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
         .collect()
 }
 
-/// The server takes all of it as it is, and warns of nothing.
-fn is_accepted(text: &str) {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    fs::write(file.path(), text).unwrap();
+/// The objects, which the server takes as they are, and warns of nothing.
+fn accepted(release: &str, namespace: &str, values: &Value) -> Vec<Value> {
+    let text = rendered(release, namespace, values);
     let mut apply = plane().kubectl_command(["apply", "--server-side", "--filename"]);
-    let output = run(apply.arg(file.path()));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{said}\n{text}");
-    assert_eq!(said, "", "{text}");
+    succeeds_quietly(apply.arg(file_of(&text).path()));
+    objects(&text)
+}
+
+fn name(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().unwrap()
 }
 
 fn pod_spec(cron_job: &Value) -> &Value {
@@ -58,22 +83,24 @@ fn args_of(cron_job: &Value) -> Vec<&str> {
     args.iter().map(|arg| arg.as_str().unwrap()).collect()
 }
 
+/// The tool, with nothing of the user's.
+fn tool(args: &[&str]) -> Command {
+    static TOOL: OnceLock<PathBuf> = OnceLock::new();
+    let mut command = Command::new(TOOL.get_or_init(|| build_tool().unwrap()));
+    command.args(args).env_clear().env("HOME", plane().home());
+    command
+}
+
 /// The tool understands the flags: it prints the role that such a run needs, which has to be the chart's.
 fn rules_by_the_tool(args: &[&str]) -> Value {
-    let mut command = Command::new(build_tool().unwrap());
-    let output = run(command.arg("rbac").args(args).env_remove("JOBCLEAN_LABEL"));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{args:?}\n{said}");
-    let role: Value = serde_saphyr::from_slice(&output.stdout).unwrap();
-    role["rules"].clone()
+    let role = succeeds_quietly(tool(&["rbac"]).args(args));
+    serde_saphyr::from_str::<Value>(&role).unwrap()["rules"].clone()
 }
 
 #[test]
 fn its_defaults_are_those_of_the_kustomization() {
     let namespace = plane().namespace("chart").unwrap();
-    let text = rendered(&namespace, &[]);
-    is_accepted(&text);
-    let objects = objects(&text);
+    let objects = accepted("nightly", &namespace, &json!({}));
     let kinds: Vec<&str> = objects
         .iter()
         .map(|object| object["kind"].as_str().unwrap())
@@ -128,35 +155,36 @@ fn its_defaults_are_those_of_the_kustomization() {
 
 #[test]
 fn values_become_flags_that_the_tool_understands() {
-    let namespace = plane().namespace("chart").unwrap();
-    let one = plane().namespace("chart").unwrap();
-    let two = plane().namespace("chart").unwrap();
-    let in_two = format!("namespaces={{{one},{two}}}");
-    for (args, expected) in [
+    let [namespace, one, two] = [(); 3].map(|()| plane().namespace("chart").unwrap());
+    for (values, expected) in [
         (
-            vec!["--set", "label=app.kubernetes.io/instance"],
+            json!({"label": "app.kubernetes.io/instance"}),
             "--label=app.kubernetes.io/instance",
         ),
         (
-            vec!["--set", "groupBy=annotation:meta.helm.sh/release-name"],
+            json!({"groupBy": "annotation:meta.helm.sh/release-name"}),
             "--group-by=annotation:meta.helm.sh/release-name",
         ),
         (
-            vec!["--set", "groupBy=family,dryRun=true"],
+            json!({"groupBy": "family", "dryRun": true}),
             "--dry-run=client",
         ),
         (
-            vec!["--set", "flags={--keep=3,--exclude-namespace=kube-*}"],
+            json!({"flags": ["--keep=3", "--exclude-namespace=kube-*", "-lenv=n,y!=A", "-q"]}),
             "--exclude-namespace=kube-*",
         ),
         (
-            vec!["--set", &in_two, "--set", "suspend=true,timeZone=Etc/UTC"],
+            json!({"namespaces": [one, two], "suspend": true, "timeZone": "Etc/UTC"}),
+            "--yes",
+        ),
+        // A key without a value in YAML.
+        (
+            json!({"flags": null, "labels": null, "annotations": null, "resources": null,
+                "serviceAccount": {"annotations": null}}),
             "--yes",
         ),
     ] {
-        let text = rendered(&namespace, &args);
-        is_accepted(&text);
-        let objects = objects(&text);
+        let objects = accepted("nightly", &namespace, &values);
         let rules: Vec<&Value> = objects
             .iter()
             .filter(|object| object["rules"].is_array())
@@ -173,7 +201,7 @@ fn values_become_flags_that_the_tool_understands() {
             }
         }
     }
-    let text = rendered(&namespace, &["--set", &in_two]);
+    let text = rendered("nightly", &namespace, &json!({"namespaces": [one, two]}));
     let objects = objects(&text);
     let places: Vec<&Value> = of_kind(&objects, "Role")
         .iter()
@@ -190,21 +218,20 @@ fn values_become_flags_that_the_tool_understands() {
 
 #[test]
 fn what_is_added_is_there() {
-    let args = [
-        "--set",
-        "labels.team=ops,annotations.note=x,image.tag=2.0.0,imagePullSecrets[0].name=s",
-        "--set",
-        "nodeSelector.disk=ssd,tolerations[0].operator=Exists",
-        "--set",
-        "serviceAccount.create=false,serviceAccount.name=own,schedule=@daily",
-    ];
-    let objects = objects(&rendered("ops", &args));
+    let values = json!({
+        "labels": {"team": "07"}, "annotations": {"note": "x"}, "schedule": "@daily",
+        "image": {"tag": "2.0.0"}, "imagePullSecrets": [{"name": "s"}],
+        "nodeSelector": {"disk": "ssd"}, "tolerations": [{"operator": "Exists"}],
+        "serviceAccount": {"create": false, "name": "own"},
+    });
+    let objects = objects(&rendered("nightly", "ops", &values));
     assert_eq!(of_kind(&objects, "ServiceAccount").len(), 0);
-    for object in &objects {
-        assert_eq!(object["metadata"]["labels"]["team"], "ops", "{object:#}");
+    let cron_job = of_kind(&objects, "CronJob")[0];
+    let of_pods = &cron_job["spec"]["jobTemplate"]["spec"]["template"];
+    for object in objects.iter().chain([of_pods]) {
+        assert_eq!(object["metadata"]["labels"]["team"], "07", "{object:#}");
         assert_eq!(object["metadata"]["annotations"]["note"], "x", "{object:#}");
     }
-    let cron_job = of_kind(&objects, "CronJob")[0];
     let pod = pod_spec(cron_job);
     assert_eq!(cron_job["spec"]["schedule"], "@daily");
     assert_eq!(
@@ -212,8 +239,9 @@ fn what_is_added_is_there() {
         "REGISTRY/kubectl-jobclean:2.0.0"
     );
     assert_eq!(pod["serviceAccountName"], "own");
-    assert_eq!(pod["imagePullSecrets"], json!([{"name": "s"}]));
-    assert_eq!(pod["nodeSelector"], json!({"disk": "ssd"}));
+    for value in ["imagePullSecrets", "nodeSelector", "tolerations"] {
+        assert_eq!(pod[value], values[value]);
+    }
     assert_eq!(
         of_kind(&objects, "ClusterRoleBinding")[0]["subjects"][0]["name"],
         "own"
@@ -221,27 +249,355 @@ fn what_is_added_is_there() {
 }
 
 #[test]
-fn values_that_make_no_sense_are_refused() {
-    for args in [
-        ["--set", "label=app,groupBy=family"],
-        ["--set", "groupBy=labels:app"],
-        ["--set", "namespace=one"],
-        ["--set", "namespaces={A}"],
-        ["--set", "flags={keep}"],
-        ["--set", "suspend=maybe"],
+fn names_that_yaml_takes_for_something_else_stay_names() {
+    for (release, namespace) in [("123", "456"), ("true", "null"), ("1e3", "0x1f")] {
+        plane()
+            .kubectl_run(["create", "namespace", namespace])
+            .unwrap();
+        for values in [
+            json!({}),
+            json!({"namespaces": [namespace], "serviceAccount": {"name": "789"}}),
+        ] {
+            for object in accepted(release, namespace, &values) {
+                assert!(object["metadata"]["name"].is_string(), "{object:#}");
+            }
+        }
+    }
+}
+
+#[test]
+fn long_names_stay_apart_and_short_enough() {
+    let namespace = plane().namespace("chart").unwrap();
+    // As long as helm lets the name of a release be. A dot is no part of a Pod's host name.
+    let start = "a".repeat(51);
+    let releases = [
+        format!("{start}-1"),
+        format!("{start}-2"),
+        format!("{start}.2"),
+        "b".repeat(43),
+        format!("{}c", "b".repeat(43)),
+    ];
+    let mut names = Vec::new();
+    for release in &releases {
+        for values in [json!({}), json!({"namespaces": [namespace, "default"]})] {
+            let objects = accepted(release, &namespace, &values);
+            names.extend(
+                of_kind(&objects, "CronJob")
+                    .iter()
+                    .map(|object| name(object).to_owned()),
+            );
+        }
+    }
+    assert!(names.iter().all(|name| name.len() <= 52), "{names:?}");
+    assert!(names.contains(&releases[3]), "{names:?}");
+    let all = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), all, "{names:?}");
+}
+
+#[test]
+fn keys_are_refused_where_the_tool_refuses_them() {
+    let (longest, too_long) = ("n".repeat(63), "n".repeat(64));
+    let keys = [
+        "a",
+        "A_b.c-d",
+        "app.kubernetes.io/name",
+        &format!("x-1.y/{longest}"),
+        &too_long,
+        "a b",
+        ",",
+        "a,b",
+        "a=b",
+        "/a",
+        "a/",
+        "a/b/c",
+        "-a",
+        "a-",
+        "a..b/c",
+        "a-.b/c",
+        "A/b",
+        "a:b",
+        "é",
+        "a\n",
+        "\"a",
+    ];
+    let groupings = [
+        "application",
+        "family",
+        "label:a",
+        "label:a,b/c",
+        "annotation:a/b,c,label:d",
+        "label:",
+        "label:,a",
+        "label:a,",
+        "label:a b",
+        "label:a/b/c",
+        "label:label:a",
+        "labels:a",
+        "a",
+        "application,label:a",
+        "label:a,annotation",
+        "applications",
+    ];
+    let keys = keys.map(|key| ("label", format!("--label={key}"), key));
+    let groupings = groupings.map(|by| ("groupBy", format!("--group-by={by}"), by));
+    for (value, flag, text) in keys.into_iter().chain(groupings) {
+        let by_the_tool = run(&mut tool(&["rbac", "-A", &flag])).status.success();
+        let output = template("nightly", "ops", &json!({ value: text }));
+        assert_eq!(output.status.success(), by_the_tool, "{value}: {text:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(by_the_tool || said.contains(value), "{said}");
+    }
+}
+
+#[test]
+fn flags_that_a_value_sets_are_refused() {
+    for (value, flags) in [
+        (
+            "namespaces",
+            &[
+                "-A",
+                "-A=false",
+                "-Ax",
+                "-qA",
+                "--all-namespaces",
+                "--all-namespaces=true",
+                "-n",
+                "-n=x",
+                "-nfoo",
+                "-vn",
+                "--namespace",
+                "--namespace=x",
+            ][..],
+        ),
+        (
+            "label",
+            &["-L", "-L=x", "-Lx", "-qLx", "--label", "--label=x"],
+        ),
+        ("groupBy", &["--group-by", "--group-by=family"]),
+        (
+            "dryRun",
+            &[
+                "-y",
+                "-y=false",
+                "-iy",
+                "--yes",
+                "--yes=false",
+                "--dry-run",
+                "--dry-run=server",
+            ],
+        ),
     ] {
-        let output = template("ops", &args);
-        assert!(!output.status.success(), "{args:?}");
+        for flag in flags {
+            let why = format!("flags: leave {flag} out, the value {value} sets it");
+            is_refused(&json!({"flags": ["--keep=2", flag]}), &[&why]);
+        }
+    }
+}
+
+/// Fails unless helm refuses the values, and says these words.
+fn is_refused(values: &Value, words: &[&str]) {
+    let output = template("nightly", "ops", values);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{values}");
+    for word in words {
+        assert!(said.contains(word), "{values}: no {word:?} in {said}");
+    }
+}
+
+#[test]
+fn values_that_make_no_sense_are_refused() {
+    for (values, words) in [
+        (
+            json!({"label": "app", "groupBy": "family"}),
+            &["label and groupBy"][..],
+        ),
+        (json!({"groupBy": "labels:app"}), &["groupBy", "labels:app"]),
+        (json!({"label": "a b"}), &["label", "'a b'"]),
+        (json!({"namespace": "one"}), &["'namespace'"]),
+        (json!({"namespaces": ["A"]}), &["/namespaces/0", "'A'"]),
+        (json!({"namespaces": ["a", "a"]}), &["/namespaces"]),
+        (json!({"flags": ["keep"]}), &["/flags/0", "'keep'"]),
+        (json!({"flags": ["--"]}), &["/flags/0", "'--'"]),
+        (json!({"suspend": "maybe"}), &["/suspend", "boolean"]),
+        (json!({"schedule": ""}), &["/schedule"]),
+        (json!({"image": {"tag": 2}}), &["/image/tag"]),
+        (
+            json!({"image": {"pullPolicy": "Sometimes"}}),
+            &["/image/pullPolicy"],
+        ),
+        (
+            json!({"serviceAccount": {"create": false}}),
+            &["serviceAccount.create is false", "set serviceAccount.name"],
+        ),
+        (
+            json!({"labels": {"team": "ops", "app.kubernetes.io/name": "x"}}),
+            &["labels: ", "app.kubernetes.io/name"],
+        ),
+        (
+            json!({"labels": {"helm.sh/chart": "x"}}),
+            &["labels: ", "helm.sh/chart"],
+        ),
+    ] {
+        is_refused(&values, words);
     }
 }
 
 #[test]
 fn helm_finds_nothing_to_say_about_it() {
-    let mut lint = Command::new(tools().join("helm"));
-    lint.args(["lint", "--strict", "--kube-version", "1.36.0"]);
-    let output = run(lint.arg(project().root.join("deploy/chart")));
+    let mut lint = helm(&["lint", "--strict", "--kube-version", "1.36.0"]);
+    let output = run(lint.arg(chart()));
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
     let chart = objects(&read("deploy/chart/Chart.yaml")).remove(0);
     assert_eq!(chart["appVersion"], project().version.as_str());
+}
+
+/// A namespace that takes only restricted Pods. A release in it may have its name, which no other has.
+fn restricted() -> String {
+    let namespace = plane().namespace("chart").unwrap();
+    let mut label = plane().kubectl_command(["label", "namespace", &namespace]);
+    succeeds_quietly(label.args(
+        ["enforce", "warn"].map(|mode| format!("pod-security.kubernetes.io/{mode}=restricted")),
+    ));
+    namespace
+}
+
+/// Installs or upgrades the release of a namespace's name, and returns what helm says.
+fn install(namespace: &str, values: &Value) -> String {
+    let mut command = helm(&["upgrade", "--install", namespace, "--namespace", namespace]);
+    let values = file_of(&values.to_string());
+    succeeds_quietly(command.arg("--values").arg(values.path()).arg(chart()))
+}
+
+/// Runs the tool with these arguments and the rights of the Pod's account.
+fn run_as(pod: &Value, namespace: &str, args: &[&str]) -> (Output, String) {
+    let account = pod["serviceAccountName"].as_str().unwrap();
+    let admins = fs::read_to_string(plane().kubeconfig()).unwrap();
+    let mut config: Value = serde_json::from_str(&admins).unwrap();
+    config["users"][0]["user"] = json!({"token": token(account, namespace)});
+    let output = run(tool(args).env("KUBECONFIG", file_of(&config.to_string()).path()));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output, said)
+}
+
+#[test]
+fn a_release_purges_where_it_is_told_to_and_leaves_nothing_behind() {
+    let [one, other] = [(); 2].map(|()| namespace_with_jobs(LABEL));
+    for (place, left) in [(json!([one]), 3), (json!([]), 1)] {
+        let home = restricted();
+        let values =
+            json!({"namespaces": place, "label": LABEL, "flags": ["--wait", "--timeout=1m"]});
+        install(&home, &values);
+        let text = rendered(&home, &home, &values);
+        let objects = objects(&text);
+        let cron_job = of_kind(&objects, "CronJob")[0];
+        let pod = pod_spec(cron_job);
+        admit(&home, pod).unwrap();
+        let mut privileged = pod.clone();
+        privileged["containers"][0]["securityContext"]["privileged"] = true.into();
+        admit(&home, &privileged).unwrap_err();
+
+        let args = args_of(cron_job);
+        let (output, said) = run_as(pod, &home, &args);
+        assert!(output.status.success(), "{said}");
+        assert_eq!(jobs(&one), ["sync-3"], "{said}");
+        assert_eq!(jobs(&other).len(), left, "{said}");
+        if left > 1 {
+            let elsewhere = format!("--namespace={other}");
+            let args = [&[elsewhere.as_str()], &args[1..]].concat();
+            let (output, said) = run_as(pod, &home, &args);
+            assert!(!output.status.success(), "{said}");
+            assert_eq!(jobs(&other).len(), left, "{said}");
+        }
+
+        let file = file_of(&text);
+        let there = || {
+            let mut get =
+                plane().kubectl_command(["get", "--ignore-not-found", "--output", "name"]);
+            let found = succeeds_quietly(get.arg("--filename").arg(file.path()));
+            found.lines().count()
+        };
+        assert_eq!(there(), objects.len());
+        succeeds_quietly(&mut helm(&["uninstall", &home, "--namespace", &home]));
+        assert_eq!(there(), 0);
+        let secrets = format!("/api/v1/namespaces/{home}/secrets");
+        assert_eq!(plane().get_json(&secrets).unwrap()["items"], json!([]));
+    }
+}
+
+#[test]
+fn a_dry_run_has_no_right_to_delete() {
+    let (home, place) = (restricted(), namespace_with_jobs(LABEL));
+    let values = json!({"dryRun": true, "namespaces": [place], "label": LABEL});
+    install(&home, &values);
+    let objects = objects(&rendered(&home, &home, &values));
+    let cron_job = of_kind(&objects, "CronJob")[0];
+    let mut args = args_of(cron_job);
+    let (output, said) = run_as(pod_spec(cron_job), &home, &args);
+    assert!(output.status.success(), "{said}");
+    let plan = String::from_utf8(output.stdout).unwrap();
+    assert!(plan.contains("sync-2"), "{plan}");
+
+    let how = args.iter_mut().find(|arg| **arg == "--dry-run=client");
+    *how.unwrap() = "--yes";
+    let (output, said) = run_as(pod_spec(cron_job), &home, &args);
+    assert!(
+        !output.status.success() && said.contains("delete"),
+        "{said}"
+    );
+    assert_eq!(jobs(&place).len(), 3);
+}
+
+#[test]
+fn the_notes_say_that_there_is_no_image_yet() {
+    let home = restricted();
+    let warning = "set image.repository";
+    let said = install(&home, &json!({}));
+    assert!(
+        said.contains(warning) && said.contains("REGISTRY/kubectl-jobclean"),
+        "{said}"
+    );
+    let said = install(
+        &home,
+        &json!({"image": {"repository": "example.com/jobclean"}}),
+    );
+    assert!(
+        said.contains("in every namespace.") && !said.contains(warning),
+        "{said}"
+    );
+}
+
+/// The paths of values that hold no others.
+fn leaves(values: &Value, path: &str, found: &mut Vec<String>) {
+    match values.as_object() {
+        Some(inner) if !inner.is_empty() => {
+            for (name, value) in inner {
+                leaves(value, &format!("{path}/{name}"), found);
+            }
+        }
+        _ => found.push(path.to_owned()),
+    }
+}
+
+#[test]
+fn the_page_has_every_value_and_its_default() {
+    let values = objects(&read("deploy/chart/values.yaml")).remove(0);
+    let mut untold = Vec::new();
+    leaves(&values, "", &mut untold);
+    let page = read("deploy/README.md");
+    let (_, table) = page
+        .split_once("| value | default | meaning |\n|---|---|---|\n")
+        .unwrap();
+    for row in table.lines().take_while(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let default: Value = serde_saphyr::from_str(cells[2].trim_matches('`')).unwrap();
+        for name in cells[1].split(", ") {
+            let path = format!("/{}", name.trim_matches('`').replace('.', "/"));
+            assert_eq!(values.pointer(&path), Some(&default), "{row}");
+            untold.retain(|leaf| *leaf != path && !leaf.starts_with(&format!("{path}/")));
+        }
+    }
+    assert_eq!(untold, [""; 0]);
 }

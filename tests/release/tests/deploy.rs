@@ -10,7 +10,10 @@ use std::sync::OnceLock;
 use controlplane::ARGOCD_INSTANCE;
 use serde_json::{Value, json};
 
-use crate::support::{entry, jobs, namespace_with_jobs, plane, project, read, run, succeeds};
+use crate::support::{
+    admit, entry, jobs, namespace_with_jobs, plane, project, read, run, succeeds, succeeds_quietly,
+    token,
+};
 
 const NAMESPACE: &str = "jobclean";
 
@@ -19,11 +22,8 @@ fn deployed() -> &'static Value {
     static CRON_JOB: OnceLock<Value> = OnceLock::new();
     CRON_JOB.get_or_init(|| {
         let mut apply = plane().kubectl_command(["apply", "--server-side", "--kustomize"]);
-        let output = run(apply.arg(project().root.join("deploy")));
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{said}");
         // The admission of Pod Security warns of a template whose Pods it would refuse.
-        assert_eq!(said, "");
+        succeeds_quietly(apply.arg(project().root.join("deploy")));
         let path = format!("/apis/batch/v1/namespaces/{NAMESPACE}/cronjobs/jobclean");
         plane().get_json(&path).unwrap()
     })
@@ -37,34 +37,13 @@ fn container() -> &'static Value {
     &template()["spec"]["containers"][0]
 }
 
-/// Asks the server whether it would take a Pod of the CronJob.
-fn admit(change: impl FnOnce(&mut Value)) -> Output {
-    let mut pod = json!({
-        "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"generateName": "jobclean-", "namespace": NAMESPACE},
-        "spec": template()["spec"],
-    });
-    change(&mut pod);
-    let file = tempfile::NamedTempFile::new().unwrap();
-    fs::write(file.path(), pod.to_string()).unwrap();
-    let mut create = plane().kubectl_command(["create", "--output", "json", "--filename"]);
-    run(create.arg(file.path()))
-}
-
 #[test]
 fn a_pod_of_the_cron_job_is_admitted_where_pods_are_restricted() {
-    let output = admit(|_| {});
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{said}");
-    assert_eq!(said, "");
-    let refused = admit(|pod| {
-        pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = true.into();
-    });
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(
-        !refused.status.success() && said.contains("violates PodSecurity"),
-        "{said}"
-    );
+    let mut spec = template()["spec"].clone();
+    admit(NAMESPACE, &spec).unwrap();
+    spec["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = true.into();
+    let said = admit(NAMESPACE, &spec).unwrap_err();
+    assert!(said.contains("violates PodSecurity"), "{said}");
 }
 
 #[test]
@@ -241,12 +220,6 @@ fn run_container(token: &str, more: &[&str]) -> Output {
     run(&mut command)
 }
 
-fn token(account: &str) -> String {
-    let mut create =
-        plane().kubectl_command(["create", "token", account, "--namespace", NAMESPACE]);
-    succeeds(&mut create).trim().to_owned()
-}
-
 #[test]
 fn the_cron_jobs_command_line_purges_in_every_namespace_from_within_a_pod() {
     deployed();
@@ -254,7 +227,7 @@ fn the_cron_jobs_command_line_purges_in_every_namespace_from_within_a_pod() {
         namespace_with_jobs(ARGOCD_INSTANCE),
         namespace_with_jobs(ARGOCD_INSTANCE),
     ];
-    let token = token("jobclean");
+    let token = token("jobclean", NAMESPACE);
 
     let tried = run_container(&token, &["-o", "json", "--dry-run=server"]);
     let said = String::from_utf8_lossy(&tried.stderr).into_owned();
@@ -290,7 +263,7 @@ fn an_account_without_the_rights_makes_the_job_fail() {
     deployed();
     let mut create = plane().kubectl_command(["create", "serviceaccount", "nobody"]);
     succeeds(create.args(["--namespace", NAMESPACE]));
-    let output = run_container(&token("nobody"), &[]);
+    let output = run_container(&token("nobody", NAMESPACE), &[]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("forbidden") && said.ends_with('\n'), "{said}");

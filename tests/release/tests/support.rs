@@ -14,6 +14,7 @@ use release::archive::pack;
 use release::build;
 use release::platform::Platform;
 use release::project::Project;
+use serde_json::{Value, json};
 
 /// The project as it lies here.
 pub fn project() -> &'static Project {
@@ -129,6 +130,39 @@ pub fn jobs(namespace: &str) -> Vec<String> {
         .collect()
 }
 
+/// Whether the server takes a Pod of this spec and warns of nothing; else what it says. There is no Pod afterwards.
+pub fn admit(namespace: &str, spec: &Value) -> Result<(), String> {
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"generateName": "jobclean-", "namespace": namespace},
+        "spec": spec,
+    });
+    let file = file_of(&pod.to_string());
+    let mut create = plane().kubectl_command(["create", "--dry-run=server", "--filename"]);
+    let output = run(create.arg(file.path()));
+    match (
+        output.status.success(),
+        String::from_utf8(output.stderr).unwrap(),
+    ) {
+        (true, said) if said.is_empty() => Ok(()),
+        (_, said) => Err(said),
+    }
+}
+
+/// A file for a command to read.
+pub fn file_of(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), text).unwrap();
+    file
+}
+
+/// A token of a service account.
+pub fn token(account: &str, namespace: &str) -> String {
+    let mut create =
+        plane().kubectl_command(["create", "token", account, "--namespace", namespace]);
+    succeeds(&mut create).trim().to_owned()
+}
+
 /// kubectl for a user with this home folder and these folders on the PATH.
 pub fn kubectl(home: &Path, path: &[&Path]) -> Command {
     let mut command = Command::new(plane().kubectl());
@@ -172,6 +206,19 @@ pub fn succeeds(command: &mut Command) -> String {
         output.status,
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The same, and it says nothing on stderr: servers warn there.
+#[track_caller]
+pub fn succeeds_quietly(command: &mut Command) -> String {
+    let output = run(command);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.success() && said.is_empty(),
+        "{command:?}: {}\n{said}",
+        output.status
     );
     String::from_utf8(output.stdout).unwrap()
 }
