@@ -10,12 +10,9 @@ use controlplane::build_tool;
 use serde_json::{Value, json};
 
 use crate::support::{
-    admit, file_of, jobs, namespace_with_jobs, plane, project, read, run, succeeds_quietly, token,
-    tools,
+    file_of, is_admitted_as_restricted, jobs, namespace_with_jobs, plane, project, read, run,
+    succeeds_quietly, token, tools,
 };
-
-/// No other test's Jobs have it, so none of their runs purges these.
-const LABEL: &str = "example.com/chart";
 
 fn chart() -> PathBuf {
     project().root.join("deploy/chart")
@@ -66,10 +63,6 @@ fn accepted(release: &str, namespace: &str, values: &Value) -> Vec<Value> {
     let mut apply = plane().kubectl_command(["apply", "--server-side", "--filename"]);
     succeeds_quietly(apply.arg(file_of(&text).path()));
     objects(&text)
-}
-
-fn name(object: &Value) -> &str {
-    object["metadata"]["name"].as_str().unwrap()
 }
 
 fn pod_spec(cron_job: &Value) -> &Value {
@@ -277,23 +270,22 @@ fn long_names_stay_apart_and_short_enough() {
         "b".repeat(43),
         format!("{}c", "b".repeat(43)),
     ];
-    let mut names = Vec::new();
+    let values = json!({"namespaces": [namespace, "default"]});
+    let mut all = Vec::new();
     for release in &releases {
-        for values in [json!({}), json!({"namespaces": [namespace, "default"]})] {
-            let objects = accepted(release, &namespace, &values);
-            names.extend(
-                of_kind(&objects, "CronJob")
-                    .iter()
-                    .map(|object| name(object).to_owned()),
-            );
+        for object in accepted(release, &namespace, &values) {
+            let (kind, metadata) = (object["kind"].clone(), &object["metadata"]);
+            let name = metadata["name"].as_str().unwrap();
+            assert!(kind != "CronJob" || name.len() <= 52, "{name}");
+            all.push(format!("{kind} {name} in {}", metadata["namespace"]));
         }
     }
-    assert!(names.iter().all(|name| name.len() <= 52), "{names:?}");
-    assert!(names.contains(&releases[3]), "{names:?}");
-    let all = names.len();
-    names.sort();
-    names.dedup();
-    assert_eq!(names.len(), all, "{names:?}");
+    let uncut = format!("\"ServiceAccount\" {} in \"{namespace}\"", releases[3]);
+    assert!(all.contains(&uncut), "{all:#?}");
+    let count = all.len();
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), count, "{all:#?}");
 }
 
 #[test]
@@ -471,6 +463,17 @@ fn install(namespace: &str, values: &Value) -> String {
     succeeds_quietly(command.arg("--values").arg(values.path()).arg(chart()))
 }
 
+/// What helm has installed as the release of a namespace's name.
+fn manifest(namespace: &str) -> String {
+    succeeds_quietly(&mut helm(&[
+        "get",
+        "manifest",
+        namespace,
+        "--namespace",
+        namespace,
+    ]))
+}
+
 /// Runs the tool with these arguments and the rights of the Pod's account.
 fn run_as(pod: &Value, namespace: &str, args: &[&str]) -> (Output, String) {
     let account = pod["serviceAccountName"].as_str().unwrap();
@@ -484,21 +487,19 @@ fn run_as(pod: &Value, namespace: &str, args: &[&str]) -> (Output, String) {
 
 #[test]
 fn a_release_purges_where_it_is_told_to_and_leaves_nothing_behind() {
-    let [one, other] = [(); 2].map(|()| namespace_with_jobs(LABEL));
+    // No other test's Jobs have this label, so a run everywhere purges none of those.
+    let label = "example.com/chart";
+    let [one, other] = [(); 2].map(|()| namespace_with_jobs(label));
     for (place, left) in [(json!([one]), 3), (json!([]), 1)] {
         let home = restricted();
         let values =
-            json!({"namespaces": place, "label": LABEL, "flags": ["--wait", "--timeout=1m"]});
+            json!({"namespaces": place, "label": label, "flags": ["--wait", "--timeout=1m"]});
         install(&home, &values);
-        let text = rendered(&home, &home, &values);
+        let text = manifest(&home);
         let objects = objects(&text);
         let cron_job = of_kind(&objects, "CronJob")[0];
         let pod = pod_spec(cron_job);
-        admit(&home, pod).unwrap();
-        let mut privileged = pod.clone();
-        privileged["containers"][0]["securityContext"]["privileged"] = true.into();
-        admit(&home, &privileged).unwrap_err();
-
+        is_admitted_as_restricted(&home, pod);
         let args = args_of(cron_job);
         let (output, said) = run_as(pod, &home, &args);
         assert!(output.status.success(), "{said}");
@@ -529,10 +530,13 @@ fn a_release_purges_where_it_is_told_to_and_leaves_nothing_behind() {
 
 #[test]
 fn a_dry_run_has_no_right_to_delete() {
-    let (home, place) = (restricted(), namespace_with_jobs(LABEL));
-    let values = json!({"dryRun": true, "namespaces": [place], "label": LABEL});
-    install(&home, &values);
-    let objects = objects(&rendered(&home, &home, &values));
+    let label = "example.com/chart-plan";
+    let (home, place) = (restricted(), namespace_with_jobs(label));
+    install(
+        &home,
+        &json!({"dryRun": true, "namespaces": [place], "label": label}),
+    );
+    let objects = objects(&manifest(&home));
     let cron_job = of_kind(&objects, "CronJob")[0];
     let mut args = args_of(cron_job);
     let (output, said) = run_as(pod_spec(cron_job), &home, &args);

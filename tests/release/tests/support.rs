@@ -130,23 +130,24 @@ pub fn jobs(namespace: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether the server takes a Pod of this spec and warns of nothing; else what it says. There is no Pod afterwards.
-pub fn admit(namespace: &str, spec: &Value) -> Result<(), String> {
-    let pod = json!({
-        "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"generateName": "jobclean-", "namespace": namespace},
-        "spec": spec,
-    });
-    let file = file_of(&pod.to_string());
-    let mut create = plane().kubectl_command(["create", "--dry-run=server", "--filename"]);
-    let output = run(create.arg(file.path()));
-    match (
-        output.status.success(),
-        String::from_utf8(output.stderr).unwrap(),
-    ) {
-        (true, said) if said.is_empty() => Ok(()),
-        (_, said) => Err(said),
-    }
+/// Fails unless the namespace takes a Pod of this spec, and takes only restricted ones. There is no Pod afterwards.
+pub fn is_admitted_as_restricted(namespace: &str, spec: &Value) {
+    let create = |spec: &Value| {
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"generateName": "jobclean-", "namespace": namespace},
+            "spec": spec,
+        });
+        let mut create = plane().kubectl_command(["create", "--dry-run=server", "--filename"]);
+        let output = run(create.arg(file_of(&pod.to_string()).path()));
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.success(), said)
+    };
+    assert_eq!(create(spec), (true, String::new()));
+    let mut more = spec.clone();
+    more["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = true.into();
+    let (taken, said) = create(&more);
+    assert!(!taken && said.contains("violates PodSecurity"), "{said}");
 }
 
 /// A file for a command to read.
