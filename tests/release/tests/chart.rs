@@ -46,6 +46,16 @@ fn rendered(release: &str, namespace: &str, values: &Value) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Fails unless helm refuses the values, and says these words.
+fn is_refused(values: &Value, words: &[&str]) {
+    let output = template("nightly", "ops", values);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{values}");
+    for word in words {
+        assert!(said.contains(word), "{values}: no {word:?} in {said}");
+    }
+}
+
 fn objects(text: &str) -> Vec<Value> {
     serde_saphyr::from_multiple(text).unwrap()
 }
@@ -386,16 +396,6 @@ fn flags_that_a_value_sets_are_refused() {
             let why = format!("flags: leave {flag} out, the value {value} sets it");
             is_refused(&json!({"flags": ["--keep=2", flag]}), &[&why]);
         }
-    }
-}
-
-/// Fails unless helm refuses the values, and says these words.
-fn is_refused(values: &Value, words: &[&str]) {
-    let output = template("nightly", "ops", values);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success(), "{values}");
-    for word in words {
-        assert!(said.contains(word), "{values}: no {word:?} in {said}");
     }
 }
 
