@@ -11,6 +11,7 @@ use criterion::{
 };
 use kubectl_jobclean::{
     decode,
+    gitops::Claims,
     plan::{
         group::{self, MixedGroups},
         retention::Policy,
@@ -108,7 +109,7 @@ fn decide(criterion: &mut Criterion) {
         bench.bench_function(id, |bencher| {
             bencher.iter(|| {
                 for group in &groups {
-                    black_box(policy.judge(group, MixedGroups::Hold, now));
+                    black_box(policy.judge(group, MixedGroups::Hold, &Claims::default(), now));
                 }
             });
         });

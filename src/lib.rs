@@ -13,13 +13,15 @@
 //! | [`connection`] | as whom and where, as kubectl: one request, one answer; knows no Jobs |
 //! | [`decode`] | bytes to Jobs: protobuf and JSON of the API, JSON and YAML of a file |
 //! | [`plan`] | groups, policy, verdicts, recheck, and the report as data |
+//! | [`gitops`] | what git and Helm still want: the claims of Applications and Kustomizations on Jobs |
 //! | [`job`] | a Job, its family, its labels, and which Jobs are asked for |
 //! | [`error`], [`text`], [`time`] | errors and exit codes; text from elsewhere made harmless; the clock and durations |
 //!
-//! Each room may use those below it, `job`, `plan` and `decode` are pure: no kube, no tokio, no clap, no I/O, no clock;
+//! Each room may use those below it, `job`, `gitops`, `plan` and `decode` are pure: no kube, no tokio, no clap, no I/O, no clock;
 //! the time is a parameter. `tests/pure/architecture.rs` holds the sources to this.
 
 pub mod error;
+pub mod gitops;
 pub mod job;
 pub mod plan;
 pub mod purge;

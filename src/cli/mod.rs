@@ -23,6 +23,7 @@ pub use self::{
 use crate::{
     cluster::delete::Cascade,
     connection::flags::{ConnectionFlags, go_bool, non_empty, non_empty_path},
+    gitops,
     job::{
         family::NameEnding,
         field::FieldSelector,
@@ -189,6 +190,17 @@ pub struct Kept {
     /// hold]
     #[arg(long, value_name = "HOW")]
     pub mixed_groups: Option<MixedGroups>,
+    /// How far to heed what Argo CD, Flux and Helm still want [default: auto]
+    ///
+    /// A Job that git or a release still has is made and run again when it is deleted.
+    #[arg(long, value_name = "HOW")]
+    pub gitops: Option<gitops::Mode>,
+    /// Read Argo CD's Applications with this context of the kubeconfig, where Argo CD runs on another cluster
+    #[arg(long, value_name = "NAME", value_parser = non_empty, conflicts_with = "filename")]
+    pub argocd_context: Option<String>,
+    /// Read Applications and Kustomizations in this namespace only; repeat for several
+    #[arg(long = "gitops-namespace", value_name = "NS", value_parser = namespace, conflicts_with = "filename")]
+    pub gitops_namespaces: Vec<String>,
 }
 
 /// What happens after the plan is shown.
@@ -226,7 +238,8 @@ pub struct Action {
     #[arg(long, value_name = "FILE", value_parser = non_empty_path(), conflicts_with_all = [
         "namespace", "all_namespaces", "group_by", "family", "selector", "field_selector", "exclude_namespaces",
         "filename", "keep", "keep_succeeded", "keep_failed", "keep_within", "keep_superseded_within",
-        "keep_finished_within", "include_active", "include_owned", "mixed_groups",
+        "keep_finished_within", "include_active", "include_owned", "mixed_groups", "gitops", "argocd_context",
+        "gitops_namespaces",
     ])]
     pub plan: Option<PathBuf>,
     /// Write each Job's manifest into this folder before its delete; without a backup it is not deleted
@@ -331,6 +344,27 @@ impl ValueEnum for MixedGroups {
     }
 }
 
+impl ValueEnum for gitops::Mode {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[
+            gitops::Mode::Auto,
+            gitops::Mode::Require,
+            gitops::Mode::Ignore,
+        ]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            gitops::Mode::Auto => "Keep what a tool still wants or cannot speak of now",
+            gitops::Mode::Require => {
+                "Purge what a tool has marked only if it says that it no longer wants it"
+            }
+            gitops::Mode::Ignore => "Ask no tool",
+        };
+        Some(PossibleValue::new(self.as_str()).help(help))
+    }
+}
+
 impl ValueEnum for Cascade {
     fn value_variants<'a>() -> &'a [Self] {
         &[Cascade::Background, Cascade::Foreground, Cascade::Orphan]
@@ -375,6 +409,7 @@ impl Kept {
             owned: Treatment::included(self.include_owned),
             mixed_groups: self.mixed_groups,
             family,
+            gitops: self.gitops.unwrap_or_default(),
         }
     }
 }

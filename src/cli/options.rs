@@ -6,6 +6,7 @@ use super::{DryRun, Flags, Format, Patience};
 use crate::{
     cluster::delete::Cascade,
     connection::flags::{ConnectionFlags, NOT_UNSEEN, Unchecked},
+    gitops::{self, Places},
     job::{
         field::FIELDS,
         grouping::Grouping,
@@ -86,6 +87,10 @@ pub struct Selection {
     pub is_in_context: bool,
     /// What to keep.
     pub policy: Policy,
+    /// Where GitOps tools are asked.
+    pub places: Places,
+    /// How far they are heeded, if that was said.
+    pub gitops: Option<gitops::Mode>,
 }
 
 /// What becomes of a plan.
@@ -129,7 +134,12 @@ impl Flags {
     pub fn options(self, label_given: bool) -> Result<Options, String> {
         self.refuse_contradiction(label_given)?;
         let scope = self.which.scope();
+        let gitops = self.kept.gitops;
         let policy = self.kept.policy(self.which.family);
+        let places = Places {
+            argocd_context: self.kept.argocd_context,
+            namespaces: self.kept.gitops_namespaces,
+        };
         let is_in_context = scope.is_none() && self.which.filename.is_none();
         let query = Query {
             grouping: match self.which.group_by {
@@ -164,6 +174,8 @@ impl Flags {
                         query,
                         is_in_context,
                         policy,
+                        places,
+                        gitops,
                     })),
                 },
                 chunk_size: action.chunk_size,
@@ -244,6 +256,19 @@ impl Flags {
             return Err(format!(
                 "--field-selector: Jobs are selected by {}, not by {field}",
                 FIELDS.join(", ")
+            ));
+        }
+        let asks_tools = [
+            ("--argocd-context", self.kept.argocd_context.is_some()),
+            (
+                "--gitops-namespace",
+                !self.kept.gitops_namespaces.is_empty(),
+            ),
+        ];
+        let asked = asks_tools.into_iter().find(|(_, given)| *given);
+        if let (Some(gitops::Mode::Ignore), Some((flag, _))) = (self.kept.gitops, asked) {
+            return Err(format!(
+                "--gitops=ignore asks no tool: {flag} cannot be used together with it"
             ));
         }
         let mut seen = Vec::new();

@@ -14,9 +14,12 @@ use super::Cli;
 use crate::{connection::flags::go_bool, time::HumanDuration};
 
 /// Flags with which more is deleted than without, or with less care.
-pub const DELETE_MORE: [&str; 8] = [
+pub const DELETE_MORE: [&str; 11] = [
     "all-namespaces",
+    "argocd-context",
     "family",
+    "gitops",
+    "gitops-namespace",
     "include-active",
     "include-owned",
     "insecure-skip-tls-verify",
@@ -24,8 +27,8 @@ pub const DELETE_MORE: [&str; 8] = [
     "plan",
     "yes",
 ];
-/// Values of which the same is true: `--dry-run=none`, and `--mixed-groups` other than `hold`.
-const VALUES_THAT_DELETE_MORE: [&str; 3] = ["merge", "none", "split"];
+/// Values of which the same is true: `--dry-run=none`, `--gitops=ignore`, and `--mixed-groups` other than `hold`.
+const VALUES_THAT_DELETE_MORE: [&str; 4] = ["ignore", "merge", "none", "split"];
 
 /// How words begin that ask for the opposite of what follows.
 const NEGATIONS: [&str; 9] = [

@@ -1,11 +1,12 @@
 //! The cluster: who and where it is, and what is asked of it: `list` and `delete` on Jobs. Beyond these it is only asked
-//! what may also be left unanswered: whether deletes are allowed, which cluster it is, and, to complete a command line,
-//! which namespaces there are.
+//! what may also be left unanswered: whether deletes are allowed, which cluster it is, what GitOps tools want, and, to
+//! complete a command line, which namespaces there are.
 
 pub(crate) mod access;
 pub mod delete;
 pub mod discover;
 mod get;
+pub mod gitops;
 pub(crate) mod list;
 mod page;
 pub(crate) mod remaining;

@@ -82,6 +82,11 @@ impl Newest {
 }
 
 impl Pages {
+    /// Of a list that is not held against others.
+    pub(crate) fn of_a_list_alone() -> Pages {
+        Newest::default().pages(Kind::Jobs)
+    }
+
     /// Take the metadata of the next page; the token of the one after it, `None` after the last.
     ///
     /// # Errors

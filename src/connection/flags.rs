@@ -81,6 +81,19 @@ pub struct ConnectionFlags {
     pub disable_compression: Option<bool>,
 }
 
+impl ConnectionFlags {
+    /// The flags that lead to another context of the same kubeconfig. Those that say who and where stay behind.
+    pub fn of_context(&self, context: &str) -> ConnectionFlags {
+        ConnectionFlags {
+            kubeconfig: self.kubeconfig.clone(),
+            context: Some(context.to_owned()),
+            request_timeout: self.request_timeout,
+            disable_compression: self.disable_compression,
+            ..ConnectionFlags::default()
+        }
+    }
+}
+
 /// A value that is not empty: a shell variable that is not set must not fall back to something else. Blanks are no value
 /// either. The API server, for one, ignores a user to impersonate whose name is blank.
 pub fn non_empty(text: &str) -> Result<String, &'static str> {

@@ -10,6 +10,7 @@ use crate::{
         CREATED, Controller, Deletion, Job, Protection, State, generated_after,
         grouping::{Grouping, INSTANCE, Key, TRACKING_ID, tracked_application},
         ids::Stamp,
+        mark::{ArgoMark, Kustomization, MarkedBy, Marks, OtherTool},
         query::Query,
     },
 };
@@ -22,6 +23,23 @@ const ARGO_SYNC_OPTIONS: &str = "argocd.argoproj.io/sync-options";
 const HELM_RESOURCE_POLICY: &str = "helm.sh/resource-policy";
 /// The annotation or label with which Flux is told not to remove an object.
 const FLUX_PRUNE: &str = "kustomize.toolkit.fluxcd.io/prune";
+/// Kubernetes' own label for the application, which Argo CD 2 sets, and so do others.
+const KUBERNETES_INSTANCE: &str = "app.kubernetes.io/instance";
+/// Where Argo CD and Helm are told that an object is a hook.
+const ARGO_HOOK: &str = "argocd.argoproj.io/hook";
+const HELM_HOOK: &str = "helm.sh/hook";
+/// Where Helm names the release whose manifest an object is in.
+const HELM_RELEASE: &str = "meta.helm.sh/release-name";
+/// The labels with which Flux names the Kustomization and the HelmRelease that an object is of.
+const FLUX_KUSTOMIZATION: [&str; 2] = [
+    "kustomize.toolkit.fluxcd.io/namespace",
+    "kustomize.toolkit.fluxcd.io/name",
+];
+const FLUX_HELM_RELEASE: &str = "helm.toolkit.fluxcd.io/name";
+/// The annotations of Config Sync and Fleet, and the label of kapp.
+const CONFIG_SYNC: &str = "configsync.gke.io/resource-id";
+const FLEET: &str = "objectset.rio.cattle.io/id";
+const KAPP: &str = "kapp.k14s.io/app";
 
 /// Why a Job cannot be judged. One such Job fails the whole plan: a lost newest would make its predecessor look newest.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -58,6 +76,7 @@ pub struct Intake {
     value_lists: HashSet<Arc<[Arc<str>]>>,
     controllers: HashSet<Arc<Controller>>,
     deletions: HashSet<Arc<Deletion>>,
+    marks: HashSet<Arc<Marks>>,
 }
 
 impl Intake {
@@ -70,6 +89,7 @@ impl Intake {
             value_lists: HashSet::new(),
             controllers: HashSet::new(),
             deletions: HashSet::new(),
+            marks: HashSet::new(),
         }
     }
 
@@ -88,6 +108,7 @@ impl Intake {
         let has_run = state.is_finished() || seconds(status.start_time).is_some();
         let restored = if has_run { None } else { restored(&meta) };
         let controller = self.controller(&meta);
+        let marks = self.marks(&meta);
         let namespace = meta.namespace.unwrap_or_default();
         let name = meta
             .name
@@ -121,6 +142,7 @@ impl Intake {
                 .map(|since| self.deletion(since, &meta.finalizers)),
             protection,
             controller,
+            marks,
             group_values,
             namespace: self.share(&namespace),
             generated_after: meta
@@ -185,6 +207,49 @@ impl Intake {
         shared
     }
 
+    fn marks(&mut self, meta: &decode::ObjectMeta<'_>) -> Option<Arc<Marks>> {
+        let annotation = |key: &str| meta.annotations.get(key);
+        let label = |key: &str| meta.labels.get(key).filter(|value| !value.is_empty());
+        let is_hook = annotation(ARGO_HOOK).is_some() || annotation(HELM_HOOK).is_some();
+        let argocd = (tracked(meta))
+            .or_else(|| Some((label(INSTANCE)?, MarkedBy::ArgoLabel)))
+            .or_else(|| Some((label(KUBERNETES_INSTANCE)?, MarkedBy::KubernetesLabel)));
+        let [flux_namespace, flux_name] = FLUX_KUSTOMIZATION.map(label);
+        let release = annotation(HELM_RELEASE)
+            .filter(|release| !release.is_empty() && annotation(HELM_HOOK).is_none());
+        let other = if label(FLUX_HELM_RELEASE).is_some() && !is_hook && release.is_none() {
+            Some(OtherTool::HelmRelease)
+        } else if annotation(CONFIG_SYNC).is_some() {
+            Some(OtherTool::ConfigSync)
+        } else if annotation(FLEET).is_some_and(|id| !id.is_empty()) {
+            Some(OtherTool::Fleet)
+        } else {
+            label(KAPP).map(|_| OtherTool::Kapp)
+        };
+        let marks = Marks {
+            argocd: argocd.map(|(application, from)| ArgoMark {
+                application: self.share(application),
+                from,
+            }),
+            flux: (flux_namespace.zip(flux_name)).map(|(namespace, name)| Kustomization {
+                namespace: self.share(namespace),
+                name: self.share(name),
+            }),
+            release: release.map(|release| self.share(release)),
+            is_hook,
+            other,
+        };
+        if marks == Marks::default() {
+            return None;
+        }
+        if let Some(shared) = self.marks.get(&marks) {
+            return Some(Arc::clone(shared));
+        }
+        let shared = Arc::new(marks);
+        self.marks.insert(Arc::clone(&shared));
+        Some(shared)
+    }
+
     fn share(&mut self, text: &str) -> Arc<str> {
         if let Some(shared) = self.strings.get(text) {
             return Arc::clone(shared);
@@ -197,15 +262,25 @@ impl Intake {
 
 /// The Argo CD application that a Job belongs to.
 fn application<'m>(meta: &'m decode::ObjectMeta<'_>) -> Option<&'m str> {
-    let tracked = meta.annotations.get(TRACKING_ID).and_then(|tracking_id| {
-        tracked_application(
-            tracking_id,
-            meta.namespace.as_deref().unwrap_or_default(),
-            meta.name.as_deref().unwrap_or_default(),
-            meta.generate_name.as_deref(),
-        )
-    });
+    let tracked = tracked(meta).map(|(application, _)| application);
     tracked.or_else(|| meta.labels.get(INSTANCE))
+}
+
+/// The Argo CD application in the tracking-id of a Job, and what kind of tracking-id that is.
+fn tracked<'m>(meta: &'m decode::ObjectMeta<'_>) -> Option<(&'m str, MarkedBy)> {
+    let tracking_id = meta.annotations.get(TRACKING_ID)?;
+    let application = tracked_application(
+        tracking_id,
+        meta.namespace.as_deref().unwrap_or_default(),
+        meta.name.as_deref().unwrap_or_default(),
+        meta.generate_name.as_deref(),
+    )?;
+    let from = if tracking_id.ends_with('/') {
+        MarkedBy::NamelessTrackingId
+    } else {
+        MarkedBy::TrackingId
+    };
+    Some((application, from))
 }
 
 fn value_of<'m>(meta: &'m decode::ObjectMeta<'_>, key: &Key) -> Option<&'m str> {

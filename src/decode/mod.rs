@@ -7,6 +7,7 @@
 
 #[cfg(feature = "cli")]
 pub mod file;
+pub mod gitops;
 pub mod job;
 mod list;
 pub mod metadata;

@@ -5,6 +5,7 @@ pub mod field;
 pub mod grouping;
 pub mod ids;
 pub mod label;
+pub mod mark;
 pub mod query;
 pub mod selector;
 
@@ -12,7 +13,10 @@ use std::{num::NonZeroU8, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::ids::{Stamp, Uid, Version};
+use self::{
+    ids::{Stamp, Uid, Version},
+    mark::Marks,
+};
 
 /// One Job of the cluster, reduced to what a verdict and a safe delete need.
 ///
@@ -46,6 +50,8 @@ pub struct Job {
     pub protection: Option<Protection>,
     /// Its controller, if it has one.
     pub controller: Option<Arc<Controller>>,
+    /// What it says of who manages it, if it says anything.
+    pub marks: Option<Arc<Marks>>,
 }
 
 /// The annotation of a restored Job that says when the one was created that it was restored from.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeSeq};
 use super::schema;
 use super::{API_VERSION, View, escape::Text, words};
 use crate::{
+    gitops::{Answer, Mode, Places},
     job::{
         family::NameEndingError,
         grouping::{Grouping, Key},
@@ -51,6 +52,9 @@ pub(super) struct Document<'a, G> {
     /// When the Jobs were listed, by the clock of the machine that did.
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::time"))]
     pub(super) taken_at: Timestamp,
+    /// What GitOps tools were asked, and what came of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) gitops: Option<GitOps<'a>>,
     /// The totals.
     pub(super) summary: Summary<'a>,
     /// That the plan is held, since it would purge more than --max-purge allows; nothing was deleted then.
@@ -63,6 +67,48 @@ pub(super) struct Document<'a, G> {
     /// What --plan needs to carry it out; only --save-plan writes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) saved: Option<Extras>,
+}
+
+/// What GitOps tools were asked, and what came of it.
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = schema::open))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct GitOps<'a> {
+    /// How far they are heeded, as --gitops says.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::gitops_mode"))]
+    pub(super) mode: Text<'a>,
+    /// What came of asking for Argo CD's Applications. They are not asked for if nothing would be purged.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::gitops_answer"))]
+    pub(super) argocd: Text<'a>,
+    /// How many Applications were read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) applications: Option<usize>,
+    /// What came of asking for Flux's Kustomizations.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::gitops_answer"))]
+    pub(super) flux: Text<'a>,
+    /// How many Kustomizations were read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kustomizations: Option<usize>,
+    /// How many of the Jobs to purge a tool has marked that does not answer for them.
+    pub(super) unanswered: usize,
+    /// How many Jobs stay for no other reason than that they are wanted.
+    pub(super) wanted: usize,
+    /// How many Jobs stay for no other reason than that a tool cannot say now whether it wants them.
+    pub(super) unsettled: usize,
+}
+
+/// What one tool says of a Job.
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = schema::open))]
+#[serde(deny_unknown_fields)]
+pub(super) struct Claim<'a> {
+    /// Who says it: an object of the tool, or the tool.
+    pub(super) by: Text<'a>,
+    /// The reason that it adds.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::says"))]
+    pub(super) says: Text<'a>,
+    /// What it rests on.
+    pub(super) why: Text<'a>,
 }
 
 /// How a plan exceeds its limit.
@@ -208,6 +254,9 @@ pub(super) struct Job<'a> {
     /// Why.
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::reasons"))]
     pub(super) reasons: Vec<Text<'a>>,
+    /// What GitOps tools say of it, if one of the reasons is theirs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) claims: Vec<Claim<'a>>,
     /// Its place in the group, the newest is 1.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub(super) rank: usize,
@@ -242,14 +291,15 @@ impl Serialize for Groups<'_> {
         let plan = self.0.plan();
         let mut groups = serializer.serialize_seq(Some(plan.groups.len()))?;
         for (group, rows) in self.0.groups() {
-            groups.serialize_element(&Group::new(&plan.grouping, group, rows))?;
+            groups.serialize_element(&Group::new(plan, group, rows))?;
         }
         groups.end()
     }
 }
 
 impl<'a> Group<'a> {
-    fn new(grouping: &'a Grouping, group: &'a PlannedGroup, rows: Vec<Row<'a>>) -> Group<'a> {
+    fn new(plan: &'a Plan, group: &'a PlannedGroup, rows: Vec<Row<'a>>) -> Group<'a> {
+        let grouping = &plan.grouping;
         let (mut labels, mut annotations) = (BTreeMap::new(), BTreeMap::new());
         for (key, value) in grouping.keys().iter().zip(group.key.values.iter()) {
             let map = match key {
@@ -275,14 +325,15 @@ impl<'a> Group<'a> {
                 merge: ways.map(|ways| ways.merge),
                 ending: ways.and_then(|ways| Some(ways.family.as_ref()?.to_string().into())),
             }),
-            jobs: rows.into_iter().map(Job::new).collect(),
+            jobs: rows.into_iter().map(|row| Job::new(plan, row)).collect(),
         }
     }
 }
 
 impl<'a> Job<'a> {
-    fn new(row: Row<'a>) -> Job<'a> {
+    fn new(plan: &'a Plan, row: Row<'a>) -> Job<'a> {
         let job = &row.planned.job;
+        let claims = plan.claims.of(job, plan.gitops);
         let pods = row.held.map(|held| held.pods.iter());
         Job {
             name: (&*job.name).into(),
@@ -297,6 +348,13 @@ impl<'a> Job<'a> {
             status: job.status().into(),
             verdict: row.planned.verdict.as_str().into(),
             reasons: all(row.planned.verdict.reasons()),
+            claims: (claims.iter())
+                .map(|claim| Claim {
+                    by: claim.by.to_string().into(),
+                    says: words::says(claim.says).into(),
+                    why: claim.says.why().into(),
+                })
+                .collect(),
             rank: row.rank,
             outcome: row.outcome.map(|outcome| outcome.as_str().into()),
             message: row.outcome.and_then(Outcome::message).map(Text),
@@ -343,6 +401,7 @@ pub(super) fn document(view: View<'_>, saved: Option<Extras>) -> impl Serialize 
         Source::File { path } => (None, Some(path.into())),
     };
     let warnings = plan.warnings.iter();
+    let (argocd, flux) = (&plan.claims.argocd, &plan.claims.flux);
     Document {
         api_version: API_VERSION.into(),
         kind: kind.into(),
@@ -352,6 +411,19 @@ pub(super) fn document(view: View<'_>, saved: Option<Extras>) -> impl Serialize 
         labels: all(plan.grouping.label_keys().map(LabelKey::as_str)),
         resource_version: (&plan.resource_version).into(),
         taken_at: plan.taken_at,
+        gitops: Some(GitOps {
+            mode: plan.gitops.as_str().into(),
+            argocd: words::answer(argocd.answer()).into(),
+            applications: (*argocd.answer() != Answer::NotAsked).then_some(argocd.len()),
+            flux: words::answer(flux.answer()).into(),
+            kustomizations: (*flux.answer() != Answer::NotAsked).then_some(flux.len()),
+            unanswered: match plan.gitops {
+                Mode::Ignore => 0,
+                Mode::Auto | Mode::Require => plan.unanswered(),
+            },
+            wanted: summary.wanted,
+            unsettled: summary.unsettled,
+        }),
         summary: Summary {
             groups: summary.groups,
             jobs: summary.jobs,
@@ -412,6 +484,22 @@ pub struct Extras {
     pub exclude_namespaces: Vec<String>,
     /// What is to be kept.
     pub policy: PolicyDocument,
+    /// The context that leads to Argo CD, where that runs on another cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub argocd_context: Option<String>,
+    /// The namespaces in which GitOps tools are asked; every one if none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gitops_namespaces: Vec<String>,
+}
+
+impl Extras {
+    /// Where GitOps tools are asked.
+    pub(super) fn places(&self) -> Places {
+        Places {
+            argocd_context: self.argocd_context.clone(),
+            namespaces: self.gitops_namespaces.clone(),
+        }
+    }
 }
 
 /// A [`Policy`] as it is written down.
@@ -434,6 +522,9 @@ pub struct PolicyDocument {
     /// The ending of names that --family describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     family: Option<String>,
+    /// How far GitOps tools are heeded.
+    #[serde(default)]
+    gitops: Mode,
 }
 
 impl PolicyDocument {
@@ -451,6 +542,7 @@ impl PolicyDocument {
             include_owned: policy.owned == Treatment::Judge,
             mixed_groups: policy.mixed_groups(grouping),
             family: policy.family.as_ref().map(ToString::to_string),
+            gitops: policy.gitops,
         }
     }
 
@@ -472,6 +564,7 @@ impl PolicyDocument {
             owned: Treatment::included(policy.include_owned),
             mixed_groups: Some(policy.mixed_groups),
             family: policy.family.map(|ending| ending.parse()).transpose()?,
+            gitops: policy.gitops,
         })
     }
 }

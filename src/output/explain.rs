@@ -93,6 +93,12 @@ pub fn write(
             writeln!(out, "What keeps it:")?;
             for reason in kept.iter() {
                 writeln!(out, "  {}: {}", reason.as_str(), why(reason, group, policy))?;
+                for claim in plan.claims.of(job, plan.gitops) {
+                    if words::says(claim.says) == reason.as_str() {
+                        let says = format!("{}, {}", claim.by, claim.says.why());
+                        writeln!(out, "    {}", harmless(&says))?;
+                    }
+                }
             }
         }
         Verdict::Purge => {
@@ -166,6 +172,14 @@ fn why(reason: KeepReason, group: &PlannedGroup, policy: &Policy) -> String {
         KeepReason::RecentlyFinished => "it finished lately; --keep-finished-within".to_owned(),
         KeepReason::Terminating => "it is being deleted already; no flag changes that".to_owned(),
         KeepReason::Protected => "a mark on the Job protects it; no flag changes that".to_owned(),
+        KeepReason::Wanted => {
+            "git or a release still has it, so that it would be made and run again; --gitops=ignore asks no tool"
+                .to_owned()
+        }
+        KeepReason::Unsettled => {
+            "the tool that manages it cannot say now whether it is wanted; --gitops=ignore asks no tool"
+                .to_owned()
+        }
         KeepReason::Active => {
             "it is not finished; --include-active judges it like any other".to_owned()
         }

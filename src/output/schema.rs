@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::API_VERSION;
 use crate::{
+    gitops::{Answer, Mode},
     job::Job,
     plan::{
         report::Outcome,
@@ -130,6 +131,25 @@ pub(super) fn reasons(_: &mut SchemaGenerator) -> Schema {
     let mut known = KeepReason::ALL.map(KeepReason::as_str).to_vec();
     known.push(SUPERSEDED);
     json_schema!({"type": "array", "items": words(&known), "minItems": 1, "uniqueItems": true})
+}
+
+pub(super) fn gitops_mode(_: &mut SchemaGenerator) -> Schema {
+    words(&[Mode::Auto, Mode::Require, Mode::Ignore].map(Mode::as_str))
+}
+
+pub(super) fn gitops_answer(_: &mut SchemaGenerator) -> Schema {
+    let answers = [
+        Answer::NotAsked,
+        Answer::Read,
+        Answer::Absent,
+        Answer::Forbidden,
+        Answer::Broken(String::new()),
+    ];
+    words(&answers.each_ref().map(super::words::answer))
+}
+
+pub(super) fn says(_: &mut SchemaGenerator) -> Schema {
+    words(&[KeepReason::Wanted, KeepReason::Unsettled].map(KeepReason::as_str))
 }
 
 pub(super) fn outcome(_: &mut SchemaGenerator) -> Schema {

@@ -9,14 +9,13 @@ use std::{
 };
 
 use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width};
-use jiff::Timestamp;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::{Colour, Headers, Style, View, words};
 use crate::{
     job::ids::Stamp,
     plan::{
-        PlannedGroup,
+        Plan, PlannedGroup,
         report::{Outcome, Row},
         retention::{KeepReason, Verdict},
     },
@@ -46,6 +45,7 @@ enum Column {
     Uid,
     Owner,
     Reason,
+    Claims,
 }
 
 impl Column {
@@ -62,6 +62,7 @@ impl Column {
             Column::Uid => "UID",
             Column::Owner => "OWNER",
             Column::Reason => "REASON",
+            Column::Claims => "GITOPS",
         }
     }
 
@@ -69,12 +70,13 @@ impl Column {
     fn is_flexible(self) -> bool {
         matches!(
             self,
-            Column::Job | Column::Uid | Column::Owner | Column::Reason
+            Column::Job | Column::Uid | Column::Owner | Column::Reason | Column::Claims
         )
     }
 
-    fn text<'a>(self, row: &Row<'a>, now: Timestamp) -> Cow<'a, str> {
+    fn text<'a>(self, row: &Row<'a>, plan: &Plan) -> Cow<'a, str> {
         let job = &row.planned.job;
+        let now = plan.taken_at;
         match self {
             Column::Verdict => row.planned.verdict.as_str().into(),
             Column::Outcome => row.outcome.map_or("", Outcome::as_str).into(),
@@ -109,6 +111,11 @@ impl Column {
                     reasons.collect::<Vec<_>>().join(", ").into()
                 }
             },
+            Column::Claims => {
+                let claims = plan.claims.of(job, plan.gitops);
+                let claims: Vec<String> = claims.iter().map(words::claim).collect();
+                harmless(&claims.join("; ")).into_owned().into()
+            }
         }
     }
 }
@@ -124,10 +131,10 @@ const ROWS: usize = 256;
 /// No column is ever made narrower than this.
 const NARROWEST: u16 = 3;
 
-struct Layout {
+struct Layout<'a> {
     columns: Vec<(Column, u16)>,
     colour: Colour,
-    now: Timestamp,
+    plan: &'a Plan,
 }
 
 /// Write the plan or report.
@@ -165,6 +172,9 @@ pub fn write_totals(out: &mut dyn Write, view: View) -> io::Result<()> {
     }
     if summary.held.jobs > 0 {
         writeln!(out, "{}", words::held_groups(&summary.held))?;
+    }
+    for line in words::claimed(&summary) {
+        writeln!(out, "{line}")?;
     }
     if summary.terminating > 0 {
         let jobs = count(summary.terminating, "Job");
@@ -244,27 +254,30 @@ fn write_lines(out: &mut dyn Write, table: Table) -> io::Result<()> {
     Ok(())
 }
 
-impl Layout {
-    fn fit(view: View, columns: Columns, style: Style) -> Layout {
+impl<'a> Layout<'a> {
+    fn fit(view: View<'a>, columns: Columns, style: Style) -> Layout<'a> {
         use Column::{
-            Age, Created, Duration, Job, Outcome, Owner, Rank, Reason, Status, Uid, Verdict,
+            Age, Claims, Created, Duration, Job, Outcome, Owner, Rank, Reason, Status, Uid, Verdict,
         };
-        let now = view.plan().taken_at;
+        let plan = view.plan();
+        let has_claims = plan.has_claims();
         let chosen = match columns {
             Columns::Normal => vec![Verdict, Outcome, Job, Status, Age, Reason],
             Columns::Wide => vec![
                 Verdict, Outcome, Job, Status, Age, Created, Duration, Rank, Uid, Owner, Reason,
+                Claims,
             ],
         };
         let mut columns: Vec<(Column, u16)> = chosen
             .into_iter()
             .filter(|column| *column != Outcome || matches!(view, View::Report(_)))
+            .filter(|column| *column != Claims || has_claims)
             .map(|column| (column, column.header().len() as u16))
             .collect();
         for (_, rows) in view.groups() {
             for row in &rows {
                 for (column, width) in &mut columns {
-                    let needed = column.text(row, now).width();
+                    let needed = column.text(row, plan).width();
                     *width = (*width).max(u16::try_from(needed).unwrap_or(u16::MAX));
                 }
             }
@@ -275,7 +288,7 @@ impl Layout {
         Layout {
             columns,
             colour: style.colour,
-            now,
+            plan,
         }
     }
 
@@ -305,7 +318,7 @@ impl Layout {
         self.columns
             .iter()
             .map(|(column, _)| {
-                let cell = Cell::new(column.text(row, self.now));
+                let cell = Cell::new(column.text(row, self.plan));
                 match (self.colour, column, row.planned.verdict, row.outcome) {
                     (Colour::Off, ..) => cell,
                     (_, Column::Verdict, Verdict::Skip(_), _) => cell.fg(Color::Green),

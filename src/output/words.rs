@@ -5,12 +5,13 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
+    gitops::{Answer, Claim, Claims, Mode, Says, Tool},
     job::{
         Deletion,
         grouping::{Grouping, Key},
     },
     plan::{
-        self, Plan, PlannedGroup, Summary, Warning,
+        self, Plan, PlannedGroup, Silence, Summary, Warning,
         group::{GroupKey, MixedGroups},
         report::{Held, OutcomeCounts},
         retention::{Policy, Treatment, WaysOut},
@@ -139,6 +140,71 @@ pub fn held_groups(held: &plan::Held) -> String {
     )
 }
 
+/// How many Jobs stay since tools say so, and nothing else keeps them: a sentence for each kind of saying.
+pub fn claimed(summary: &Summary) -> Vec<String> {
+    let stay = |jobs: usize| {
+        let stay = if jobs == 1 { "stays" } else { "stay" };
+        format!("{} {stay}", count(jobs, "Job"))
+    };
+    let mut lines = Vec::new();
+    if summary.wanted > 0 {
+        lines.push(format!(
+            "{} since git still wants {} (wanted)",
+            stay(summary.wanted),
+            if summary.wanted == 1 { "it" } else { "them" },
+        ));
+    }
+    if summary.unsettled > 0 {
+        lines.push(format!(
+            "{} until the tool that manages {} can say what it wants (unsettled)",
+            stay(summary.unsettled),
+            if summary.unsettled == 1 { "it" } else { "them" },
+        ));
+    }
+    lines
+}
+
+/// What one tool says of a Job: `Application argocd/shop: wanted, in git`. Not made harmless.
+pub fn claim(claim: &Claim<'_>) -> String {
+    format!("{}: {}, {}", claim.by, says(claim.says), claim.says.why())
+}
+
+/// The reason that a claim adds.
+pub fn says(says: Says) -> &'static str {
+    match says {
+        Says::Wanted(_) => "wanted",
+        Says::Unsettled(_) => "unsettled",
+    }
+}
+
+/// What came of asking for the objects of a tool: a word for documents.
+pub fn answer(answer: &Answer) -> &'static str {
+    match answer {
+        Answer::NotAsked => "not-asked",
+        Answer::Read => "read",
+        Answer::Absent => "absent",
+        Answer::Forbidden => "forbidden",
+        Answer::Broken(_) => "broken",
+    }
+}
+
+/// What came of asking tools what they want, on one line.
+pub fn asked(claims: &Claims) -> String {
+    let of = |what: &str, read: usize, found: &Answer| match found {
+        Answer::Read => format!("{} read", count(read, what)),
+        other => format!("{what}s {}", answer(other)),
+    };
+    format!(
+        "{}, {}",
+        of("Application", claims.argocd.len(), claims.argocd.answer()),
+        of("Kustomization", claims.flux.len(), claims.flux.answer())
+    )
+}
+
+/// What to do about Jobs that a tool has marked and does not answer for.
+pub const UNANSWERED_HINT: &str = "--argocd-context reads Applications where Argo CD runs; --gitops=require keeps such Jobs; \
+                                   --gitops=ignore says no more";
+
 /// How many Jobs belong to no group: a sentence.
 pub fn ungrouped(ungrouped: usize) -> String {
     let belong = if ungrouped == 1 {
@@ -195,7 +261,12 @@ pub fn policy(policy: &Policy, grouping: &Grouping) -> String {
         MixedGroups::Split => "judges each family by itself",
         MixedGroups::Merge => "ignores families",
     };
-    format!("it keeps {}, and {mixed}", kept.join(", "))
+    let gitops = match policy.gitops {
+        Mode::Auto => "",
+        Mode::Require => ", and what a GitOps tool has marked unless the tool gives it up",
+        Mode::Ignore => ", and asks no GitOps tool",
+    };
+    format!("it keeps {}, and {mixed}{gitops}", kept.join(", "))
 }
 
 /// A warning in words: a lowercase fragment, not made harmless.
@@ -265,6 +336,49 @@ pub fn warning(plan: &Plan, warning: &Warning) -> String {
             "group {} has a label value of 63 characters, the most there can be: it may be a longer name cut off, \
              and the group may hold what does not belong together",
             group(key)
+        ),
+        Warning::Unanswered {
+            tool,
+            count: number,
+            purge,
+            owners,
+            why,
+        } => {
+            let (are, them) = if number.get() == 1 {
+                ("is", "it")
+            } else {
+                ("are", "them")
+            };
+            let owners = match owners.as_slice() {
+                [] => String::new(),
+                [one] => format!(" ({one})"),
+                [first, more @ ..] => format!(" ({first} and {} more)", more.len()),
+            };
+            let objects = match tool {
+                Tool::ArgoCd => "Applications",
+                _ => "Kustomizations",
+            };
+            let but = match why {
+                None | Some(Silence::Absent) => {
+                    format!("but their {objects} are not on this cluster")
+                }
+                Some(Silence::Forbidden) => format!("but you may not list {objects}"),
+                Some(Silence::NotAsked) => format!("which is not asked about {them}"),
+            };
+            format!(
+                "{number} of the {} to purge {are} marked by {}{owners}, {but}: if git still has one, it will be made and \
+                 run again",
+                count(*purge, "Job"),
+                tool.as_str(),
+            )
+        }
+        Warning::Unreadable { tool, why } => format!(
+            "what {} still wants could not be read, so that the Jobs that it has marked stay: {why}",
+            tool.as_str()
+        ),
+        Warning::Stale { since } => format!(
+            "Argo CD has compared no Application with git for {}: what it says of Jobs may be out of date",
+            time::human(*since)
         ),
         Warning::Ignored { what } => format!("ignored in the file: {}", what),
     }

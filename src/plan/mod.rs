@@ -6,7 +6,12 @@ pub mod recheck;
 pub mod report;
 pub mod retention;
 
-use std::{collections::BTreeSet, num::NonZeroUsize, ops::Range, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroUsize,
+    ops::Range,
+    sync::Arc,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -15,9 +20,12 @@ use self::{
     max_purge::{Exceeded, MaxPurge},
     retention::{KeepReason, KeepReasons, Policy, Verdict, WaysOut},
 };
-use crate::job::{
-    Job,
-    grouping::{Grouping, Key},
+use crate::{
+    gitops::{self, Answer, Claims, Mode, Tool},
+    job::{
+        Job,
+        grouping::{Grouping, Key},
+    },
 };
 
 /// Where the Jobs of a plan were read.
@@ -71,6 +79,10 @@ pub struct Plan {
     pub ungrouped: usize,
     /// That it would purge more than it may.
     pub exceeded: Option<Exceeded>,
+    /// How far it is heeded what GitOps tools say.
+    pub gitops: Mode,
+    /// What they say.
+    pub claims: Arc<Claims>,
     /// Ordered by namespace, then application or values, then family.
     pub groups: Vec<PlannedGroup>,
 }
@@ -154,12 +166,49 @@ pub enum Warning {
         /// The group.
         key: GroupKey,
     },
+    /// Jobs are to be purged that a GitOps tool has marked, and that it does not answer for.
+    Unanswered {
+        tool: Tool,
+        /// How many there are.
+        count: NonZeroUsize,
+        /// How many Jobs are to be purged in all.
+        purge: usize,
+        /// What manages them, as their marks have it, sorted.
+        owners: Vec<String>,
+        /// Why it does not answer; `None` if its objects were read.
+        why: Option<Silence>,
+    },
+    /// The objects of a GitOps tool could not be read to the end.
+    Unreadable {
+        tool: Tool,
+        /// Why, as a fragment.
+        why: String,
+    },
+    /// Argo CD has not compared any Application with git for a while.
+    Stale {
+        /// For how long.
+        since: SignedDuration,
+    },
     /// The file held other things than Jobs.
     Ignored {
         /// How many, by kind, for people.
         what: String,
     },
 }
+
+/// Why a GitOps tool does not answer for any Job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silence {
+    /// Its kind of object is not here.
+    Absent,
+    /// Its objects may not be listed.
+    Forbidden,
+    /// Nothing asks it.
+    NotAsked,
+}
+
+/// Argo CD compares again every few minutes.
+pub const COMPARING_MAY_TAKE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Clocks that differ by no more than this are not worth a word.
 pub const CLOCKS_MAY_DIFFER: SignedDuration = SignedDuration::from_mins(1);
@@ -188,6 +237,10 @@ pub struct Summary {
     pub ungrouped: usize,
     /// What is held since it is in a group of several families.
     pub held: Held,
+    /// Jobs that stay only since a tool still wants them.
+    pub wanted: usize,
+    /// Jobs that stay only since a tool cannot say now whether it wants them.
+    pub unsettled: usize,
 }
 
 /// Groups that are held, since each has several families.
@@ -203,19 +256,22 @@ pub struct Held {
 }
 
 impl Plan {
-    /// Judge a snapshot. Ages count from the time that it was taken.
+    /// Judge a snapshot, before any GitOps tool was asked. Ages count from the time that it was taken.
     pub fn new(snapshot: Snapshot, policy: &Policy) -> Plan {
         let now = snapshot.taken_at;
+        let claims = Arc::<Claims>::default();
         let nothing = snapshot.jobs.is_empty().then_some(Warning::NothingFound);
         let mixed = policy.mixed_groups(&snapshot.grouping);
         let mut groups: Vec<PlannedGroup> =
             group::group(snapshot.jobs, mixed, policy.family.as_ref())
-                .map(|group| PlannedGroup::judged(group, policy, mixed, now))
+                .map(|group| PlannedGroup::judged(group, policy, mixed, &claims, now))
                 .collect();
         groups.reverse();
         // How many there would be was not known when the room for them was made.
         groups.shrink_to_fit();
-        let others = warnings(&groups, &snapshot.grouping, now);
+        let others = warnings(&groups, &snapshot.grouping, now)
+            .into_iter()
+            .chain(claim_warnings(&groups, policy.gitops, &claims, now));
         Plan {
             source: snapshot.source,
             grouping: snapshot.grouping,
@@ -224,7 +280,35 @@ impl Plan {
             taken_at: now,
             warnings: nothing.into_iter().chain(others).collect(),
             exceeded: None,
+            gitops: policy.gitops,
+            claims,
             groups,
+        }
+    }
+
+    /// Judge it again, now that GitOps tools were asked. Nothing but `wanted` and `unsettled` is added.
+    pub fn claimed(self, claims: Arc<Claims>, policy: &Policy) -> Plan {
+        let mixed = policy.mixed_groups(&self.grouping);
+        let groups: Vec<PlannedGroup> = (self.groups.into_iter())
+            .map(|planned| {
+                PlannedGroup::judged(planned.unjudged(), policy, mixed, &claims, self.taken_at)
+            })
+            .collect();
+        let is_before = |warning: &Warning| !warning.is_of_groups() && !warning.is_of_claims();
+        let before = self.warnings.into_iter().filter(is_before);
+        let warnings = before
+            .chain(group_warnings(&groups, &self.grouping))
+            .chain(claim_warnings(
+                &groups,
+                policy.gitops,
+                &claims,
+                self.taken_at,
+            ));
+        Plan {
+            warnings: warnings.collect(),
+            groups,
+            claims,
+            ..self
         }
     }
 
@@ -278,11 +362,13 @@ impl Plan {
                         None => sum.held,
                         Some(ways) => Held {
                             groups: sum.held.groups + 1,
-                            jobs: sum.held.jobs + group.held_count(),
+                            jobs: sum.held.jobs + group.kept_only_as(KeepReason::MixedGroup),
                             split: sum.held.split + ways.split,
                             merge: sum.held.merge + ways.merge,
                         },
                     },
+                    wanted: sum.wanted + group.kept_only_as(KeepReason::Wanted),
+                    unsettled: sum.unsettled + group.kept_only_as(KeepReason::Unsettled),
                     ..sum
                 }
             },
@@ -311,13 +397,16 @@ impl Plan {
             Warning::MixedGroup { key, .. } | Warning::MaybeCutOff { key } => {
                 groups.binary_search_by(|group| group.key.cmp(key)).is_ok()
             }
-            Warning::NothingFound
-            | Warning::CreatedInFuture { .. }
-            | Warning::Terminating { .. }
-            | Warning::ClocksDiffer { .. }
-            | Warning::Ignored { .. } => true,
+            _ => !warning.is_of_claims(),
         };
-        let warnings = self.warnings.into_iter().filter(stays).collect();
+        let warnings = self.warnings.into_iter().filter(stays);
+        let warnings = warnings.chain(claim_warnings(
+            &groups,
+            self.gitops,
+            &self.claims,
+            self.taken_at,
+        ));
+        let warnings = warnings.collect();
         Plan {
             groups,
             warnings,
@@ -327,7 +416,26 @@ impl Plan {
             resource_version: self.resource_version,
             taken_at: self.taken_at,
             exceeded: self.exceeded,
+            gitops: self.gitops,
+            claims: self.claims,
         }
+    }
+
+    /// Whether any Job stays since a tool says so.
+    pub fn has_claims(&self) -> bool {
+        let mut jobs = self.groups.iter().flat_map(|group| &group.jobs);
+        jobs.any(|planned| match planned.verdict {
+            Verdict::Skip(why) => {
+                why.contains(KeepReason::Wanted) || why.contains(KeepReason::Unsettled)
+            }
+            Verdict::Purge => false,
+        })
+    }
+
+    /// How many of the Jobs to purge a tool has marked that does not answer for them.
+    pub fn unanswered(&self) -> usize {
+        let is_missed = |job: &&Job| self.claims.missed(job).is_some();
+        self.purges().filter(is_missed).count()
     }
 
     /// The Jobs that are on their way out already, in the order of the plan.
@@ -351,10 +459,11 @@ impl PlannedGroup {
         group: Group,
         policy: &Policy,
         mixed: MixedGroups,
+        claims: &Claims,
         now: Timestamp,
     ) -> PlannedGroup {
-        let verdicts = policy.judge(&group, mixed, now);
-        let ways_out = policy.ways_out(&group, mixed, now);
+        let verdicts = policy.judge(&group, mixed, claims, now);
+        let ways_out = policy.ways_out(&group, mixed, claims, now);
         let judged = group.jobs.into_iter().zip(verdicts);
         PlannedGroup {
             key: group.key,
@@ -363,6 +472,16 @@ impl PlannedGroup {
             jobs: judged
                 .map(|(job, verdict)| PlannedJob { job, verdict })
                 .collect(),
+        }
+    }
+
+    /// The group before it was judged.
+    fn unjudged(self) -> Group {
+        Group {
+            key: self.key,
+            family: self.family,
+            families: self.mixed.map_or_else(Vec::new, |mixed| mixed.families),
+            jobs: self.jobs.into_iter().map(|planned| planned.job).collect(),
         }
     }
 
@@ -392,11 +511,11 @@ impl PlannedGroup {
         self.mixed.as_ref()?.ways_out.as_ref()
     }
 
-    /// How many of its Jobs are kept only since it has several families.
-    fn held_count(&self) -> usize {
-        let only_held = KeepReasons::new([KeepReason::MixedGroup]).map(Verdict::Skip);
-        let held = |planned: &&PlannedJob| Some(planned.verdict) == only_held;
-        self.jobs.iter().filter(held).count()
+    /// How many of its Jobs are kept for this reason alone.
+    fn kept_only_as(&self, reason: KeepReason) -> usize {
+        let only = KeepReasons::new([reason]).map(Verdict::Skip);
+        let kept = |planned: &&PlannedJob| Some(planned.verdict) == only;
+        self.jobs.iter().filter(kept).count()
     }
 
     fn terminating(&self) -> impl Iterator<Item = &Job> {
@@ -426,6 +545,81 @@ impl PlannedGroup {
         }
         warnings
     }
+}
+
+impl Warning {
+    /// Whether it is about one group.
+    fn is_of_groups(&self) -> bool {
+        matches!(
+            self,
+            Warning::MixedGroup { .. } | Warning::MaybeCutOff { .. }
+        )
+    }
+
+    /// Whether it is about what GitOps tools say.
+    fn is_of_claims(&self) -> bool {
+        matches!(
+            self,
+            Warning::Unanswered { .. } | Warning::Unreadable { .. } | Warning::Stale { .. }
+        )
+    }
+}
+
+/// What a person should know of what GitOps tools say, before agreeing to purge some of the Jobs.
+pub(crate) fn claim_warnings(
+    groups: &[PlannedGroup],
+    mode: Mode,
+    claims: &Claims,
+    now: Timestamp,
+) -> Vec<Warning> {
+    if mode == Mode::Ignore {
+        return Vec::new();
+    }
+    let planned = || groups.iter().flat_map(|group| &group.jobs);
+    let purges = || planned().filter(|planned| planned.verdict.is_purge());
+    let answers = [
+        (Tool::ArgoCd, claims.argocd.answer()),
+        (Tool::Flux, claims.flux.answer()),
+    ];
+    let mut warnings = Vec::new();
+    for (tool, answer) in answers {
+        if let Answer::Broken(why) = answer {
+            let why = why.clone();
+            warnings.push(Warning::Unreadable { tool, why });
+        }
+    }
+    let mut unanswered: BTreeMap<Tool, (usize, BTreeSet<String>)> = BTreeMap::new();
+    for planned in purges() {
+        let Some(tool) = claims.missed(&planned.job) else {
+            continue;
+        };
+        let (count, owners) = unanswered.entry(tool).or_default();
+        *count += 1;
+        owners.extend(gitops::owner(&planned.job, tool));
+    }
+    for (tool, (count, owners)) in unanswered {
+        let answer = answers.iter().find(|(asked, _)| *asked == tool);
+        warnings.extend(NonZeroUsize::new(count).map(|count| Warning::Unanswered {
+            tool,
+            count,
+            purge: purges().count(),
+            owners: owners.into_iter().collect(),
+            why: match answer {
+                Some((_, Answer::Absent)) => Some(Silence::Absent),
+                Some((_, Answer::Forbidden)) => Some(Silence::Forbidden),
+                Some(_) => None,
+                None => Some(Silence::NotAsked),
+            },
+        }));
+    }
+    let since = claims
+        .argocd
+        .last_compared()
+        .map(|last| now.duration_since(last.timestamp()));
+    if let Some(since) = since.filter(|since| *since > COMPARING_MAY_TAKE) {
+        warnings.push(Warning::Stale { since });
+    }
+    warnings
 }
 
 /// What a person should know of these groups before agreeing to purge some of their Jobs.

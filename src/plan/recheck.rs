@@ -3,20 +3,23 @@
 //! A question may stand for an hour, and a conflict may tell that a Job was touched a moment ago. Then what was shown
 //! is held against what is there now. Nothing ever joins a plan that a person has approved; it can only lose Jobs.
 
-use std::{borrow::Cow, collections::HashMap, ops::Range};
+use std::{borrow::Cow, collections::HashMap, ops::Range, sync::Arc};
 
 use jiff::Timestamp;
 
 use super::{
-    Plan, PlannedGroup, PlannedJob,
+    Plan, PlannedGroup, PlannedJob, claim_warnings,
     group::{Group, by_family},
     report::{Change, Outcome},
     retention::{KeepReason, Policy, Verdict},
     warnings,
 };
-use crate::job::{
-    Job,
-    query::{Reread, Sink},
+use crate::{
+    gitops::Claims,
+    job::{
+        Job,
+        query::{Reread, Sink},
+    },
 };
 
 /// A plan that may be carried out, and what is to be done about each of its purges.
@@ -27,6 +30,8 @@ pub struct Approved {
     /// What a later reading found otherwise: the groups of a key as they are now, by the first place of those in the plan.
     /// Verdicts rest on it.
     since: HashMap<usize, Vec<PlannedGroup>>,
+    /// What GitOps tools said last.
+    claims: Arc<Claims>,
     /// When the Jobs were last read; ages count to here.
     read_at: Timestamp,
     /// One for each of [`Plan::purges`], in its order.
@@ -90,15 +95,21 @@ impl Recheck {
         }
     }
 
+    /// The plan that is held against the list.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
     /// The plan as it was, if the list was not completed.
     pub fn into_plan(self) -> Plan {
         self.plan
     }
 
-    /// Approve what of the plan still holds, now that the list, which began at `read_at`, is complete.
+    /// Approve what of the plan still holds, now that the list, which began at `read_at`, is complete, and that GitOps tools
+    /// were asked again.
     ///
     /// The Jobs of a key are parted into families anew: a Job that came may tell more of the others.
-    pub fn approve(mut self, read_at: Timestamp, policy: Policy) -> Approved {
+    pub fn approve(mut self, read_at: Timestamp, policy: Policy, claims: Arc<Claims>) -> Approved {
         let mixed = policy.mixed_groups(&self.plan.grouping);
         let mut targets = Vec::new();
         let mut since = HashMap::new();
@@ -110,7 +121,7 @@ impl Recheck {
             let groups = by_family(key, jobs, mixed, policy.family.as_ref());
             let groups = groups.into_iter().filter(|group| !group.jobs.is_empty());
             let now: Vec<PlannedGroup> = groups
-                .map(|group| PlannedGroup::judged(group, &policy, mixed, read_at))
+                .map(|group| PlannedGroup::judged(group, &policy, mixed, &claims, read_at))
                 .collect();
             let places = Places::new(&now);
             for planned in planned {
@@ -138,6 +149,7 @@ impl Recheck {
             plan: self.plan,
             policy,
             since,
+            claims,
             read_at,
             targets,
         }
@@ -244,6 +256,7 @@ impl Approved {
         let targets = plan.purges().map(|_| Target::AsPlanned).collect();
         Approved {
             read_at: plan.taken_at,
+            claims: Arc::clone(&plan.claims),
             plan,
             policy,
             since: HashMap::new(),
@@ -333,8 +346,18 @@ impl Approved {
             ungrouped: self.plan.ungrouped,
             resource_version: self.plan.resource_version.clone(),
             taken_at: self.read_at,
-            warnings: warnings(&groups, &self.plan.grouping, self.read_at),
+            warnings: warnings(&groups, &self.plan.grouping, self.read_at)
+                .into_iter()
+                .chain(claim_warnings(
+                    &groups,
+                    self.plan.gitops,
+                    &self.claims,
+                    self.read_at,
+                ))
+                .collect(),
             exceeded: self.plan.exceeded,
+            gitops: self.plan.gitops,
+            claims: Arc::clone(&self.claims),
             groups,
         }
     }
@@ -435,7 +458,7 @@ impl Approved {
             jobs,
         };
         let mixed = self.policy.mixed_groups(&self.plan.grouping);
-        match self.policy.judge(&group, mixed, self.read_at)[place] {
+        match self.policy.judge(&group, mixed, &self.claims, self.read_at)[place] {
             Verdict::Purge => Rejudged::Delete(found),
             Verdict::Skip(reasons) => left_alone(Change::NowKept(reasons)),
         }
@@ -482,6 +505,6 @@ fn target(job: &Job, now: Option<&PlannedJob>, keeper_gone: bool) -> Target {
 fn differs(before: &Job, after: &Job) -> bool {
     (before.state, before.is_terminating(), before.protection)
         != (after.state, after.is_terminating(), after.protection)
-        || before.controller != after.controller
+        || (&before.controller, &before.marks) != (&after.controller, &after.marks)
         || before.created != after.created
 }

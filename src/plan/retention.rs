@@ -8,7 +8,10 @@ use std::{num::NonZeroUsize, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 
 use super::group::{Group, MixedGroups, distinct};
-use crate::job::{Job, State, family::NameEnding, grouping::Grouping, ids::Stamp};
+use crate::{
+    gitops::{Claims, Mode},
+    job::{Job, State, family::NameEnding, grouping::Grouping, ids::Stamp},
+};
 
 /// What an operator wants kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub struct Policy {
     pub mixed_groups: Option<MixedGroups>,
     /// An ending of names that is generated, beside those that are known.
     pub family: Option<NameEnding>,
+    /// How far it is heeded what GitOps tools say.
+    pub gitops: Mode,
 }
 
 impl Default for Policy {
@@ -48,6 +53,7 @@ impl Default for Policy {
             owned: Treatment::Keep,
             mixed_groups: None,
             family: None,
+            gitops: Mode::Auto,
         }
     }
 }
@@ -92,6 +98,10 @@ pub enum KeepReason {
     Terminating,
     /// Marked to be kept.
     Protected,
+    /// GitOps or Helm still has it: deleted, it would be made and run again.
+    Wanted,
+    /// The tool that manages it cannot say now whether it is wanted.
+    Unsettled,
     /// Not finished.
     Active,
     /// Has a controller, whose business it is.
@@ -102,7 +112,7 @@ pub enum KeepReason {
 
 impl KeepReason {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [KeepReason; 11] = [
+    pub const ALL: [KeepReason; 13] = [
         KeepReason::Newest,
         KeepReason::RecentSuccess,
         KeepReason::RecentFailure,
@@ -111,6 +121,8 @@ impl KeepReason {
         KeepReason::RecentlyFinished,
         KeepReason::Terminating,
         KeepReason::Protected,
+        KeepReason::Wanted,
+        KeepReason::Unsettled,
         KeepReason::Active,
         KeepReason::Owned,
         KeepReason::MixedGroup,
@@ -127,6 +139,8 @@ impl KeepReason {
             KeepReason::RecentlyFinished => "recently-finished",
             KeepReason::Terminating => "terminating",
             KeepReason::Protected => "protected",
+            KeepReason::Wanted => "wanted",
+            KeepReason::Unsettled => "unsettled",
             KeepReason::Active => "active",
             KeepReason::Owned => "owned",
             KeepReason::MixedGroup => "mixed-group",
@@ -220,18 +234,30 @@ impl Policy {
     }
 
     /// Judge one group: a verdict for each of its Jobs, in their order.
-    pub fn judge(&self, group: &Group, mixed: MixedGroups, now: Timestamp) -> Vec<Verdict> {
+    pub fn judge(
+        &self,
+        group: &Group,
+        mixed: MixedGroups,
+        claims: &Claims,
+        now: Timestamp,
+    ) -> Vec<Verdict> {
         let is_held = mixed == MixedGroups::Hold && group.families.len() > 1;
-        self.verdicts(&group.jobs, is_held, now)
+        self.verdicts(&group.jobs, is_held, claims, now)
     }
 
     /// What each way out of a held group would purge, if it is one.
-    pub fn ways_out(&self, group: &Group, mixed: MixedGroups, now: Timestamp) -> Option<WaysOut> {
+    pub fn ways_out(
+        &self,
+        group: &Group,
+        mixed: MixedGroups,
+        claims: &Claims,
+        now: Timestamp,
+    ) -> Option<WaysOut> {
         if mixed != MixedGroups::Hold || group.families.len() < 2 {
             return None;
         }
         let purged = |jobs: &[&Job]| {
-            let verdicts = self.verdicts(jobs.iter().copied(), false, now);
+            let verdicts = self.verdicts(jobs.iter().copied(), false, claims, now);
             verdicts
                 .into_iter()
                 .filter(|verdict| verdict.is_purge())
@@ -260,6 +286,7 @@ impl Policy {
         &self,
         jobs: impl IntoIterator<Item = &'a Job>,
         is_held: bool,
+        claims: &Claims,
         now: Timestamp,
     ) -> Vec<Verdict> {
         let mut newest = Newest {
@@ -275,6 +302,7 @@ impl Policy {
             } else {
                 None
             };
+            let opinion = claims.opinion(job, self.gitops);
             let reasons = [
                 (KeepReason::Newest, stays && pushed_out.is_none()),
                 (
@@ -300,6 +328,8 @@ impl Policy {
                 ),
                 (KeepReason::Terminating, !stays),
                 (KeepReason::Protected, job.protection.is_some()),
+                (KeepReason::Wanted, opinion.is_wanted),
+                (KeepReason::Unsettled, opinion.is_unsettled),
                 (
                     KeepReason::Active,
                     self.active == Treatment::Keep && !job.state.is_finished(),

@@ -1,6 +1,6 @@
 //! Cleaning from a program that has a client.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
@@ -9,9 +9,11 @@ use crate::{
     cluster::{
         Cluster,
         delete::{Cascade, DeleteOptions, Effect},
+        gitops::Sources,
         list::Reading,
     },
     error::{Error, Stop},
+    gitops::{Claims, Mode},
     job::{
         Job,
         grouping::Grouping,
@@ -51,6 +53,7 @@ pub struct Cleaner {
     pub(crate) cluster: Cluster,
     pub(crate) query: Query,
     pub(crate) policy: Policy,
+    pub(crate) sources: Sources,
     pub(crate) deletes: DeleteOptions,
     pub(crate) concurrency: NonZeroUsize,
     pub(crate) stop: watch::Receiver<Option<Stop>>,
@@ -72,6 +75,7 @@ impl Cleaner {
             ),
             cluster,
             policy: Policy::default(),
+            sources: Sources::default(),
             deletes: DeleteOptions {
                 cascade: Cascade::Foreground,
                 effect: Effect::Delete,
@@ -122,6 +126,18 @@ impl Cleaner {
         self
     }
 
+    /// Read Argo CD's Applications with this client, if Argo CD runs on another cluster.
+    pub fn argocd(mut self, client: kube::Client) -> Cleaner {
+        self.sources.argocd = Some(Cluster::from_client(client));
+        self
+    }
+
+    /// Read the objects of GitOps tools in these namespaces alone.
+    pub fn gitops_namespaces(mut self, namespaces: Vec<String>) -> Cleaner {
+        self.sources.namespaces = namespaces;
+        self
+    }
+
     /// List this many Jobs a page; 0 asks for all at once.
     pub fn page_size(mut self, jobs: u32) -> Cleaner {
         self.query.chunk_size = jobs;
@@ -159,7 +175,23 @@ impl Cleaner {
     pub async fn plan(&self) -> Result<Plan, Error> {
         let mut jobs = Vec::new();
         let reading = self.read(&mut jobs).await?;
-        Ok(self.judge(jobs, reading))
+        let plan = self.judge(jobs, reading);
+        Ok(match self.claims(&plan, &mut |_, _| {}).await {
+            None => plan,
+            Some(claims) => plan.claimed(claims, &self.policy),
+        })
+    }
+
+    /// What GitOps tools say, unless that makes no difference to a plan: they only ever keep Jobs.
+    pub(crate) async fn claims(
+        &self,
+        plan: &Plan,
+        on_wait: &mut dyn FnMut(Duration, &str),
+    ) -> Option<Arc<Claims>> {
+        if self.policy.gitops == Mode::Ignore || plan.purges().next().is_none() {
+            return None;
+        }
+        Some(Arc::new(self.cluster.claims(&self.sources, on_wait).await))
     }
 
     /// The plan for Jobs that were listed.
@@ -228,7 +260,12 @@ impl Cleaner {
     async fn recheck(&self, plan: Plan) -> Result<Approved, Error> {
         let mut recheck = Recheck::new(plan);
         let reading = self.read(&mut recheck).await?;
-        Ok(recheck.approve(reading.taken_at, self.policy.clone()))
+        let claims = self.claims(recheck.plan(), &mut |_, _| {}).await;
+        Ok(recheck.approve(
+            reading.taken_at,
+            self.policy.clone(),
+            claims.unwrap_or_default(),
+        ))
     }
 
     async fn read(&self, into: &mut dyn Sink) -> Result<Reading, Error> {

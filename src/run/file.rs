@@ -1,10 +1,13 @@
 //! A plan from a file.
 
+use std::sync::Arc;
+
 use super::show::{self, Printer};
 use crate::{
     cli::{FromFile, Options},
     decode::file,
     error::{Error, Exit, io_words},
+    gitops::Mode,
     job::query::Scope,
     output::View,
     plan::{Plan, Snapshot, Source, Warning},
@@ -68,6 +71,9 @@ pub(super) fn plan(wanted: &FromFile) -> Result<(Plan, String), Error> {
         ungrouped: contents.ungrouped,
     };
     let mut plan = Plan::new(snapshot, &wanted.policy);
+    if wanted.policy.gitops != Mode::Ignore {
+        plan = plan.claimed(Arc::new(contents.claims), &wanted.policy);
+    }
     if !contents.ignored.is_empty() {
         plan.warnings.push(Warning::Ignored {
             what: contents.ignored,

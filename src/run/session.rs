@@ -2,6 +2,7 @@
 
 use std::{
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -18,12 +19,18 @@ use crate::{
         access::Access,
         delete::{DeleteOptions, Effect},
         discover::Marked,
+        gitops::Sources,
         list::{self, Reading},
     },
-    connection::Connection,
+    connection::{
+        Connection,
+        console::Console,
+        flags::{ConnectionFlags, Unchecked},
+    },
     error::{Error, Exit, Stop, io_words},
+    gitops::{Claims, Places},
     job::query::{Query, Scope, Sink},
-    output::{View, saved::SavedPlan},
+    output::{View, saved::SavedPlan, words},
     plan::{
         Plan,
         max_purge::MaxPurge,
@@ -83,6 +90,8 @@ pub(super) struct Session<'a> {
     ui: &'a Ui,
     stop: watch::Receiver<Option<Stop>>,
     cleaner: Cleaner,
+    /// Where GitOps tools are asked, as the user named it.
+    places: Places,
     /// The plan that was saved, until it is held against the cluster.
     saved: Option<Plan>,
     /// When the plan was read, or its reading began.
@@ -109,21 +118,28 @@ impl<'a> Session<'a> {
             saved_plan::check_target(path)?;
         }
         let console = ui.console(stop.clone());
-        let connection = Connection::open(&wanted.connection, console, wanted.unchecked).await?;
+        let connection =
+            Connection::open(&wanted.connection, Arc::clone(&console), wanted.unchecked).await?;
         let cluster = Cluster::new(connection);
         if cluster.connection.is_insecure {
             ui.warning("the server's certificate is not checked (insecure-skip-tls-verify)");
         }
-        let (query, policy, saved) = match &wanted.plan {
+        let (query, policy, places, saved) = match &wanted.plan {
             PlanSource::Saved(path) => {
                 let saved = saved_plan::load(path, wanted.chunk_size, &cluster, ui).await?;
-                (saved.query, saved.policy, Some(saved.plan))
+                (saved.query, saved.policy, saved.places, Some(saved.plan))
             }
             PlanSource::Listed(selection) => {
                 let query = query(selection, &cluster)?;
-                (query, selection.policy.clone(), None)
+                (
+                    query,
+                    selection.policy.clone(),
+                    selection.places.clone(),
+                    None,
+                )
             }
         };
+        let sources = sources(&places, &wanted.connection, console).await?;
         Ok(Session {
             wanted,
             printer,
@@ -132,8 +148,10 @@ impl<'a> Session<'a> {
             cleaner: Cleaner {
                 query,
                 policy,
+                sources,
                 ..Cleaner::of(cluster)
             },
+            places,
             saved,
             begun: Instant::now(),
         })
@@ -260,6 +278,7 @@ impl<'a> Session<'a> {
             plan,
             query: self.cleaner.query.clone(),
             policy: self.cleaner.policy.clone(),
+            places: self.places.clone(),
             identity: saved_plan::identity(&self.cleaner.cluster, self.ui).await?,
         };
         saved_plan::save(&saved, path)?;
@@ -331,7 +350,26 @@ impl<'a> Session<'a> {
     async fn list(&self) -> Result<Plan, Error> {
         let mut jobs = Vec::new();
         let reading = self.read(&mut jobs).await?;
-        Ok(self.cleaner.judge(jobs, reading))
+        let plan = self.cleaner.judge(jobs, reading);
+        Ok(match self.claims(&plan).await {
+            None => plan,
+            Some(claims) => plan.claimed(claims, &self.cleaner.policy),
+        })
+    }
+
+    /// Ask GitOps tools what they want, unless that makes no difference to a plan.
+    async fn claims(&self, plan: &Plan) -> Option<Arc<Claims>> {
+        self.ui
+            .start_spinner("{spinner} asking what git still wants ({elapsed})");
+        let mut on_wait =
+            |delay, why: &str| show::waiting(delay, "asking again what git wants", why, self.ui);
+        let claims = self.cleaner.claims(plan, &mut on_wait).await;
+        self.ui.finish();
+        self.show_server_warnings();
+        if let Some(claims) = &claims {
+            self.ui.note(Verbosity::Verbose, &words::asked(claims));
+        }
+        claims
     }
 
     /// List, and show how far it is.
@@ -427,11 +465,16 @@ impl<'a> Session<'a> {
     /// If the list fails. If the run is asked to stop meanwhile, it ends with the plan.
     async fn list_again(&self, plan: Plan) -> Result<(Approved, Reading), Ended> {
         let mut recheck = Recheck::new(plan);
-        match unless_stopped(&self.stop, self.read(&mut recheck)).await {
-            Ok(reading) => {
-                let reading = reading?;
-                let approved = recheck.approve(reading.taken_at, self.cleaner.policy.clone());
-                Ok((approved, reading))
+        let again = async {
+            let reading = self.read(&mut recheck).await?;
+            let claims = self.claims(recheck.plan()).await;
+            Ok::<_, Error>((reading, claims.unwrap_or_default()))
+        };
+        match unless_stopped(&self.stop, again).await {
+            Ok(read) => {
+                let (reading, claims) = read?;
+                let policy = self.cleaner.policy.clone();
+                Ok((recheck.approve(reading.taken_at, policy, claims), reading))
             }
             Err(reason) => Err(Ended::with_plan(reason.into(), recheck.into_plan())),
         }
@@ -572,6 +615,28 @@ impl<'a> Session<'a> {
             self.ui.warning(&warning);
         }
     }
+}
+
+/// Where GitOps tools are asked.
+///
+/// # Errors
+/// If the context that leads to Argo CD is of no use.
+async fn sources(
+    places: &Places,
+    flags: &ConnectionFlags,
+    console: Arc<dyn Console>,
+) -> Result<Sources, Error> {
+    let argocd = match &places.argocd_context {
+        None => None,
+        Some(context) => {
+            let flags = flags.of_context(context);
+            Some(Connection::open(&flags, console, Unchecked::Refused).await?)
+        }
+    };
+    Ok(Sources {
+        argocd: argocd.map(Cluster::new),
+        namespaces: places.namespaces.clone(),
+    })
 }
 
 /// What the flags ask to be listed.

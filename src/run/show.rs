@@ -76,6 +76,12 @@ pub fn warnings(plan: &Plan, place: &str, ui: &Ui) {
             _ => ui.warning(&text),
         }
     }
+    if (plan.warnings.iter()).any(|warning| matches!(warning, Warning::Unanswered { .. })) {
+        ui.note(
+            Verbosity::Normal,
+            &format!("hint: {}", words::UNANSWERED_HINT),
+        );
+    }
     let more = plan.warnings.len().saturating_sub(WARNINGS_SHOWN);
     if more > 0 {
         ui.warning(&format!(

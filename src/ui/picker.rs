@@ -255,6 +255,7 @@ mod tests {
                 deletion: None,
                 protection: None,
                 controller: None,
+                marks: None,
             })
         });
         let snapshot = Snapshot {

@@ -129,7 +129,8 @@ fn bytes_kept_for_each_job() {
         recheck
     });
     let read_at = plan.taken_at;
-    let (approved, after) = counted(|| recheck.approve(read_at, Policy::default()));
+    let (approved, after) =
+        counted(|| recheck.approve(read_at, Policy::default(), Default::default()));
     assert!(!approved.targets().is_empty());
     at_most(&[
         ("bytes of a recheck".to_owned(), before.kept, RECHECKED),

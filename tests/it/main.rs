@@ -24,6 +24,7 @@ mod embed;
 mod explain;
 mod file_plan;
 mod file_run;
+mod gitops;
 mod keep_chosen;
 mod keep_families;
 mod keep_max_purge;

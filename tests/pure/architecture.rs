@@ -8,7 +8,7 @@ use std::{
 };
 
 /// What a room may use, besides `error`, `text` and `time`.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     (
         "run",
         &[
@@ -16,6 +16,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "cluster",
             "connection",
             "decode",
+            "gitops",
             "job",
             "output",
             "plan",
@@ -23,20 +24,21 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "ui",
         ],
     ),
-    ("cli", &["cluster", "connection", "job", "plan"]),
+    ("cli", &["cluster", "connection", "gitops", "job", "plan"]),
     ("ui", &["connection", "job", "output", "plan"]),
-    ("output", &["job", "plan"]),
-    ("purge", &["cluster", "job", "plan"]),
-    ("cluster", &["connection", "decode", "job"]),
+    ("output", &["gitops", "job", "plan"]),
+    ("purge", &["cluster", "gitops", "job", "plan"]),
+    ("cluster", &["connection", "decode", "gitops", "job"]),
     ("connection", &[]),
-    ("decode", &["job"]),
-    ("plan", &["job"]),
+    ("decode", &["gitops", "job"]),
+    ("plan", &["gitops", "job"]),
+    ("gitops", &["job"]),
     ("job", &[]),
 ];
 const EVERYWHERE: [&str; 3] = ["error", "text", "time"];
 
 /// Rooms that decide what is deleted. They have no other input than their arguments.
-const PURE: [&str; 2] = ["job", "plan"];
+const PURE: [&str; 3] = ["gitops", "job", "plan"];
 const IMPURE: [&str; 14] = [
     "clap",
     "dialoguer",

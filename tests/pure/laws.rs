@@ -11,6 +11,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use kubectl_jobclean::{
+    gitops::Mode,
     job::{
         Job, State,
         family::of_name,
@@ -132,6 +133,10 @@ fn reasons_by_the_contract(snapshot: &Snapshot, job: &Job, policy: &Policy) -> V
         ),
         ("terminating", terminating),
         ("protected", job.protection.is_some()),
+        (
+            "wanted",
+            job.marks.is_some() && policy.gitops != Mode::Ignore,
+        ),
         (
             "active",
             policy.active == Treatment::Keep

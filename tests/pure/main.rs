@@ -9,6 +9,7 @@ mod decode_metadata;
 mod family_laws;
 mod family_schemes;
 mod fuzz_seeds;
+mod gitops_cases;
 mod golden;
 mod laws;
 mod output_laws;

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use kubectl_jobclean::{
     error::{Exit, Stop},
+    gitops::Mode,
     job::{Job, grouping::Key},
     output::{Style, View},
     plan::{
-        Plan, Snapshot, Source,
+        Plan, PlannedJob, Snapshot, Source,
         report::{EndedEarly, Outcome, Report},
         retention::Policy,
     },
@@ -112,6 +113,13 @@ fn report_on(plan: Plan, drawn: &[Outcome]) -> Report {
     }
 }
 
+/// What is said of a Job that has a mark, which is always the one of a release.
+fn claims(plan: &Plan, planned: &PlannedJob) -> Vec<Value> {
+    let is_heeded = planned.job.marks.is_some() && plan.gitops != Mode::Ignore;
+    let claim = || json!({"by": "Helm release shop", "says": "wanted", "why": "in the manifest of the release"});
+    is_heeded.then(claim).into_iter().collect()
+}
+
 /// The document as the contract describes it, made from a plan and its outcomes.
 fn expected(plan: &Plan, outcomes: Option<&[Outcome]>) -> Value {
     let mut left = outcomes.unwrap_or_default().iter();
@@ -141,6 +149,10 @@ fn expected(plan: &Plan, outcomes: Option<&[Outcome]>) -> Value {
                         "reasons": planned.verdict.reasons(),
                         "rank": index + 1,
                     });
+                    let claims = claims(plan, planned);
+                    if !claims.is_empty() {
+                        row["claims"] = claims.into();
+                    }
                     if let Some(generate_name) = planned.job.generate_name() {
                         row["generateName"] = generate_name.into();
                     }

@@ -1,6 +1,8 @@
 //! What holds when a plan is held against a later list, whatever has happened between: what comes of it is what two whole
 //! plans beside each other would say, though never more than one is held.
 
+use std::sync::Arc;
+
 use kubectl_jobclean::{
     job::{
         Job, Protection, State,
@@ -121,7 +123,7 @@ fn recheck(before: &Snapshot, later: &Snapshot, policy: &Policy) -> Approved {
     for job in &later.jobs {
         recheck.take(job.clone());
     }
-    recheck.approve(later.taken_at, policy.clone())
+    recheck.approve(later.taken_at, policy.clone(), Arc::default())
 }
 
 /// The group of a whole plan that is this one, or would be.

@@ -13,8 +13,10 @@ use super::{
 use crate::{
     decode::{
         self, Item, ObjectMeta, Text,
+        gitops::{self, Parts},
         job::{Identity, Intake, is_selected},
     },
+    gitops::{Answer, Claims, Tool},
     job::query::Query,
     text::quoted,
 };
@@ -32,6 +34,9 @@ pub(super) struct Collector<'a> {
     resource_versions: Vec<String>,
     /// How often each kind occurs that is no Job.
     ignored: BTreeMap<String, usize>,
+    claims: Claims,
+    /// Which tools have an object in it that is not as they write it.
+    damaged: Vec<Tool>,
 }
 
 /// The items of a list whose kind is not known yet.
@@ -77,6 +82,8 @@ enum Kind {
     OtherVersion(String),
     /// An answer of the server; it may be that it refused what else was asked for.
     Status,
+    /// An object of a GitOps tool.
+    GitOps(Tool),
     Other(String),
     Untold,
 }
@@ -92,6 +99,12 @@ impl Kind {
                 Kind::OtherVersion(format!("a {kind} of {api_version}"))
             }
             (Some("v1"), Some("Status")) => Kind::Status,
+            (Some("argoproj.io/v1alpha1"), Some("Application")) => Kind::GitOps(Tool::ArgoCd),
+            (Some("kustomize.toolkit.fluxcd.io/v1"), Some("Kustomization")) => {
+                Kind::GitOps(Tool::Flux)
+            }
+            (Some("argoproj.io/v1alpha1"), Some("ApplicationList"))
+            | (Some("kustomize.toolkit.fluxcd.io/v1"), Some("KustomizationList")) => Kind::List,
             (Some("v1"), Some(kind)) => Kind::Other(kind.to_owned()),
             (Some(api_version), Some(kind)) => Kind::Other(format!("{kind} ({api_version})")),
             _ => Kind::Untold,
@@ -110,6 +123,8 @@ impl<'a> Collector<'a> {
             answers: 0,
             resource_versions: Vec::new(),
             ignored: BTreeMap::new(),
+            claims: Claims::default(),
+            damaged: Vec::new(),
         }
     }
 
@@ -168,6 +183,10 @@ impl<'a> Collector<'a> {
                 refused(status.status, status.message)?;
                 *self.list().ignored.entry("Status".into()).or_default() += 1;
             }
+            Kind::GitOps(tool) => match serde_json::from_slice(text) {
+                Ok(parts) => self.claim(tool, &parts),
+                Err(_) => self.damaged.push(tool),
+            },
             Kind::Other(kind) => *self.list().ignored.entry(kind).or_default() += 1,
             Kind::Untold | Kind::Job => {
                 let taken = job.and_then(|job| self.take(job));
@@ -207,6 +226,15 @@ impl<'a> Collector<'a> {
                 )?;
                 *self.ignored.entry("Status".into()).or_default() += 1;
             }
+            Kind::GitOps(tool) => self.claim(
+                tool,
+                &Parts {
+                    metadata: head.metadata.as_deref(),
+                    spec: head.spec.as_deref(),
+                    status: head.status.as_deref(),
+                    operation: head.operation.as_deref(),
+                },
+            ),
             Kind::Other(other) => {
                 let list = self.list();
                 if list.answers > list.untyped {
@@ -227,6 +255,18 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
+    /// Take in what an object of a GitOps tool says.
+    fn claim(&mut self, tool: Tool, parts: &Parts<'_>) {
+        let claims = &mut self.claims;
+        let taken = match tool {
+            Tool::ArgoCd => gitops::application(parts).map(|found| claims.argocd.add(found)),
+            _ => gitops::kustomization(parts).map(|found| claims.flux.add(found)),
+        };
+        if taken.is_err() {
+            self.damaged.push(tool);
+        }
+    }
+
     /// A watch has seen this object go.
     pub(super) fn deleted(&mut self, object: &str) -> Result<(), FileError> {
         self.documents += 1;
@@ -241,6 +281,8 @@ impl<'a> Collector<'a> {
                 Ok(())
             }
             Kind::OtherVersion(what) => Err(FileError::OtherVersion(what)),
+            // What it said before is still taken in: that only ever keeps Jobs.
+            Kind::GitOps(_) => Ok(()),
             Kind::Other(kind) => {
                 *self.ignored.entry(kind).or_default() += 1;
                 Ok(())
@@ -312,18 +354,40 @@ impl<'a> Collector<'a> {
 
     /// What the file has come to.
     pub(super) fn finish(mut self) -> Result<Contents, FileError> {
-        let ignored = self
-            .ignored
-            .iter()
-            .map(|(kind, count)| format!("{count} {kind}"))
-            .collect::<Vec<_>>()
-            .join(", ");
+        let listed = |kinds: &BTreeMap<String, usize>| {
+            let kinds = kinds.iter().map(|(kind, count)| format!("{count} {kind}"));
+            kinds.collect::<Vec<_>>().join(", ")
+        };
+        let ignored = listed(&self.ignored);
         if self.documents == 0 {
             return Err(FileError::Empty);
         }
         if self.answers == 0 {
-            return Err(FileError::NoJobs(ignored));
+            let read = [
+                ("Application", self.claims.argocd.len()),
+                ("Kustomization", self.claims.flux.len()),
+            ];
+            let read = read.into_iter().filter(|(_, count)| *count > 0);
+            let mut kinds = self.ignored;
+            kinds.extend(read.map(|(kind, count)| (kind.to_owned(), count)));
+            return Err(FileError::NoJobs(listed(&kinds)));
         }
+        let answer = |tool, is_empty: bool| {
+            if self.damaged.contains(&tool) {
+                Answer::Broken("an object in the file is not as the tool writes it".to_owned())
+            } else if is_empty {
+                Answer::Absent
+            } else {
+                Answer::Read
+            }
+        };
+        let mut claims = self.claims;
+        let (argocd, flux) = (
+            answer(Tool::ArgoCd, claims.argocd.is_empty()),
+            answer(Tool::Flux, claims.flux.is_empty()),
+        );
+        claims.argocd.answered(argocd);
+        claims.flux.answered(flux);
         let (jobs, ungrouped) = self.found.settle();
         Ok(Contents {
             jobs,
@@ -334,6 +398,7 @@ impl<'a> Collector<'a> {
                 _ => String::new(),
             },
             ignored,
+            claims,
         })
     }
 }

@@ -24,6 +24,7 @@ use self::{
 };
 use super::job::IntakeError;
 use crate::{
+    gitops::Claims,
     job::{Job, query::Query},
     text::{decode, is_wide, quoted, yaml},
 };
@@ -39,6 +40,8 @@ pub struct Contents {
     pub resource_version: String,
     /// What else it holds, `2 Pod, 1 Service` for one; empty if nothing.
     pub ignored: String,
+    /// What the Applications and Kustomizations in it say.
+    pub claims: Claims,
 }
 
 /// Why a file gives no plan. The text is a lowercase fragment that does not name the file.
@@ -308,6 +311,8 @@ struct Head {
     kind: Option<Option<String>>,
     metadata: Option<Box<RawValue>>,
     status: Option<Box<RawValue>>,
+    spec: Option<Box<RawValue>>,
+    operation: Option<Box<RawValue>>,
     /// What the server says to people, in a Status.
     message: Option<Box<RawValue>>,
     items: Option<()>,
@@ -338,6 +343,8 @@ fn read_document(
             "kind" => head.kind.replace(stream.value()?).is_none(),
             "metadata" => head.metadata.replace(stream.value()?).is_none(),
             "status" => head.status.replace(stream.value()?).is_none(),
+            "spec" => head.spec.replace(stream.value()?).is_none(),
+            "operation" => head.operation.replace(stream.value()?).is_none(),
             "message" => head.message.replace(stream.value()?).is_none(),
             "type" => head.event.replace(stream.value()?).is_none(),
             "object" => head.object.replace(stream.value()?).is_none(),

@@ -60,6 +60,7 @@ pub(super) fn document(
     if cluster.server.0.is_empty() {
         return Err(nonsense("it names no server"));
     }
+    let places = extras.places();
     let policy = extras
         .policy
         .policy()
@@ -130,8 +131,12 @@ pub(super) fn document(
             resource_version: document.resource_version.0.into_owned(),
             taken_at: document.taken_at,
             exceeded: None,
+            gitops: policy.gitops,
+            // They are asked again before it is carried out.
+            claims: Arc::default(),
             groups,
         },
+        places,
         policy,
     };
     let there = saved.plan.summary();
@@ -309,6 +314,7 @@ fn job(job: document::Job, key: &GroupKey) -> Result<PlannedJob, LoadError> {
             }),
             protection: None,
             controller: None,
+            marks: None,
         },
         verdict,
     })

@@ -18,6 +18,7 @@ use super::{
     json,
 };
 use crate::{
+    gitops::Places,
     job::query::Query,
     plan::{Plan, retention::Policy},
     text::quoted,
@@ -32,6 +33,8 @@ pub struct SavedPlan {
     pub query: Query,
     /// What was to be kept.
     pub policy: Policy,
+    /// Where GitOps tools are asked.
+    pub places: Places,
     /// Which cluster it is for.
     pub identity: Identity,
 }
@@ -89,6 +92,8 @@ impl SavedPlan {
                 .map(ToString::to_string)
                 .collect(),
             policy: PolicyDocument::new(&self.policy, &self.query.grouping),
+            argocd_context: self.places.argocd_context.clone(),
+            gitops_namespaces: self.places.namespaces.clone(),
         }
     }
 

@@ -8,6 +8,7 @@ pub mod canary;
 pub mod control_plane;
 pub mod document;
 pub mod files;
+pub mod gitops;
 pub mod group_list;
 pub mod hostile_text;
 pub mod job_file;

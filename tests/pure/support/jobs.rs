@@ -4,9 +4,10 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use kubectl_jobclean::{
+    gitops::Mode,
     job::{
         Controller, Deletion, Job, Protection, State, generated_after, grouping::Grouping,
-        label::LabelKey,
+        label::LabelKey, mark::Marks,
     },
     plan::{
         Plan, Snapshot, Source,
@@ -49,7 +50,16 @@ pub fn job(namespace: &str, values: &[&str], name: &str, created: Timestamp) -> 
         deletion: None,
         protection: None,
         controller: None,
+        marks: None,
     }
+}
+
+/// That a Job is in a release of Helm.
+pub fn released() -> Option<Arc<Marks>> {
+    Some(Arc::new(Marks {
+        release: Some("shop".into()),
+        ..Marks::default()
+    }))
 }
 
 /// That a Job has been on its way out since the beginning of 2026.
@@ -90,6 +100,7 @@ pub fn everything_included() -> Policy {
         active: Treatment::Judge,
         owned: Treatment::Judge,
         mixed_groups: Some(MixedGroups::Merge),
+        gitops: Mode::Ignore,
         ..Policy::default()
     }
 }
@@ -126,11 +137,13 @@ fn any_job() -> impl Strategy<Value = Job> {
         1 => Just(Some(Protection::ArgoSyncOptions)),
     ];
     let controller = prop_oneof![6 => Just(None), 1 => Just(cron_job("nightly"))];
+    let marks = prop_oneof![6 => Just(None), 1 => Just(released())];
     // Few minutes, so that ties are common; the last two are in the future of every snapshot.
     let parts = (place, 0_i64..9, state, deletion, protection, controller);
-    (parts, any::<bool>()).prop_map(
+    (parts, marks, any::<bool>()).prop_map(
         |(
             ((namespace, one, two, family, ending), at, state, deletion, protection, controller),
+            marks,
             is_completed,
         )| {
             let mut job = Job {
@@ -138,6 +151,7 @@ fn any_job() -> impl Strategy<Value = Job> {
                 deletion,
                 protection,
                 controller,
+                marks,
                 ..job(
                     namespace,
                     &[one, two],
@@ -223,8 +237,10 @@ pub fn any_policy() -> impl Strategy<Value = Policy> {
     ]);
     let numbers = (1_usize..4, 0_usize..3, 0_usize..3);
     let times = (within.clone(), within.clone(), within);
-    (numbers, times, treatment(), treatment(), mixed).prop_map(
-        |((keep, keep_succeeded, keep_failed), times, active, owned, mixed)| Policy {
+    let gitops = select(vec![Mode::Auto, Mode::Require, Mode::Ignore]);
+    let classes = (treatment(), treatment());
+    (numbers, times, classes, mixed, gitops).prop_map(
+        |((keep, keep_succeeded, keep_failed), times, (active, owned), mixed, gitops)| Policy {
             keep: NonZeroUsize::new(keep).expect("not zero"),
             keep_succeeded,
             keep_failed,
@@ -235,6 +251,7 @@ pub fn any_policy() -> impl Strategy<Value = Policy> {
             owned,
             mixed_groups: Some(mixed),
             family: None,
+            gitops,
         },
     )
 }

@@ -1,0 +1,79 @@
+//! What a Job says of who manages it.
+//!
+//! The keys were looked up in Argo CD 3.5 (`util/argo/resource_tracking.go`), Flux's kustomize-controller 1.9
+//! (`internal/controller/kustomization_controller.go`) and helm-controller 1.6 (`internal/postrender`), Helm 4.2
+//! (`pkg/action/validate.go`), Config Sync 1.22 (`pkg/metadata`), Fleet 0.16 (`internal/cmd/agent/deployer`) and kapp 0.60
+//! (`pkg/kapp/resources`).
+
+use std::sync::Arc;
+
+/// The tools that manage a Job, as it says itself. The Jobs of an application have them in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Marks {
+    /// The application of Argo CD that it belongs to.
+    pub argocd: Option<ArgoMark>,
+    /// The Kustomization of Flux that it belongs to.
+    pub flux: Option<Kustomization>,
+    /// The release of Helm whose manifest it is in. Helm does not mark hooks like this.
+    pub release: Option<Arc<str>>,
+    /// Whether Argo CD or Helm runs it as a hook.
+    pub is_hook: bool,
+    /// Another tool, whose objects are not read.
+    pub other: Option<OtherTool>,
+}
+
+/// An application, as Argo CD writes it onto what belongs to it: `NAME`, or `NAMESPACE_NAME`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ArgoMark {
+    pub application: Arc<str>,
+    pub from: MarkedBy,
+}
+
+/// Where the mark of an application stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MarkedBy {
+    /// In a tracking-id that names this very Job.
+    TrackingId,
+    /// In the tracking-id of a Job that had no name yet, since Argo CD gave it one.
+    NamelessTrackingId,
+    /// In the label that Argo CD's documentation proposes.
+    ArgoLabel,
+    /// In Kubernetes' own label, which others set as well: it counts only if there is such an application.
+    KubernetesLabel,
+}
+
+impl MarkedBy {
+    /// Whether the mark alone tells that Argo CD manages the Job.
+    pub fn is_certain(self) -> bool {
+        self != MarkedBy::KubernetesLabel
+    }
+}
+
+/// Which Kustomization.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Kustomization {
+    pub namespace: Arc<str>,
+    pub name: Arc<str>,
+}
+
+/// A tool that makes Jobs again and is not asked about them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum OtherTool {
+    /// Flux's HelmRelease.
+    HelmRelease,
+    ConfigSync,
+    Fleet,
+    Kapp,
+}
+
+impl OtherTool {
+    /// Its name, as its makers write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OtherTool::HelmRelease => "a HelmRelease of Flux",
+            OtherTool::ConfigSync => "Config Sync",
+            OtherTool::Fleet => "Rancher Fleet",
+            OtherTool::Kapp => "kapp",
+        }
+    }
+}
