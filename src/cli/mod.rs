@@ -47,12 +47,16 @@ what Kubernetes, Helm or a CI drew at random are taken off. A number of at most 
 differ in it were created within a minute of each other, since they stand for different work. --family describes an \
 ending that is not known. In doubt Jobs are of different families. `kubectl jobclean explain NAME` shows the family.
 
+GitOps (--gitops): a Job stays that git or a Helm release still has, since it would be made and run again (wanted), \
+and one that its tool cannot speak of now (unsettled). Applications and Kustomizations are read only if the plan would \
+purge something.
+
 Always kept: Jobs that are terminating, and Jobs that are protected (the annotation or label jobclean/keep is \"true\", \
 argocd.argoproj.io/sync-options holds Delete= or Prune= with false or confirm, helm.sh/resource-policy is keep, or \
 kustomize.toolkit.fluxcd.io/prune is disabled).
 
 Exit codes: 0 done, nothing to do, or dry run without failures; 1 an error before any delete; 2 usage; 3 some deletes \
-failed or were not tried, or Jobs were still there when --wait ended; 4 declined at the question or nothing chosen; 5 held by --max-purge; 130 interrupted (SIGINT), 143 (SIGTERM)
+failed or were not tried, or Jobs were still there when --wait ended or were made again; 4 declined at the question or nothing chosen; 5 held by --max-purge; 130 interrupted (SIGINT), 143 (SIGTERM)
 
 Examples:
   # Show what a run would purge in every namespace, one row a group. Nothing is changed.

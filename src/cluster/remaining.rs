@@ -18,9 +18,10 @@ use crate::{
     connection::exchange::LIST_MAX,
     decode::{
         ListMeta, Text,
+        job::{Identity, Intake},
         metadata::{self, ACCEPT, MetadataList},
     },
-    job::ids::Uid,
+    job::{grouping::Grouping, ids::Uid, mark::Marks},
 };
 
 /// Why something could not be seen: a lowercase fragment.
@@ -140,9 +141,11 @@ impl Cluster {
 }
 
 fn found_in(list: MetadataList<'_>) -> (ListMeta, Vec<Found>) {
+    let mut intake = Intake::new(&Grouping::Family, Identity::Optional);
     let metas = list.items.into_iter().filter_map(|object| object.metadata);
     let text = |text: Option<Text>| text.unwrap_or_default().0.into_owned();
     let found = metas.map(|meta| Found {
+        marks: intake.marks(&meta),
         uid: Uid::from(text(meta.uid)),
         namespace: text(meta.namespace),
         name: text(meta.name),
@@ -198,6 +201,8 @@ pub struct Found {
     pub finalizers: Vec<String>,
     /// The uids of its owners.
     pub owners: Vec<Uid>,
+    /// What it says of who manages it.
+    pub marks: Option<Arc<Marks>>,
 }
 
 /// Where to look for what is left.

@@ -207,7 +207,8 @@ impl Intake {
         shared
     }
 
-    fn marks(&mut self, meta: &decode::ObjectMeta<'_>) -> Option<Arc<Marks>> {
+    /// What a Job says of who manages it.
+    pub(crate) fn marks(&mut self, meta: &decode::ObjectMeta<'_>) -> Option<Arc<Marks>> {
         let annotation = |key: &str| meta.annotations.get(key);
         let label = |key: &str| meta.labels.get(key).filter(|value| !value.is_empty());
         let is_hook = annotation(ARGO_HOOK).is_some() || annotation(HELM_HOOK).is_some();

@@ -22,6 +22,21 @@ pub struct Marks {
     pub other: Option<OtherTool>,
 }
 
+impl Marks {
+    /// What makes Jobs with these marks, as a person would name it.
+    pub fn maker(&self) -> Option<String> {
+        let argocd = self.argocd.as_ref().filter(|mark| mark.from.is_certain());
+        argocd
+            .map(|mark| format!("Argo CD (application {})", mark.application))
+            .or_else(|| {
+                let Kustomization { namespace, name } = self.flux.as_ref()?;
+                Some(format!("Flux (Kustomization {namespace}/{name})"))
+            })
+            .or_else(|| Some(format!("Helm (release {})", self.release.as_ref()?)))
+            .or_else(|| self.other.map(|tool| tool.as_str().to_owned()))
+    }
+}
+
 /// An application, as Argo CD writes it onto what belongs to it: `NAME`, or `NAMESPACE_NAME`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ArgoMark {

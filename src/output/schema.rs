@@ -77,7 +77,7 @@ pub(super) fn job(schema: &mut Schema) {
                 "else": {"properties": {"reasons": {"items": {"not": {"const": SUPERSEDED}}}, "outcome": false}},
             },
             {
-                "if": {"properties": {"outcome": {"enum": ["changed", "failed"]}}, "required": ["outcome"]},
+                "if": {"properties": {"outcome": {"enum": ["changed", "failed", "recreated"]}}, "required": ["outcome"]},
                 "then": {"required": ["message"]},
                 "else": {"properties": {"message": false}},
             },

@@ -31,11 +31,13 @@ pub enum Outcome {
     Failed(String),
     /// The run ended before its turn.
     NotAttempted,
+    /// It is gone, and while the run waited a new Job of its name was made; by what, if that shows.
+    Recreated(Option<String>),
 }
 
 impl Outcome {
     /// The words of all outcomes, in the order in which they are counted.
-    pub const WORDS: [&'static str; 7] = [
+    pub const WORDS: [&'static str; 8] = [
         "deleted",
         "terminating",
         "would-delete",
@@ -43,6 +45,7 @@ impl Outcome {
         "changed",
         "failed",
         "not-attempted",
+        "recreated",
     ];
 
     /// The word that tables and documents show.
@@ -60,6 +63,7 @@ impl Outcome {
             Outcome::Changed(_) => 4,
             Outcome::Failed(_) => 5,
             Outcome::NotAttempted => 6,
+            Outcome::Recreated(_) => 7,
         }
     }
 
@@ -68,15 +72,23 @@ impl Outcome {
         match self {
             Outcome::Failed(words) => Some(Cow::Borrowed(words)),
             Outcome::Changed(change) => Some(change.words()),
+            Outcome::Recreated(Some(maker)) => {
+                Some(format!("a new Job has its name, made again by {maker}").into())
+            }
+            Outcome::Recreated(None) => Some("a new Job has its name".into()),
             _ => None,
         }
     }
 
     /// Whether the run did not do what was planned, so that it exits with 3.
     ///
-    /// A Job that changed or went away by itself is not a failure: leaving it alone is what was promised.
+    /// A Job that changed or went away by itself is not a failure: leaving it alone is what was promised. One that was made
+    /// again is: it runs again.
     pub fn is_failure(&self) -> bool {
-        matches!(self, Outcome::Failed(_) | Outcome::NotAttempted)
+        matches!(
+            self,
+            Outcome::Failed(_) | Outcome::NotAttempted | Outcome::Recreated(_)
+        )
     }
 }
 

@@ -30,9 +30,15 @@ const SHARE: u32 = 5;
 /// After a slow list, wait no longer than this before the next one.
 const LONGEST_PAUSE_AFTER_SLOW: Duration = Duration::from_secs(30);
 
-/// The Jobs whose deletes were accepted and that have not been seen gone.
-#[derive(Debug, Clone)]
-pub struct Remaining(BTreeMap<usize, Left>);
+/// The Jobs whose deletes were accepted: those that have not been seen gone, and those that have a successor of their name.
+#[derive(Debug, Clone, Default)]
+pub struct Remaining {
+    left: BTreeMap<usize, Left>,
+    /// The Jobs that this run has deleted, by namespace and name: those too that are known to be gone.
+    purged: HashMap<(Arc<str>, Box<str>), (usize, Uid)>,
+    /// What made the new Job of the name of a deleted one, if that shows.
+    successors: BTreeMap<usize, Option<String>>,
+}
 
 #[derive(Debug, Clone)]
 struct Left {
@@ -51,61 +57,76 @@ impl Remaining {
             Some(outcome) => matches!(outcome, Outcome::Terminating | Outcome::Gone),
             None => true,
         };
-        let jobs = waited_for(plan).enumerate();
-        let left = jobs.filter(|(index, _)| may_be_there(*index));
-        Remaining(
-            left.map(|(index, job)| {
+        let is_purged = |index: usize| {
+            let outcome = outcomes.get(index);
+            matches!(outcome, Some(Outcome::Deleted | Outcome::Terminating))
+        };
+        let mut remaining = Remaining::default();
+        for (index, job) in waited_for(plan).enumerate() {
+            if may_be_there(index) {
                 let left = Left {
                     namespace: Arc::clone(&job.namespace),
                     name: job.name.clone(),
                     uid: job.uid.clone(),
                     held: None,
                 };
-                (index, left)
-            })
-            .collect(),
-        )
+                remaining.left.insert(index, left);
+            }
+            if is_purged(index) {
+                let place = (Arc::clone(&job.namespace), job.name.clone());
+                remaining.purged.insert(place, (index, job.uid.clone()));
+            }
+        }
+        remaining
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.left.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.left.is_empty()
     }
 
-    /// Where to look for them, so that the server has the least to list.
+    /// Whether nothing is to be looked at: no Job may be there, and none was deleted.
+    pub fn is_of_nothing(&self) -> bool {
+        self.left.is_empty() && self.purged.is_empty()
+    }
+
+    /// Where to look for them and for their successors, so that the server has the least to list.
     ///
     /// Never by labels: a Job that lost its labels meanwhile would pass for gone.
     pub fn places(&self) -> Vec<Place> {
-        if self.len() > BY_NAME {
-            return self.namespaces();
+        let left = self.left.values().map(|left| (&left.namespace, &left.name));
+        let purged = self
+            .purged
+            .keys()
+            .map(|(namespace, name)| (namespace, name));
+        let jobs: BTreeSet<(&Arc<str>, &Box<str>)> = left.chain(purged).collect();
+        if jobs.len() > BY_NAME {
+            return in_namespaces(jobs.into_iter().map(|(namespace, _)| namespace));
         }
-        let jobs = self.0.values();
-        jobs.map(|left| Place::Job(Arc::clone(&left.namespace), left.name.clone()))
+        let jobs = jobs.into_iter();
+        jobs.map(|(namespace, name)| Place::Job(Arc::clone(namespace), name.clone()))
             .collect()
-    }
-
-    /// The namespaces that hold them, or all if they are many.
-    fn namespaces(&self) -> Vec<Place> {
-        let namespaces: BTreeSet<&Arc<str>> = self.0.values().map(|left| &left.namespace).collect();
-        if namespaces.len() > BY_NAMESPACE {
-            return vec![Place::AllNamespaces];
-        }
-        let namespaces = namespaces.into_iter();
-        namespaces.cloned().map(Place::Namespace).collect()
     }
 
     /// Take note of what was found at all the [`Remaining::places`]; what was not found is gone.
     pub fn found(&mut self, jobs: Vec<Found>) {
-        let mut jobs: HashMap<Uid, Vec<String>> = jobs
-            .into_iter()
-            .map(|job| (job.uid, job.finalizers))
-            .collect();
-        self.0.retain(|_, left| match jobs.remove(&left.uid) {
+        let mut by_uid: HashMap<Uid, Vec<String>> = HashMap::new();
+        for job in jobs {
+            let place = (job.namespace.into(), job.name.into());
+            if let Some((index, uid)) = self.purged.get(&place)
+                && *uid != job.uid
+            {
+                let maker = job.marks.and_then(|marks| marks.maker());
+                self.successors.insert(*index, maker);
+            }
+            by_uid.insert(job.uid, job.finalizers);
+        }
+        self.left.retain(|_, left| match by_uid.remove(&left.uid) {
             None => false,
             Some(finalizers) => {
                 left.held = Some(Held {
@@ -119,13 +140,8 @@ impl Remaining {
 
     /// Where Pods may be that hold them.
     pub fn places_of_pods(&self) -> Vec<Place> {
-        let waiting = self.0.iter().filter(|(_, left)| left.waits_for_pods());
-        Remaining(
-            waiting
-                .map(|(index, left)| (*index, left.clone()))
-                .collect(),
-        )
-        .namespaces()
+        let waiting = self.left.values().filter(|left| left.waits_for_pods());
+        in_namespaces(waiting.map(|left| &left.namespace))
     }
 
     /// Take note of the Pods that were found; those of other owners do not matter.
@@ -140,17 +156,18 @@ impl Remaining {
                 by_owner.entry(owner).or_default().push(pod.clone());
             }
         }
-        for left in self.0.values_mut().filter(|left| left.waits_for_pods()) {
+        for left in self.left.values_mut().filter(|left| left.waits_for_pods()) {
             if let (Some(held), Some(pods)) = (&mut left.held, by_owner.remove(&left.uid)) {
                 held.pods = pods;
             }
         }
     }
 
-    /// Waiting has ended: what is not left any more is `deleted`, and what was seen is not `gone`.
-    pub fn settle(self, outcomes: &mut [Outcome]) -> BTreeMap<usize, Held> {
+    /// Waiting has ended: what is not left any more is `deleted`, what was seen is not `gone`, and what has a successor is
+    /// `recreated`.
+    pub fn settle(mut self, outcomes: &mut [Outcome]) -> BTreeMap<usize, Held> {
         for (index, outcome) in outcomes.iter_mut().enumerate() {
-            let left = self.0.get(&index);
+            let left = self.left.get(&index);
             match outcome {
                 Outcome::Terminating if left.is_none() => *outcome = Outcome::Deleted,
                 Outcome::Gone if left.is_some_and(|left| left.held.is_some()) => {
@@ -158,8 +175,11 @@ impl Remaining {
                 }
                 _ => {}
             }
+            if let Some(maker) = self.successors.remove(&index) {
+                *outcome = Outcome::Recreated(maker);
+            }
         }
-        let left = self.0.into_iter();
+        let left = self.left.into_iter();
         left.filter_map(|(index, left)| Some((index, left.held?)))
             .collect()
     }
@@ -170,6 +190,16 @@ impl Left {
         let finalizers = self.held.iter().flat_map(|held| &held.finalizers);
         finalizers.into_iter().any(|name| name == WAITS_FOR_PODS)
     }
+}
+
+/// The namespaces that hold them, or all if they are many.
+fn in_namespaces<'a>(namespaces: impl Iterator<Item = &'a Arc<str>>) -> Vec<Place> {
+    let namespaces: BTreeSet<&Arc<str>> = namespaces.collect();
+    if namespaces.len() > BY_NAMESPACE {
+        return vec![Place::AllNamespaces];
+    }
+    let namespaces = namespaces.into_iter();
+    namespaces.cloned().map(Place::Namespace).collect()
 }
 
 /// How long to wait before looking for the `next`th time, from 1, given how long the last time took.
@@ -194,7 +224,10 @@ mod tests {
             };
             (index, left)
         });
-        Remaining(jobs.collect())
+        Remaining {
+            left: jobs.collect(),
+            ..Remaining::default()
+        }
     }
 
     fn found(index: usize, finalizers: &[&str]) -> Found {
@@ -202,6 +235,7 @@ mod tests {
             namespace: "ns".to_owned(),
             name: format!("job-{index}"),
             owners: Vec::new(),
+            marks: None,
             uid: Uid::from(format!("uid-{index}")),
             finalizers: finalizers.iter().map(|name| (*name).to_owned()).collect(),
         }
@@ -227,10 +261,14 @@ mod tests {
             Outcome::Terminating,
             Outcome::NotAttempted,
         ];
-        let mut remaining = Remaining(BTreeMap::from([
-            (0, remaining(&[("a", "x")]).0[&0].clone()),
-            (2, remaining(&[("a", "x"), ("a", "y")]).0[&1].clone()),
-        ]));
+        let of = |jobs: &[_], at| remaining(jobs).left[&at].clone();
+        let mut remaining = Remaining {
+            left: BTreeMap::from([
+                (0, of(&[("a", "x")], 0)),
+                (2, of(&[("a", "x"), ("a", "y")], 1)),
+            ]),
+            ..Remaining::default()
+        };
         remaining.found(vec![found(1, &["f"]), found(7, &["g"])]);
         let held = remaining.settle(&mut outcomes);
         assert_eq!(
@@ -265,6 +303,7 @@ mod tests {
             owners: vec![Uid::from(format!("uid-{owner}"))],
             name: format!("pod-{owner}"),
             finalizers: Vec::new(),
+            marks: None,
         };
         remaining.found_pods(vec![pod(0), pod(1), pod(9)]);
         let held = remaining.settle(&mut []);

@@ -60,7 +60,8 @@ struct Wait<'a> {
     stop: watch::Receiver<Option<Stop>>,
 }
 
-/// Wait until the Jobs whose deletes were accepted are gone, at most this long if there is a limit.
+/// Wait until the Jobs whose deletes were accepted are gone, at most this long if there is a limit, and see whether any of
+/// them was made again meanwhile.
 ///
 /// Nothing that goes wrong here makes a report false: a Job counts as deleted once it was not found where it was
 /// looked for, and until then it is as terminating as the server said.
@@ -77,10 +78,13 @@ pub async fn wait(
         report.ended_early,
         Some(EndedEarly::Stopped(_) | EndedEarly::Unreachable(_))
     );
-    if remaining.is_empty() || is_hopeless {
+    if remaining.is_of_nothing() || is_hopeless {
         return report;
     }
-    on_event(Event::Begun(remaining.len()));
+    if !remaining.is_empty() {
+        on_event(Event::Begun(remaining.len()));
+    }
+    let has_waited = !remaining.is_empty();
     let wait = Wait {
         cluster,
         chunk_size,
@@ -105,7 +109,8 @@ pub async fn wait(
     };
     let left = remaining.len();
     let held = remaining.settle(&mut report.outcomes);
-    report.waited = Some(Waited { end, left, held });
+    // Where all were gone at once, there was nothing to wait for.
+    report.waited = has_waited.then_some(Waited { end, left, held });
     report
 }
 

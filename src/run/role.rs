@@ -19,6 +19,7 @@ use crate::{
     cli::{Goal, PlanSource, Run, ServiceAccount},
     connection::target::default_namespace,
     error::{Error, Exit},
+    gitops::{Mode, Places},
     job::query::Scope,
     output::saved::SavedPlan,
     text::harmless,
@@ -34,6 +35,10 @@ enum Need {
     ListJobs,
     /// Delete a Job by name. A dry run on the server is such a delete.
     DeleteJobs,
+    /// List what Argo CD wants.
+    ListApplications,
+    /// List what Flux wants.
+    ListKustomizations,
 }
 
 impl Need {
@@ -42,6 +47,8 @@ impl Need {
         match self {
             Need::ListJobs => ("batch", "jobs", "list"),
             Need::DeleteJobs => ("batch", "jobs", "delete"),
+            Need::ListApplications => ("argoproj.io", "applications", "list"),
+            Need::ListKustomizations => ("kustomize.toolkit.fluxcd.io", "kustomizations", "list"),
         }
     }
 }
@@ -49,6 +56,8 @@ impl Need {
 /// What a run needs, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Grant {
+    /// The name of the role.
+    name: &'static str,
     /// What it needs.
     needs: Vec<Need>,
     /// Where it needs that.
@@ -56,13 +65,37 @@ struct Grant {
 }
 
 impl Grant {
-    /// The name of the role. One that only plans has another, so that neither is widened or narrowed by the other.
-    fn name(&self) -> &'static str {
-        if self.needs.contains(&Need::DeleteJobs) {
-            "jobclean"
-        } else {
-            "jobclean-plan"
+    /// What is needed to do with Jobs what a run does. A role that only plans has a name of its own, so that neither is
+    /// widened or narrowed by the other.
+    fn of_jobs(goal: &Goal, scope: Scope) -> Grant {
+        let (name, needs) = match goal {
+            Goal::Save(_) | Goal::Show => ("jobclean-plan", vec![Need::ListJobs]),
+            Goal::TryOnServer | Goal::Purge(_) => {
+                ("jobclean", vec![Need::ListJobs, Need::DeleteJobs])
+            }
+        };
+        Grant { name, needs, scope }
+    }
+
+    /// What is needed to read what GitOps tools want, wherever that stands. Applications on another cluster need nothing
+    /// here.
+    fn of_tools(places: &Places) -> Vec<Grant> {
+        let mut needs = vec![Need::ListKustomizations];
+        if places.argocd_context.is_none() {
+            needs.insert(0, Need::ListApplications);
         }
+        let namespaces = places.namespaces.iter().cloned().map(Scope::Namespace);
+        let everywhere = places.namespaces.is_empty().then_some(Scope::AllNamespaces);
+        let grant = |scope| Grant {
+            name: "jobclean-gitops",
+            needs: needs.clone(),
+            scope,
+        };
+        everywhere
+            .into_iter()
+            .chain(namespaces)
+            .map(grant)
+            .collect()
     }
 
     fn rules(&self) -> Vec<PolicyRule> {
@@ -88,7 +121,7 @@ impl Grant {
     /// # Errors
     /// If the writer fails.
     fn write(&self, out: &mut dyn Write, account: Option<&ServiceAccount>) -> io::Result<()> {
-        let (metadata, rules) = (self.metadata(self.name().to_owned()), Some(self.rules()));
+        let (metadata, rules) = (self.metadata(self.name.to_owned()), Some(self.rules()));
         match self.scope {
             Scope::AllNamespaces => {
                 let aggregation_rule = None;
@@ -107,11 +140,11 @@ impl Grant {
             return Ok(());
         };
         // Its name has the account's in it, so that a role can be bound to another one beside it.
-        let metadata = self.metadata(format!("{}:{namespace}:{name}", self.name()));
+        let metadata = self.metadata(format!("{}:{namespace}:{name}", self.name));
         let role_ref = |kind: &str| RoleRef {
             api_group: Role::GROUP.to_owned(),
             kind: kind.to_owned(),
-            name: self.name().to_owned(),
+            name: self.name.to_owned(),
         };
         let subjects = Some(vec![Subject {
             api_group: None,
@@ -174,30 +207,40 @@ pub fn print_role(run: &Run, account: Option<&ServiceAccount>) -> Result<Exit, E
         return Err(Error::new(Exit::Usage, message)
             .hint("leave out --as and the flags that go with it, and bind the role to the user that they name"));
     }
-    let scope = match &wanted.plan {
+    let (scope, tools) = match &wanted.plan {
         PlanSource::Saved(path) => {
             let plan = SavedPlan::load(path, wanted.chunk_size).map_err(|error| {
                 let message = format!("cannot read the plan {}: {error}", path.display());
                 Error::failure(message).hint("save the plan again with --save-plan")
             })?;
-            plan.query.scope
+            let is_required = plan.policy.gitops == Mode::Require;
+            (plan.query.scope, is_required.then_some(plan.places))
         }
-        PlanSource::Listed(selection) if !selection.is_in_context => selection.query.scope.clone(),
-        PlanSource::Listed(_) => {
-            let namespace = default_namespace(&wanted.connection).map_err(|error| {
-                let message = format!("cannot tell the namespace: {error}");
-                Error::failure(message).hint("name it with -n, or give -A for all")
-            })?;
-            Scope::Namespace(namespace)
+        PlanSource::Listed(selection) => {
+            let scope = if selection.is_in_context {
+                let namespace = default_namespace(&wanted.connection).map_err(|error| {
+                    let message = format!("cannot tell the namespace: {error}");
+                    Error::failure(message).hint("name it with -n, or give -A for all")
+                })?;
+                Scope::Namespace(namespace)
+            } else {
+                selection.query.scope.clone()
+            };
+            // A run can do without them, so they are printed if they are asked for.
+            let is_asked = selection.gitops.is_some_and(|mode| mode != Mode::Ignore);
+            (scope, is_asked.then(|| selection.places.clone()))
         }
     };
-    let grant = Grant {
-        needs: match &wanted.goal {
-            Goal::Save(_) | Goal::Show => vec![Need::ListJobs],
-            Goal::TryOnServer | Goal::Purge(_) => vec![Need::ListJobs, Need::DeleteJobs],
-        },
-        scope,
-    };
-    show::write_only(|out| grant.write(out, account))?;
+    let mut grants = vec![Grant::of_jobs(&wanted.goal, scope)];
+    grants.extend(tools.iter().flat_map(Grant::of_tools));
+    show::write_only(|out| {
+        for (index, grant) in grants.iter().enumerate() {
+            if index > 0 {
+                writeln!(out, "---")?;
+            }
+            grant.write(out, account)?;
+        }
+        Ok(())
+    })?;
     Ok(Exit::Success)
 }

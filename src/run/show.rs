@@ -38,6 +38,9 @@ const WARNINGS_SHOWN: usize = 10;
 /// More labels and annotations than this are not proposed.
 const CANDIDATES_SHOWN: usize = 8;
 
+/// The annotation with which Helm names the release that a Job is in. All that have it are wanted.
+const HELM_RELEASE: &str = "meta.helm.sh/release-name";
+
 /// The annotation in which kubectl keeps a whole manifest.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -176,7 +179,7 @@ fn candidates(sample: &Sample) -> Vec<(Key, Carried)> {
     let is_derived = |key: &Key| {
         let derived = DERIVED_LABELS.iter().map(|(label, _)| *label);
         derived
-            .chain([LAST_APPLIED, TRACKING_ID])
+            .chain([LAST_APPLIED, TRACKING_ID, HELM_RELEASE])
             .any(|known| known == key.as_str())
     };
     let mut found: Vec<(Key, Carried)> = labels.chain(annotations).collect();
@@ -291,6 +294,27 @@ pub fn waiting(delay: Duration, before: &str, why: &str, ui: &Ui) {
     let seconds = delay.as_secs_f32();
     let text = format!("waiting {seconds:.1} s before {before}: {why}");
     ui.note(Verbosity::Verbose, &text);
+}
+
+/// The purged Jobs that something has made again.
+fn recreated(report: &Report, ui: &Ui) {
+    let again: Vec<_> = (report.plan.purges().zip(&report.outcomes))
+        .filter(|(_, outcome)| matches!(outcome, Outcome::Recreated(_)))
+        .collect();
+    for (job, outcome) in again.iter().take(HELD_SHOWN) {
+        ui.failure(&format!(
+            "Job {}/{} was deleted, but {}",
+            job.namespace,
+            job.name,
+            outcome.message().unwrap_or_default()
+        ));
+    }
+    let more = again.len().saturating_sub(HELD_SHOWN);
+    if more > 0 {
+        ui.failure(&format!(
+            "{more} more were made again; the document that -o json prints has all of them"
+        ));
+    }
 }
 
 /// How waiting ended, and what holds the Jobs that are still there.
@@ -454,6 +478,7 @@ impl Printer {
         if let Some(end) = &report.waited {
             waited(report, end, ui);
         }
+        recreated(report, ui);
         let counts = words::outcomes(report.counts(), report.outcomes.len());
         let is_new = self.is_for_programs() || effect == Effect::DryRun;
         let written = match (self.format, effect) {

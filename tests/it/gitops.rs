@@ -105,14 +105,8 @@ fn nothing_is_asked_that_makes_no_difference() {
     let asked = |shop: &Shop, args: &[&str]| {
         let proxy = Proxy::new(ApiClient::admin(shop.plane), |request, up| up.pass(request));
         run(proxy.tool(&shop.name, args)).exits(0);
-        let mut seen = proxy.seen();
-        seen.retain(|seen| {
-            let target = &seen.request.target;
-            let is_of_tools = ["argoproj.io", "fluxcd.io"]
-                .iter()
-                .any(|group| target.contains(group));
-            is_of_tools && !seen.request.continues()
-        });
+        let mut seen = proxy.seen_of(Kind::GitOps);
+        seen.retain(|seen| !seen.request.continues());
         seen.len()
     };
     let shop = Shop::marked();

@@ -97,7 +97,7 @@ fn annotations_and_labels_group_together() {
     let space = Space::new();
     let release = |name: &str, age, release: &str, app: &str| {
         job(&space, name, age)
-            .annotation("meta.helm.sh/release-name", release)
+            .annotation("example.com/release", release)
             .label("app", app)
     };
     space.seed(&[
@@ -106,12 +106,9 @@ fn annotations_and_labels_group_together() {
         release("a-3", 10, "one", "y"),
         release("a-4", 10, "two", "x"),
         job(&space, "a-5", 5).label("app", "x"),
-        job(&space, "a-6", 5).annotation("meta.helm.sh/release-name", "one"),
+        job(&space, "a-6", 5).annotation("example.com/release", "one"),
     ]);
-    let args = [
-        "--group-by",
-        "annotation:meta.helm.sh/release-name,label:app",
-    ];
+    let args = ["--group-by", "annotation:example.com/release,label:app"];
     assert_eq!(
         plan(&space, &args),
         [
@@ -131,7 +128,7 @@ fn annotations_and_labels_group_together() {
     );
     let document = document.exits(0).json();
     assert_eq!(
-        document["groups"][0]["annotations"]["meta.helm.sh/release-name"],
+        document["groups"][0]["annotations"]["example.com/release"],
         "one"
     );
     assert_eq!(document["groups"][0]["labels"]["app"], "x");

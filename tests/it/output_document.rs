@@ -33,6 +33,7 @@ fn a_plan_as_json_is_the_contracts_field_by_field() {
         [
             "apiVersion",
             "cluster",
+            "gitops",
             "groups",
             "kind",
             "labels",

@@ -59,6 +59,8 @@ enum Change {
     ProtectedByAnnotation,
     ProtectedByLabel,
     ProtectedByArgo,
+    /// It came into a release of Helm.
+    Released,
     Running,
     Suspended,
     /// By a Job that is as old, so that only its uid tells.
@@ -98,7 +100,7 @@ enum Fate {
 const NEWEST: &str = "it would be kept now: newest";
 const KEEPERLESS: &str = "the Job that was to stay in its group has gone";
 
-const TABLE: [(Change, [Fate; MOMENTS]); 21] = [
+const TABLE: [(Change, [Fate; MOMENTS]); 22] = [
     (Change::Nothing, [Goes; MOMENTS]),
     (Change::Touched, [Goes; MOMENTS]),
     (Change::NewJobs, [Goes; MOMENTS]),
@@ -108,6 +110,7 @@ const TABLE: [(Change, [Fate; MOMENTS]); 21] = [
     (Change::ProtectedByAnnotation, [Stays("protected"); MOMENTS]),
     (Change::ProtectedByLabel, [Stays("protected"); MOMENTS]),
     (Change::ProtectedByArgo, [Stays("protected"); MOMENTS]),
+    (Change::Released, [Stays("wanted"); MOMENTS]),
     (Change::Running, [Stays("active"); MOMENTS]),
     (Change::Suspended, [Stays("active"); MOMENTS]),
     (Change::Replaced, [Stays("another Job"); MOMENTS]),
@@ -335,6 +338,7 @@ impl Cell {
                 }
                 Kind::Delete | Kind::List => {}
                 Kind::Reread => assert!(request.target.contains("metadata.name"), "{request:#?}"),
+                Kind::GitOps => {}
                 Kind::Other => panic!("it may list and delete, no more: {request:#?}"),
             }
         }
@@ -410,6 +414,7 @@ impl Cell {
             Change::ProtectedByAnnotation => annotate("jobclean/keep", "true"),
             Change::ProtectedByLabel => label("sync-1", "jobclean/keep", Some("true")),
             Change::ProtectedByArgo => annotate("argocd.argoproj.io/sync-options", "Delete=false"),
+            Change::Released => annotate("meta.helm.sh/release-name", "shop"),
             Change::Running => again(State::Running),
             Change::Suspended => again(State::Suspended),
             Change::Replaced => {

@@ -6,6 +6,7 @@ use std::process::Command;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::support::proxy::{Kind, Proxy};
 use crate::support::running::Running;
 use crate::support::{
     ApiClient, LABEL, Run, Space, Terminal, everywhere, jobs_of, outcomes, plane, run, until,
@@ -137,8 +138,8 @@ fn a_new_job_of_the_same_name_is_not_waited_for() {
     let_go(&format!("{}/sync-1", space.path()));
     until("it is gone", || !space.names().contains("sync-1"));
     admin.create_job(&space.name, "sync-1", "g");
-    let report = running.finish().exits(0).json();
-    assert_eq!(outcomes(&report), ["sync-2 deleted", "sync-1 deleted"]);
+    let report = running.finish().exits(3).json();
+    assert_eq!(outcomes(&report), ["sync-2 deleted", "sync-1 recreated"]);
     space.holds(&["sync-1", "sync-3"]);
 }
 
@@ -359,4 +360,45 @@ fn a_purge_that_keeps_the_collector_busy_for_long_is_told_of() {
     let few = held();
     let run = few.run(&[]).exits(2);
     assert!(!run.err.contains("collector"), "{}", run.story());
+}
+
+/// Git still has it: something makes the Job again as soon as it is gone.
+#[test]
+fn what_is_made_again_meanwhile_is_said() {
+    for (args, marks, message) in [
+        (
+            &["--cascade=background"][..],
+            json!({"argocd.argoproj.io/tracking-id": "shop:batch/Job:NS/sync-1"}),
+            "a new Job has its name, made again by Argo CD (application shop)",
+        ),
+        (&[], json!({}), "a new Job has its name"),
+    ] {
+        let space = Space::with(&[("sync-1", 30), ("sync-2", 20), ("sync-3", 10)]);
+        let namespace = space.name.clone();
+        let marks: Value =
+            serde_json::from_str(&marks.to_string().replace("NS", &space.name)).unwrap();
+        let proxy = Proxy::new(ApiClient::admin(plane()), move |request, up| {
+            let reply = up.pass(request);
+            if request.kind == Kind::Delete && request.name() == "sync-1" {
+                until("it is gone", || !up.jobs(&namespace).contains_key("sync-1"));
+                up.create_job(&namespace, "sync-1", "g");
+                up.patch_job(
+                    &namespace,
+                    "sync-1",
+                    &json!({"metadata": {"annotations": marks}}),
+                );
+            }
+            reply
+        });
+        let args = [&["--yes", "--wait", "-o", "json"], args].concat();
+        let run = run(proxy.tool(&space.name, &args));
+        let run = run
+            .exits(3)
+            .complains(&["sync-1 was deleted, but", message]);
+        let report = run.json();
+        assert_eq!(outcomes(&report), ["sync-2 deleted", "sync-1 recreated"]);
+        assert_eq!(job(&report, "sync-1")["message"], message);
+        assert_eq!(report["summary"]["outcomes"]["recreated"], 1);
+        space.holds(&["sync-1", "sync-3"]);
+    }
 }

@@ -120,7 +120,7 @@ fn every_outcome() -> Report {
                 r#"jobs.batch "load-66" is forbidden: User "eve" cannot delete it"#.to_owned(),
             ),
             Outcome::NotAttempted,
-            Outcome::Deleted,
+            Outcome::Recreated(Some("Argo CD (application ledger)".to_owned())),
         ],
         ended_early: Some(EndedEarly::Stopped(Stop::Interrupt)),
         stopped: BTreeMap::new(),

@@ -167,6 +167,7 @@ fn expected(plan: &Plan, outcomes: Option<&[Outcome]>) -> Value {
                         match outcome {
                             Outcome::Failed(words) => row["message"] = words.as_str().into(),
                             Outcome::Changed(change) => row["message"] = change.words().into(),
+                            Outcome::Recreated(_) => row["message"] = outcome.message().into(),
                             _ => {}
                         }
                     }

@@ -57,6 +57,7 @@ annotations:
   "^(--(all-namespaces|namespace)(=|$)|-[iqvAy]*[An])" "namespaces"
   "^(--label(=|$)|-[iqvAy]*L)" "label"
   "^--group-by(=|$)" "groupBy"
+  "^--gitops(=|$)" "gitops"
   "^(--(dry-run|yes)(=|$)|-[iqvAy]*y)" "dryRun" -}}
 {{- range $flag := .Values.flags -}}
 {{- range $pattern, $value := $taken -}}

@@ -38,7 +38,10 @@ pub fn run() -> Result<ExitCode> {
         since.elapsed().as_secs_f32(),
         plane.server_url()
     );
-    let jobs = plane.seed_samples(Timestamp::now())?;
+    let now = Timestamp::now();
+    let jobs = plane.seed_samples(now)?;
+    plane.serve_gitops_kinds()?;
+    plane.seed_sample_applications(now)?;
     println!("{} sample Jobs written, the oldest 40 days old", jobs.len());
     let shell = Shell {
         plane: &plane,
@@ -53,8 +56,12 @@ pub fn run() -> Result<ExitCode> {
     );
     let planned = shell.run(&["jobclean", "-n", "argocd-apps", "--dry-run=client"])?;
 
-    step("Why one of them stays");
-    shell.run(&["jobclean", "explain", "-n", "argocd-apps", "load-3-4f2a91c"])?;
+    step(
+        "Git was rolled back: it still wants the second newest Job, so that one stays (a dry run)",
+    );
+    shell.run(&["jobclean", "-n", "storefront", "--dry-run=client"])?;
+    let why = ["jobclean", "explain", "-n", "storefront", "migrate-b52e7d1"];
+    shell.run(&why)?;
 
     step(
         "Purge by IBM's label, keeping 2 successes, 1 failure and what is younger than 30 minutes",

@@ -21,6 +21,7 @@ mod client;
 mod error;
 mod etcd;
 mod fleet;
+pub mod gitops;
 mod go;
 mod launch;
 mod manifest;

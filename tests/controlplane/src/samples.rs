@@ -22,6 +22,42 @@ const INST1_CORE: &str = "mas-inst1-core";
 const INST1_MANAGE: &str = "mas-inst1-manage";
 const INST2_CORE: &str = "mas-inst2-core";
 const ARGOCD_APPS: &str = "argocd-apps";
+const STOREFRONT: &str = "storefront";
+
+/// The sample applications of Argo CD: their names, where their Jobs are, and which Jobs their git has and has no more.
+/// That of `storefront` was rolled back.
+pub(crate) const SAMPLE_APPLICATIONS: [(&str, &str, &[&str], &[&str]); 3] = [
+    (
+        "shop",
+        ARGOCD_APPS,
+        &[
+            "create-user-4f2a91c",
+            "load-0-4f2a91c",
+            "load-1-4f2a91c",
+            "load-2-4f2a91c",
+            "load-3-4f2a91c",
+        ],
+        &[
+            "create-user-0d9e8f7",
+            "load-0-0d9e8f7",
+            "load-1-0d9e8f7",
+            "load-2-0d9e8f7",
+            "load-3-0d9e8f7",
+        ],
+    ),
+    (
+        "gateway",
+        ARGOCD_APPS,
+        &["smoke-test-c81d5f"],
+        &["smoke-test-7a90e3"],
+    ),
+    (
+        "storefront",
+        STOREFRONT,
+        &["migrate-b52e7d1"],
+        &["migrate-e0947ac", "migrate-3d8f16b"],
+    ),
+];
 
 const MINUTE: i64 = 60;
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -39,6 +75,7 @@ pub fn samples(now: Timestamp, cron_job_uid: &str) -> Vec<SeedJob> {
     jobs.extend(made.protected());
     jobs.extend(made.owned(cron_job_uid));
     jobs.extend(made.argocd());
+    jobs.extend(made.rolled_back());
     jobs
 }
 
@@ -150,9 +187,29 @@ impl Maker {
 
     /// A Job that Argo CD 3 has marked as it does by default.
     fn tracked(&self, application: &str, name: &str, seconds_ago: i64) -> SeedJob {
-        let id = format!("{application}:batch/Job:{ARGOCD_APPS}/{name}");
-        self.job(ARGOCD_APPS, name, seconds_ago)
+        self.tracked_in(ARGOCD_APPS, application, name, seconds_ago)
+    }
+
+    fn tracked_in(
+        &self,
+        namespace: &str,
+        application: &str,
+        name: &str,
+        seconds_ago: i64,
+    ) -> SeedJob {
+        let id = format!("{application}:batch/Job:{namespace}/{name}");
+        self.job(namespace, name, seconds_ago)
             .annotation(ARGOCD_TRACKING_ID, id)
+    }
+
+    /// Three releases of an application whose git went back to the second.
+    fn rolled_back(&self) -> [SeedJob; 3] {
+        let job = |name, days: i64| self.tracked_in(STOREFRONT, "storefront", name, days * DAY);
+        [
+            job("migrate-e0947ac", 1),
+            job("migrate-b52e7d1", 6),
+            job("migrate-3d8f16b", 20),
+        ]
     }
 
     /// A hook that Argo CD has named after a revision, a phase and the second in which its sync began.

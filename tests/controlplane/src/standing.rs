@@ -220,7 +220,10 @@ pub fn hold(args: &[&str]) -> Result<ExitCode> {
     };
     let plane = ControlPlane::start(options)?;
     if rest.contains(&SAMPLES) {
-        plane.seed_samples(Timestamp::now())?;
+        let now = Timestamp::now();
+        plane.seed_samples(now)?;
+        plane.serve_gitops_kinds()?;
+        plane.seed_sample_applications(now)?;
     }
     let state = json!({
         "pid": process::id(),

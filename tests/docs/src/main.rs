@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `src/output/jobclean-v1.schema.json` | the types of the document |
 //! | tables of flags in `docs/flags.md` | the command line's definition |
-//! | pictures in `tests/docs/pictures`, and the first one's text in `README.md` | the plugin in a terminal, on a real API server |
+//! | pictures in `tests/docs/pictures`, and the texts of two in `README.md` and `docs/gitops.md` | the plugin in a terminal, on a real API server |
 
 mod flags;
 mod marks;
@@ -49,6 +49,10 @@ fn make() -> Result<Vec<Made>> {
         Made {
             path: root().join("README.md"),
             text: marks::fill(&published("README.md")?, "screen", &taken.text)?,
+        },
+        Made {
+            path: root().join("docs/gitops.md"),
+            text: marks::fill(&published("docs/gitops.md")?, "rollback", &taken.rollback)?,
         },
         Made {
             path: root().join("docs/flags.md"),

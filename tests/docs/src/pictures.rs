@@ -30,6 +30,8 @@ pub struct Taken {
     pub files: Vec<(String, String)>,
     /// The first picture as a block of text.
     pub text: String,
+    /// The one of a rollback.
+    pub rollback: String,
 }
 
 /// Starts a control plane, works in it as a person would, and takes the pictures.
@@ -44,7 +46,8 @@ pub fn take() -> Result<Taken> {
         plane: &plane,
         path: plane.path_with(tool.parent().unwrap_or(Path::new("/")))?,
     };
-    let (plan, purge) = studio.session()?;
+    plane.serve_gitops_kinds()?;
+    let [plan, purge, rollback] = studio.session()?;
     let mut files = Vec::new();
     for theme in &svg::THEMES {
         for (name, title, screen) in [
@@ -58,6 +61,11 @@ pub fn take() -> Result<Taken> {
                 "A plan of all namespaces, a line for each group, the answer yes, and what became of the Jobs",
                 &purge,
             ),
+            (
+                "rollback",
+                "A plan after git was rolled back: the second newest Job, which git has again, is wanted and stays",
+                &rollback,
+            ),
         ] {
             files.push((
                 format!("{name}-{}.svg", theme.name),
@@ -65,11 +73,13 @@ pub fn take() -> Result<Taken> {
             ));
         }
     }
+    let block = |text: &str| format!("```console\n{}\n```\n", text.trim_end());
     let text = plan.screen().contents();
     match text.contains(ADDRESS) {
         true => Ok(Taken {
             files,
-            text: format!("```console\n{}\n```\n", text.trim_end()),
+            text: block(&text),
+            rollback: block(rollback.screen().contents().trim_end_matches("$ ")),
         }),
         false => Err(Error::new(format!("not the screen that it was:\n{text}"))),
     }
@@ -82,11 +92,13 @@ struct Studio<'a> {
 
 impl Studio<'_> {
     /// All that is shown, within the minute in which no age changes: none is shown finer than that.
-    fn session(&self) -> Result<(Parser, Parser)> {
+    fn session(&self) -> Result<[Parser; 3]> {
         for _ in 0..ATTEMPTS {
             let began = Instant::now();
-            self.plane.seed_samples(Timestamp::now())?;
-            let screens = (self.plan()?, self.purge()?);
+            let now = Timestamp::now();
+            self.plane.seed_samples(now)?;
+            self.plane.seed_sample_applications(now)?;
+            let screens = [self.plan()?, self.purge()?, self.rollback()?];
             if began.elapsed() < FRESH {
                 return Ok(screens);
             }
@@ -121,6 +133,19 @@ impl Studio<'_> {
         shell.enter("y");
         shell.wait_for("to purge:");
         shell.wait_for("\n$");
+        let picture = self.develop(&shell, "$ ")?;
+        leave(shell);
+        Ok(picture)
+    }
+
+    /// Git was rolled back.
+    fn rollback(&self) -> Result<Parser> {
+        let mut shell = self.shell();
+        enter(
+            &mut shell,
+            "kubectl jobclean -n storefront --dry-run=client",
+        );
+        shell.wait_for("PURGE\n$");
         let picture = self.develop(&shell, "$ ")?;
         leave(shell);
         Ok(picture)

@@ -3,84 +3,33 @@
 use std::process::Command;
 use std::sync::OnceLock;
 
+pub use controlplane::gitops::kustomization;
+
+use controlplane::gitops::{self, GITOPS_KINDS, listed_job};
 use controlplane::{ControlPlane, Options};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::control_plane::job_in;
 use super::kubeconfig::arg;
-use super::{ApiClient, LABEL, tool, until, verdicts};
-
-/// As much of the kinds as an API server needs to keep them: Argo CD's has no subresource for its status, Flux's has.
-const KINDS: [(&str, &str, &str, &str, bool); 2] = [
-    (
-        "argoproj.io",
-        "v1alpha1",
-        "Application",
-        "applications",
-        false,
-    ),
-    (
-        "kustomize.toolkit.fluxcd.io",
-        "v1",
-        "Kustomization",
-        "kustomizations",
-        true,
-    ),
-];
+use super::{ApiClient, LABEL, tool, verdicts};
 
 /// The control plane that has them; [`super::plane`] has not. No controllers run there.
 pub fn gitops_plane() -> &'static ControlPlane {
-    static PLANE: OnceLock<Result<ControlPlane, String>> = OnceLock::new();
+    static PLANE: OnceLock<controlplane::Result<ControlPlane>> = OnceLock::new();
     let started = PLANE.get_or_init(|| {
         let options = Options {
             controllers: false,
             ..Options::default()
         };
-        let plane = ControlPlane::start(options).map_err(|why| why.to_string())?;
-        let kinds = KINDS.map(|kind| definition(kind).to_string());
-        plane
-            .kubectl_apply(&kinds.join("\n---\n"))
-            .map_err(|why| why.to_string())?;
+        let plane = ControlPlane::start(options)?;
+        plane.serve_gitops_kinds()?;
         Ok(plane)
     });
-    let plane = match started {
+    match started {
         Ok(plane) => plane,
         Err(why) => panic!("the control plane for GitOps tools does not start: {why}"),
-    };
-    let client = ApiClient::admin(plane);
-    for (group, version, _, plural, _) in KINDS {
-        until("the server serves the kind", || {
-            client
-                .get(&format!("/apis/{group}/{version}/{plural}"))
-                .status
-                == 200
-        });
     }
-    plane
-}
-
-fn definition((group, version, kind, plural, has_status): (&str, &str, &str, &str, bool)) -> Value {
-    let any = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    let mut served = json!({
-        "name": version, "served": true, "storage": true,
-        "schema": {"openAPIV3Schema": {
-            "type": "object", "properties": {"spec": any, "operation": any, "status": any},
-        }},
-    });
-    if has_status {
-        served["subresources"] = json!({"status": {}});
-    }
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("{plural}.{group}")},
-        "spec": {
-            "group": group, "scope": "Namespaced", "versions": [served],
-            "names": {
-                "kind": kind, "listKind": format!("{kind}List"), "plural": plural, "singular": kind.to_lowercase(),
-            },
-        },
-    })
 }
 
 /// A namespace with three Jobs of one group: the newest is not in git any more.
@@ -166,11 +115,11 @@ impl Shop {
     /// Makes an object, or replaces it.
     #[track_caller]
     pub fn apply(&self, object: &Value) {
-        let (group, version, _, plural, has_status) = KINDS
-            .into_iter()
-            .find(|(.., kind, _, _)| object["kind"] == *kind)
-            .unwrap();
-        let all = format!("/apis/{group}/{version}/namespaces/{}/{plural}", self.name);
+        let kind = GITOPS_KINDS
+            .iter()
+            .find(|kind| object["kind"] == *kind.kind);
+        let kind = kind.unwrap();
+        let all = kind.path(Some(&self.name));
         let one = format!("{all}/{}", object["metadata"]["name"].as_str().unwrap());
         let (status, answer) = self.client.ask("POST", &all, Some(object));
         if status == 409 {
@@ -180,7 +129,7 @@ impl Shop {
         } else {
             assert_eq!(status, 201, "{answer}");
         }
-        if has_status {
+        if kind.has_status {
             let patch = json!({"status": object["status"]});
             let (status, answer) = self
                 .client
@@ -191,13 +140,7 @@ impl Shop {
 
     /// An entry of `status.resources` for a Job of this shop.
     pub fn listed(&self, job: &str, more: &Value) -> Value {
-        let mut entry = json!({
-            "group": "batch", "version": "v1", "kind": "Job", "namespace": self.name, "name": job,
-        });
-        for (field, value) in more.as_object().unwrap() {
-            entry[field] = value.clone();
-        }
-        entry
+        listed_job(&self.name, job, more)
     }
 
     /// One that git has.
@@ -216,36 +159,5 @@ impl Shop {
 
 /// An Application for the cluster that it is on, which was compared just now.
 pub fn application(name: &str, resources: &[Value]) -> Value {
-    let source = json!({"repoURL": "https://git.example.com/shop.git", "path": "deploy"});
-    let destination = json!({"server": "https://kubernetes.default.svc", "namespace": name});
-    json!({
-        "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
-        "metadata": {"name": name},
-        "spec": {"source": source, "destination": destination},
-        "status": {
-            "reconciledAt": Timestamp::now().strftime("%FT%TZ").to_string(),
-            "sync": {
-                "status": "OutOfSync",
-                "comparedTo": {"source": source, "destination": destination},
-            },
-            "resources": resources,
-        },
-    })
-}
-
-/// A Kustomization that is ready, with these Jobs of a namespace in its inventory.
-pub fn kustomization(namespace: &str, jobs: &[&str]) -> Value {
-    let entries: Vec<Value> = (jobs.iter())
-        .map(|job| json!({"id": format!("{namespace}_{job}_batch_Job"), "v": "v1"}))
-        .collect();
-    json!({
-        "apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
-        "metadata": {"name": "shop"},
-        "spec": {"prune": false},
-        "status": {
-            "observedGeneration": 1,
-            "conditions": [{"type": "Ready", "status": "True"}],
-            "inventory": {"entries": entries},
-        },
-    })
+    gitops::application(name, name, Timestamp::now(), resources)
 }

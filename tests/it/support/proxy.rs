@@ -22,6 +22,8 @@ pub enum Kind {
     Reread,
     /// The delete of one Job.
     Delete,
+    /// What git still wants: Applications and Kustomizations.
+    GitOps,
     /// Whatever else.
     Other,
 }
@@ -192,7 +194,7 @@ struct Shared {
     rule: Box<Rule>,
     upstream: ApiClient,
     seen: Mutex<Vec<Seen>>,
-    in_flight: [AtomicUsize; 4],
+    in_flight: [AtomicUsize; 5],
     clients: Mutex<Vec<TcpStream>>,
     closed: AtomicBool,
 }
@@ -316,6 +318,12 @@ impl Shared {
         let kind = match method.as_str() {
             "GET" if target.contains("fieldSelector=") => Kind::Reread,
             "GET" if target.split('?').next().unwrap().ends_with("/jobs") => Kind::List,
+            "GET"
+                if target.starts_with("/apis/argoproj.io/")
+                    || target.starts_with("/apis/kustomize.") =>
+            {
+                Kind::GitOps
+            }
             "DELETE" => Kind::Delete,
             _ => Kind::Other,
         };

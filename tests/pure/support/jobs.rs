@@ -282,6 +282,8 @@ pub fn any_outcome() -> impl Strategy<Value = Outcome> {
         any_change().prop_map(Outcome::Changed),
         hostile_text().prop_map(Outcome::Failed),
         Just(Outcome::NotAttempted),
+        Just(Outcome::Recreated(None)),
+        hostile_text().prop_map(|maker| Outcome::Recreated(Some(maker))),
     ]
 }
 

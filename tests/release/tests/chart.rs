@@ -94,10 +94,24 @@ fn tool(args: &[&str]) -> Command {
     command
 }
 
-/// The tool understands the flags: it prints the role that such a run needs, which has to be the chart's.
-fn rules_by_the_tool(args: &[&str]) -> Value {
-    let role = succeeds_quietly(tool(&["rbac"]).args(args));
-    serde_saphyr::from_str::<Value>(&role).unwrap()["rules"].clone()
+/// The tool understands the flags: it prints the roles that such a run needs, which have to be the chart's.
+fn rules_by_the_tool(args: &[&str]) -> Vec<Value> {
+    let mut command = tool(&["rbac"]);
+    command.args(args);
+    if !args.iter().any(|arg| arg.starts_with("--gitops")) {
+        // It prints what a run can do without only if that is asked for.
+        command.arg("--gitops=auto");
+    }
+    let roles = objects(&succeeds_quietly(&mut command));
+    roles.iter().map(|role| role["rules"].clone()).collect()
+}
+
+/// All rules of the roles of a kind.
+fn rules_of(objects: &[Value], kind: &str) -> Vec<Value> {
+    let rules = of_kind(objects, kind).into_iter();
+    rules
+        .flat_map(|role| role["rules"].as_array().unwrap().clone())
+        .collect()
 }
 
 #[test]
@@ -113,6 +127,8 @@ fn its_defaults_are_those_of_the_kustomization() {
         [
             "ServiceAccount",
             "ClusterRole",
+            "ClusterRole",
+            "ClusterRoleBinding",
             "ClusterRoleBinding",
             "CronJob"
         ]
@@ -121,11 +137,11 @@ fn its_defaults_are_those_of_the_kustomization() {
         .iter()
         .flat_map(|path| self::objects(&read(path)))
         .collect();
-    let (theirs, role) = (
-        of_kind(&ours, "CronJob")[0],
-        of_kind(&ours, "ClusterRole")[0],
+    let theirs = of_kind(&ours, "CronJob")[0];
+    assert_eq!(
+        rules_of(&objects, "ClusterRole"),
+        rules_of(&ours, "ClusterRole")
     );
-    assert_eq!(of_kind(&objects, "ClusterRole")[0]["rules"], role["rules"]);
     assert_eq!(
         objects[0]["automountServiceAccountToken"],
         of_kind(&ours, "ServiceAccount")[0]["automountServiceAccountToken"]
@@ -180,6 +196,11 @@ fn values_become_flags_that_the_tool_understands() {
             json!({"namespaces": [one, two], "suspend": true, "timeZone": "Etc/UTC"}),
             "--yes",
         ),
+        (json!({"gitops": "require"}), "--gitops=require"),
+        (
+            json!({"gitops": "ignore", "namespaces": [one]}),
+            "--gitops=ignore",
+        ),
         // A key without a value in YAML.
         (
             json!({"flags": null, "labels": null, "annotations": null, "resources": null,
@@ -188,20 +209,25 @@ fn values_become_flags_that_the_tool_understands() {
         ),
     ] {
         let objects = accepted("nightly", &namespace, &values);
-        let rules: Vec<&Value> = objects
-            .iter()
-            .filter(|object| object["rules"].is_array())
-            .map(|object| &object["rules"])
-            .collect();
+        let of_tools = |object: &&Value| {
+            object["metadata"]["name"]
+                .as_str()
+                .unwrap()
+                .ends_with("-gitops")
+        };
+        let roles = objects.iter().filter(|object| object["rules"].is_array());
+        let (of_tools, of_jobs): (Vec<&Value>, Vec<&Value>) = roles.partition(of_tools);
         let cron_jobs = of_kind(&objects, "CronJob");
-        assert_eq!(rules.len(), cron_jobs.len());
+        assert_eq!(of_jobs.len(), cron_jobs.len());
         for cron_job in cron_jobs {
             let args = args_of(cron_job);
             assert!(args.contains(&expected), "{expected} in {args:?}");
             let needed = rules_by_the_tool(&args);
-            for rules in &rules {
-                assert_eq!(**rules, needed, "{args:?}");
+            for role in &of_jobs {
+                assert_eq!(role["rules"], needed[0], "{args:?}");
             }
+            let of_tools: Vec<Value> = of_tools.iter().map(|role| role["rules"].clone()).collect();
+            assert_eq!(of_tools, needed[1..], "{args:?}");
         }
     }
     let text = rendered("nightly", &namespace, &json!({"namespaces": [one, two]}));
@@ -379,6 +405,7 @@ fn flags_that_a_value_sets_are_refused() {
             &["-L", "-L=x", "-Lx", "-qLx", "--label", "--label=x"],
         ),
         ("groupBy", &["--group-by", "--group-by=family"]),
+        ("gitops", &["--gitops", "--gitops=ignore"]),
         (
             "dryRun",
             &[

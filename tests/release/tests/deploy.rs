@@ -76,13 +76,20 @@ fn the_cron_job_is_small_alone_and_fails_where_the_tool_fails() {
 }
 
 #[test]
-fn the_service_account_may_list_and_delete_jobs_and_nothing_else() {
+fn the_service_account_may_list_and_delete_jobs_and_list_what_git_wants() {
     deployed();
     let role = plane()
         .get_json("/apis/rbac.authorization.k8s.io/v1/clusterroles/jobclean")
         .unwrap();
-    let rules =
-        json!([{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list", "delete"]}]);
+    let rules = json!([
+        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list", "delete"]},
+        {"apiGroups": ["argoproj.io"], "resources": ["applications"], "verbs": ["list"]},
+        {
+            "apiGroups": ["kustomize.toolkit.fluxcd.io"],
+            "resources": ["kustomizations"],
+            "verbs": ["list"],
+        },
+    ]);
     assert_eq!(role["rules"], rules);
     let may = |verb: &str, resource: &str| {
         let account = format!("system:serviceaccount:{NAMESPACE}:jobclean");
