@@ -41,6 +41,9 @@ def arguments():
     parser.add_argument("--jobs", type=int, default=50_000, help="Jobs to plan (default 50,000)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds, of which the median counts (default 5)")
     parser.add_argument(
+        "--applications", type=int, default=1_000, help="Applications of Argo CD to read (default 1,000)"
+    )
+    parser.add_argument(
         "--kubectl-rounds", type=int, default=5, help="rounds at most for kubectl, which takes long (default 5)"
     )
     parser.add_argument(

@@ -197,7 +197,69 @@ def next_token(body, encoding):
     return body[token[0] : token[1]].decode() if token else ""
 
 
-def read(plane, encoding, url=None, gzip=False, size=500):
+APPLICATIONS = "/apis/argoproj.io/v1alpha1"
+
+
+def application(number, resources):
+    """An Application of many resources, one of which is a Job, as large as real ones: with values of a chart."""
+    name = f"app-{number:04}"
+    source = {
+        "repoURL": "https://git.example.com/deploy.git",
+        "path": f"apps/{name}",
+        "targetRevision": "main",
+        "helm": {"values": "replicas: 2\n" * 100},
+    }
+    destination = {"server": "https://kubernetes.default.svc", "namespace": name}
+    kinds = [("apps", "Deployment"), ("", "Service"), ("", "ConfigMap"), ("batch", "CronJob")]
+    listed = [
+        {
+            "group": group,
+            "version": "v1",
+            "kind": kind,
+            "namespace": name,
+            "name": f"component-{place:03}",
+            "status": "Synced",
+            "health": {"status": "Healthy"},
+            "syncWave": place % 7,
+        }
+        for place in range(1, resources)
+        for group, kind in [kinds[place % len(kinds)]]
+    ]
+    job = {"group": "batch", "version": "v1", "kind": "Job", "namespace": name, "name": "migrate", "status": "Synced"}
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Application",
+        "metadata": {"name": name},
+        "spec": {"project": "default", "source": source, "destination": destination},
+        "status": {
+            "reconciledAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "sync": {"status": "Synced", "comparedTo": {"source": source, "destination": destination}},
+            "operationState": {"phase": "Succeeded", "syncResult": {"resources": [*listed, job]}},
+            "resources": [*listed, job],
+        },
+    }
+
+
+def write_applications(plane, count, resources):
+    """Makes this many Applications."""
+    plane.kube("create", "namespace", "argocd")
+    place = urllib.parse.urlsplit(plane.url)
+    connection = http.client.HTTPSConnection(place.hostname, place.port, context=plane.tls)
+    for number in range(count):
+        connection.request(
+            "POST",
+            f"{APPLICATIONS}/namespaces/argocd/applications",
+            body=json.dumps(application(number, resources)),
+            headers={"Content-Type": "application/json"},
+        )
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status != 201:
+            raise SystemExit(f"error: the server answers {answer.status}: {body[:300]!r}")
+    connection.close()
+
+
+def read(plane, encoding, url=None, gzip=False, size=500, path=None):
     """The limit of any client that asks for one page after another: reads all pages and throws them away.
 
     Returns the seconds from before the connection is made until the last byte has come, the pages, and the bytes that
@@ -209,6 +271,8 @@ def read(plane, encoding, url=None, gzip=False, size=500):
     if gzip:
         headers["Accept-Encoding"] = "gzip"
     query = f"/apis/batch/v1/jobs?labelSelector={urllib.parse.quote(LABEL, safe='')}&limit={size}"
+    if path:
+        query = f"{path}?limit={size}"
     token, pages, came = "", 0, 0
     begun = time.perf_counter()
     while True:

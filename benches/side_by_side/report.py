@@ -142,6 +142,29 @@ def line(section):
     return f"{section['jobs']:,} Jobs, `-o table`.\n\n" + table(["", *lines], rows)
 
 
+def gitops(section):
+    figures = section["figures"]
+    raw = get(figures, "raw JSON", "wall")
+    without = figures["ours --gitops=ignore"]
+    ours = figures["ours"]
+    more = {key: ours[key] - without[key] for key in ("wall", "cpu", "peak", "server")}
+    rows = []
+    for name, row in [*figures.items(), ("what reading them adds", more)]:
+        rows.append(
+            [
+                name.replace("ours", "kubectl jobclean"),
+                seconds(row.get("wall")),
+                times(row.get("wall"), raw),
+                seconds(row.get("cpu")),
+                megabytes(row.get("peak")),
+                seconds(row.get("server")),
+            ]
+        )
+    head = ["", "time", "of raw JSON", "client CPU", "peak memory", "kube-apiserver CPU"]
+    note = f"{section['applications']:,} Applications of 100 resources each, pages of 50, and {section['jobs']:,} Jobs."
+    return note + "\n\n" + table(head, rows)
+
+
 def delete(section):
     figures = section["figures"]
     best = get(figures, "h2load", "rate")
@@ -236,7 +259,15 @@ def scale(section):
     )
 
 
-SECTIONS = {"startup": startup, "plan": plan, "line": line, "delete": delete, "file": file, "scale": scale}
+SECTIONS = {
+    "startup": startup,
+    "plan": plan,
+    "line": line,
+    "gitops": gitops,
+    "delete": delete,
+    "file": file,
+    "scale": scale,
+}
 
 
 def machine(entry):

@@ -16,6 +16,10 @@ from . import measure
 from . import plane as planes
 from .plane import LABEL
 
+# Few Jobs, so that what is read for GitOps tools shows, and as many resources as a large Application has.
+GITOPS_JOBS = 2_000
+GITOPS_RESOURCES = 100
+
 FORMS = ["table", "wide", "summary", "tsv", "json", "yaml"]
 # What h2load asks for, so that its answers are as small as ours.
 SMALL = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
@@ -353,6 +357,27 @@ def file(bench):
     return {"jobs": told.file_jobs, "figures": table_of(measure.interleaved(told.rounds, contenders, bench.say))}
 
 
+def gitops(bench):
+    """What git still wants: Applications of a hundred resources each, beside the raw read of the same pages."""
+    told = bench.told
+    bench.up(GITOPS_JOBS)
+    bench.say(f"{told.applications:,} Applications")
+    planes.write_applications(bench.plane, told.applications, GITOPS_RESOURCES)
+    pages = {"size": 50, "path": f"{planes.APPLICATIONS}/applications"}
+    plain = ["--dry-run=client", "-o", "summary"]
+    contenders = [
+        ("raw JSON", lambda: bench.with_server(lambda: bench.raw("json", **pages)), told.rounds),
+        ("ours", lambda: bench.with_server(lambda: bench.ours(*plain)), told.rounds),
+        (
+            "ours --gitops=ignore",
+            lambda: bench.with_server(lambda: bench.ours(*plain, "--gitops=ignore")),
+            told.rounds,
+        ),
+    ]
+    figures = table_of(measure.interleaved(told.rounds, contenders, bench.say))
+    return {"jobs": GITOPS_JOBS, "applications": told.applications, "figures": figures}
+
+
 def scale(bench):
     """Time and memory against the number of Jobs, for every form of output."""
     told = bench.told
@@ -379,4 +404,12 @@ def scale(bench):
     return {"sizes": sizes, "files": files}
 
 
-SECTIONS = {"startup": startup, "plan": plan, "line": line, "delete": delete, "file": file, "scale": scale}
+SECTIONS = {
+    "startup": startup,
+    "plan": plan,
+    "line": line,
+    "gitops": gitops,
+    "delete": delete,
+    "file": file,
+    "scale": scale,
+}

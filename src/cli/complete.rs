@@ -202,11 +202,11 @@ enum Live {
 impl Live {
     fn of_flag(id: &str) -> Option<Live> {
         match id {
-            "namespace" | "exclude_namespaces" => Some(Live::Namespace),
+            "namespace" | "exclude_namespaces" | "gitops_namespaces" => Some(Live::Namespace),
             "group_by" => Some(Live::Grouping),
             "name" => Some(Live::JobName),
             "labels" => Some(Live::LabelKey),
-            "context" => Some(Live::Kubeconfig(Entry::Context)),
+            "context" | "argocd_context" => Some(Live::Kubeconfig(Entry::Context)),
             "cluster" => Some(Live::Kubeconfig(Entry::Cluster)),
             "user" => Some(Live::Kubeconfig(Entry::User)),
             _ => None,

@@ -48,7 +48,7 @@ differ in it were created within a minute of each other, since they stand for di
 ending that is not known. In doubt Jobs are of different families. `kubectl jobclean explain NAME` shows the family.
 
 GitOps (--gitops): a Job stays that git or a Helm release still has, since it would be made and run again (wanted), \
-and one that its tool cannot speak of now (unsettled). Applications and Kustomizations are read only if the plan would \
+and one whose tool cannot tell now whether it still wants it (unsettled). Applications and Kustomizations are read only if the plan would \
 purge something.
 
 Always kept: Jobs that are terminating, and Jobs that are protected (the annotation or label jobclean/keep is \"true\", \
@@ -194,7 +194,7 @@ pub struct Kept {
     /// hold]
     #[arg(long, value_name = "HOW")]
     pub mixed_groups: Option<MixedGroups>,
-    /// How far to heed what Argo CD, Flux and Helm still want [default: auto]
+    /// Whether to keep Jobs that Argo CD, Flux or Helm still want [default: auto]
     ///
     /// A Job that git or a release still has is made and run again when it is deleted.
     #[arg(long, value_name = "HOW")]
@@ -359,7 +359,7 @@ impl ValueEnum for gitops::Mode {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
-            gitops::Mode::Auto => "Keep what a tool still wants or cannot speak of now",
+            gitops::Mode::Auto => "Keep what a tool still wants, or may still want",
             gitops::Mode::Require => {
                 "Purge what a tool has marked only if it says that it no longer wants it"
             }

@@ -14,11 +14,15 @@ use super::{
     uri::{escape, get, page},
 };
 use crate::{
-    connection::exchange::{Answer as Reply, LIST_MAX},
-    decode::gitops::{self, Page, Parts},
+    connection::exchange::LIST_MAX,
+    decode::{
+        ListMeta,
+        gitops::{self, Page, Parts},
+    },
     gitops::{
         Answer, Claims,
-        argocd::{Applications, Here},
+        argocd::{Applications, Here, same_server},
+        flux::Kustomizations,
     },
 };
 
@@ -26,24 +30,35 @@ use crate::{
 #[derive(Clone, Default)]
 pub struct Sources {
     /// Where Argo CD runs, if that is another cluster.
-    pub argocd: Option<Cluster>,
+    pub argocd: Option<Hub>,
     /// The namespaces to read in; every one if none is named.
     pub namespaces: Vec<String>,
+}
+
+/// The cluster of an Argo CD that manages this one.
+#[derive(Clone)]
+pub enum Hub {
+    Reached(Box<Cluster>),
+    /// There is no way to it; why, as a fragment.
+    Unreachable(String),
 }
 
 /// A kind of object that is read.
 struct Kind {
     group_version: &'static str,
     plural: &'static str,
+    list: &'static str,
 }
 
 const APPLICATIONS: Kind = Kind {
     group_version: "argoproj.io/v1alpha1",
     plural: "applications",
+    list: "ApplicationList",
 };
 const KUSTOMIZATIONS: Kind = Kind {
     group_version: "kustomize.toolkit.fluxcd.io/v1",
     plural: "kustomizations",
+    list: "KustomizationList",
 };
 
 /// Objects in one answer. One Application may have a megabyte and a half.
@@ -55,12 +70,15 @@ const JSON: &str = "application/json";
 enum Trouble {
     /// Its snapshot is gone, or it is not what was asked for.
     StartOver(String),
-    /// All that is known of the kind.
+    /// All that is known of the kind there.
     Answer(Answer),
 }
 
 /// Says how long it waits before it asks again, and why.
 type OnWait<'a> = RefCell<&'a mut dyn FnMut(Duration, &str)>;
+
+/// Reads an object.
+type ReadObject<T> = fn(&Parts<'_>) -> Result<T, serde_json::Error>;
 
 impl Cluster {
     /// What the tools say.
@@ -69,40 +87,78 @@ impl Cluster {
         sources: &Sources,
         on_wait: &mut dyn FnMut(Duration, &str),
     ) -> Claims {
-        let argocd = sources.argocd.as_ref().unwrap_or(self);
-        let mut applications = Applications::new(Here {
-            server: Some(self.connection.server.clone()),
-            is_elsewhere: sources.argocd.is_some(),
-        });
-        let mut kustomizations = crate::gitops::flux::Kustomizations::default();
         let on_wait = RefCell::new(on_wait);
         let namespaces = &sources.namespaces;
         let (argocd, flux) = tokio::join!(
-            argocd.read_all(&APPLICATIONS, namespaces, &on_wait, |parts| {
-                gitops::application(parts).map(|found| applications.add(found))
-            }),
-            self.read_all(&KUSTOMIZATIONS, namespaces, &on_wait, |parts| {
-                gitops::kustomization(parts).map(|found| kustomizations.add(found))
-            }),
+            self.applications(sources, &on_wait),
+            self.read_all(&KUSTOMIZATIONS, namespaces, &on_wait, gitops::kustomization),
         );
-        applications.answered(argocd);
-        kustomizations.answered(flux);
+        let (found, answer) = flux;
+        let mut kustomizations = Kustomizations::default();
+        found
+            .into_iter()
+            .for_each(|found| kustomizations.add(found));
+        kustomizations.answered(answer);
         Claims {
-            argocd: applications,
+            argocd,
             flux: kustomizations,
+            is_of_some_namespaces: !namespaces.is_empty(),
         }
     }
-}
 
-impl Cluster {
-    /// Read all objects of a kind. What was read before something went wrong has been taken.
-    async fn read_all(
+    async fn applications(&self, sources: &Sources, on_wait: &OnWait<'_>) -> Applications {
+        let here = &self.connection.server;
+        let (found, answer, is_elsewhere) = match &sources.argocd {
+            None => {
+                let read = self.read_all(
+                    &APPLICATIONS,
+                    &sources.namespaces,
+                    on_wait,
+                    gitops::application,
+                );
+                let (found, answer) = read.await;
+                (found, answer, false)
+            }
+            Some(Hub::Unreachable(why)) => (Vec::new(), Answer::Broken(why.clone()), true),
+            Some(Hub::Reached(hub)) => {
+                let read = hub.read_all(
+                    &APPLICATIONS,
+                    &sources.namespaces,
+                    on_wait,
+                    gitops::application,
+                );
+                let (found, answer) = read.await;
+                let server = &hub.connection.server;
+                // The user says that Argo CD is there.
+                let answer = match answer {
+                    Answer::Absent => {
+                        Answer::Broken(format!("there are no Applications at {server}"))
+                    }
+                    Answer::Forbidden => {
+                        Answer::Broken(format!("you may not list Applications at {server}"))
+                    }
+                    other => other,
+                };
+                (found, answer, !same_server(server, here))
+            }
+        };
+        let mut applications = Applications::new(Here {
+            server: Some(here.clone()),
+            is_elsewhere,
+        });
+        found.into_iter().for_each(|found| applications.add(found));
+        applications.answered(answer);
+        applications
+    }
+
+    /// Read all objects of a kind, and what came of it: the worst of the answers, and all the same whatever could be read.
+    async fn read_all<T>(
         &self,
         kind: &Kind,
         namespaces: &[String],
         on_wait: &OnWait<'_>,
-        mut take: impl FnMut(&Parts<'_>) -> Result<(), serde_json::Error>,
-    ) -> Answer {
+        read: ReadObject<T>,
+    ) -> (Vec<T>, Answer) {
         let everywhere = [None];
         let named: Vec<Option<&str>> = namespaces.iter().map(|name| Some(name.as_str())).collect();
         let places = if named.is_empty() {
@@ -110,68 +166,79 @@ impl Cluster {
         } else {
             &named
         };
+        let (mut all, mut worst) = (Vec::new(), Answer::Read);
         for place in places {
             let mut starts = 1;
-            loop {
-                match self.read_in(kind, *place, on_wait, &mut take).await {
-                    Ok(()) => break,
-                    // What comes twice is no harm: it only adds reasons to keep a Job.
+            let answer = loop {
+                let mut found = Vec::new();
+                match self.read_in(kind, *place, on_wait, read, &mut found).await {
                     Err(Trouble::StartOver(_)) if starts < MAX_STARTS => starts += 1,
-                    Err(Trouble::StartOver(why)) => return Answer::Broken(why),
-                    Err(Trouble::Answer(answer)) => return answer,
+                    ended => {
+                        all.append(&mut found);
+                        break match ended {
+                            Ok(answer) | Err(Trouble::Answer(answer)) => answer,
+                            Err(Trouble::StartOver(why)) => Answer::Broken(why),
+                        };
+                    }
                 }
+            };
+            if answer.is_worse_than(&worst) {
+                worst = answer;
             }
         }
-        Answer::Read
+        (all, worst)
     }
 
-    async fn read_in(
+    async fn read_in<T>(
         &self,
         kind: &Kind,
         namespace: Option<&str>,
         on_wait: &OnWait<'_>,
-        take: &mut impl FnMut(&Parts<'_>) -> Result<(), serde_json::Error>,
-    ) -> Result<(), Trouble> {
+        read: ReadObject<T>,
+        found: &mut Vec<T>,
+    ) -> Result<Answer, Trouble> {
         let mut pages = Pages::of_a_list_alone();
         let mut token: Option<String> = None;
+        let mut answer = Answer::Read;
         loop {
             let path = kind.path(namespace);
             let uri = page(path, Vec::new(), PAGE, token.as_deref());
-            let reply = self
-                .page_of_kind(kind, &uri, token.is_some(), on_wait)
+            let (meta, objects) = self
+                .page_of_kind(kind, &uri, token.is_some(), on_wait, read)
                 .await?;
-            // Never with the parser's words: they may quote what stands there.
-            let unreadable = || broken("an answer cannot be read");
-            let page: Page<'_> = serde_json::from_slice(&reply.body).map_err(|_| unreadable())?;
-            for parts in &page.items {
-                take(parts).map_err(|_| {
-                    broken(&format!(
-                        "one of the {} is not as its tool writes it",
-                        kind.plural
-                    ))
-                })?;
+            for object in objects {
+                match object {
+                    Ok(object) => found.push(object),
+                    // Never with the parser's words: they may quote what stands there.
+                    Err(_) => {
+                        let plural = kind.plural;
+                        let why = format!("one of the {plural} is not as its tool writes it");
+                        answer = Answer::Broken(why);
+                    }
+                }
             }
-            token = (pages.next(page.metadata)).map_err(|broken| {
+            token = (pages.next(meta)).map_err(|broken| {
                 Trouble::StartOver(format!("the list cannot be believed: {}", broken.words()))
             })?;
             if token.is_none() {
-                return Ok(());
+                return Ok(answer);
             }
         }
     }
 
     /// One page, asked for again while that may help.
-    async fn page_of_kind(
+    async fn page_of_kind<T>(
         &self,
         kind: &Kind,
         uri: &str,
         continues: bool,
         on_wait: &OnWait<'_>,
-    ) -> Result<Reply, Trouble> {
+        read: ReadObject<T>,
+    ) -> Result<(ListMeta, Vec<Result<T, serde_json::Error>>), Trouble> {
         let mut backoff = Backoff::new(Tries::for_list());
         loop {
-            let tried = match self.try_page_of_kind(kind, uri, continues).await {
-                Ok(reply) => return Ok(reply),
+            let tried = match self.try_page_of_kind(kind, uri, continues, read).await {
+                Ok(page) => return Ok(page),
                 Err(tried) => tried,
             };
             let on_wait = |delay, why: &str| (on_wait.borrow_mut())(delay, why);
@@ -179,19 +246,30 @@ impl Cluster {
         }
     }
 
-    async fn try_page_of_kind(
+    async fn try_page_of_kind<T>(
         &self,
         kind: &Kind,
         uri: &str,
         continues: bool,
-    ) -> Result<Reply, Retry<Trouble>> {
+        read: ReadObject<T>,
+    ) -> Result<(ListMeta, Vec<Result<T, serde_json::Error>>), Retry<Trouble>> {
         let request = get(uri.to_owned(), JSON);
         let reply = async { self.connection.call_up_to(request?, LIST_MAX).await }.await;
-        let reply = reply.map_err(|why| Retry::after(why, |why| broken(&why.words())))?;
+        let reply = reply.map_err(|why| Retry::after(why, |why| broken(why.words())))?;
         let fatal = |answer| Err(Retry::Fatal(Trouble::Answer(answer)));
         let (why, retry_after) = match reply.status {
-            StatusCode::OK if is_list(&reply.body) => return Ok(reply),
-            StatusCode::OK => ("an answer cannot be read".to_owned(), None),
+            _ if reply.is_foreign() => {
+                let server = &self.connection.server;
+                let why = format!("{server} is not a Kubernetes API server");
+                return fatal(Answer::Broken(why));
+            }
+            StatusCode::OK => match kind.page(&reply.body) {
+                Some(page) => {
+                    let objects = page.items.iter().map(read).collect();
+                    return Ok((page.metadata, objects));
+                }
+                None => ("an answer cannot be read".to_owned(), None),
+            },
             StatusCode::GONE if continues => {
                 return Err(Retry::Fatal(Trouble::StartOver(reply.words())));
             }
@@ -202,7 +280,7 @@ impl Cluster {
             _ => return fatal(Answer::Broken(reply.words())),
         };
         Err(Retry::Again {
-            last: broken(&why),
+            last: broken(why.clone()),
             why,
             retry_after,
         })
@@ -211,18 +289,17 @@ impl Cluster {
     /// Whether the API server does not know a kind. A list does not tell this to a user who may not list it.
     async fn lacks_kind(&self, kind: &Kind) -> bool {
         let uri = format!("/apis/{}", kind.group_version);
-        let reply = async { self.connection.call_up_to(get(uri, JSON)?, LIST_MAX).await };
+        let reply = async { self.connection.call(get(uri, JSON)?).await };
         let Ok(reply) = reply.await else {
             return false;
         };
         match reply.status {
+            _ if reply.is_foreign() => false,
             StatusCode::NOT_FOUND => true,
             // Other products of the same maker may have the group.
             StatusCode::OK => {
                 serde_json::from_slice::<APIResourceList>(&reply.body).is_ok_and(|list| {
-                    list.resources
-                        .iter()
-                        .all(|resource| resource.name != kind.plural)
+                    (list.resources.iter()).all(|resource| resource.name != kind.plural)
                 })
             }
             _ => false,
@@ -235,24 +312,24 @@ impl Kind {
         let Kind {
             group_version,
             plural,
+            ..
         } = self;
         match namespace {
             None => format!("/apis/{group_version}/{plural}"),
             Some(namespace) => {
-                format!(
-                    "/apis/{group_version}/namespaces/{}/{plural}",
-                    escape(namespace)
-                )
+                let namespace = escape(namespace);
+                format!("/apis/{group_version}/namespaces/{namespace}/{plural}")
             }
         }
     }
+
+    /// A page of these objects, if that is what a body is.
+    fn page<'b>(&self, body: &'b [u8]) -> Option<Page<'b>> {
+        let page: Page<'_> = serde_json::from_slice(body).ok()?;
+        (page.kind.as_deref() == Some(self.list)).then_some(page)
+    }
 }
 
-fn broken(why: &str) -> Trouble {
-    Trouble::Answer(Answer::Broken(why.to_owned()))
-}
-
-/// Whether an answer is a whole list: a proxy may have cut it off.
-fn is_list(body: &[u8]) -> bool {
-    serde_json::from_slice::<Page<'_>>(body).is_ok()
+fn broken(why: String) -> Trouble {
+    Trouble::Answer(Answer::Broken(why))
 }

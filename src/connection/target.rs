@@ -296,6 +296,14 @@ fn find(flags: &ConnectionFlags) -> Result<Target, Error> {
     }
 }
 
+/// Find out whether there is what the flags name.
+///
+/// # Errors
+/// If the kubeconfig cannot be read, or lacks it.
+pub fn check_names(flags: &ConnectionFlags) -> Result<(), Error> {
+    find(flags).map(drop)
+}
+
 /// The namespace that applies where none is asked for.
 ///
 /// # Errors

@@ -34,6 +34,9 @@ pub struct Parts<'a> {
 /// One page of a list of such objects.
 #[derive(Debug, Default, Deserialize)]
 pub struct Page<'a> {
+    /// `ApplicationList` for one.
+    #[serde(borrow)]
+    pub kind: Option<Text<'a>>,
     #[serde(default, deserialize_with = "null_is_default")]
     pub metadata: ListMeta,
     /// The server always says them: a list without is not one of none.
@@ -318,14 +321,14 @@ fn is_compared(spec: &Compared<'_>, compared: Option<&Compared<'_>>) -> bool {
     let sources_are_same = if let Some(hydrator) = &spec.source_hydrator {
         (compared.source).is_some_and(|source| hydrator.is_synced_to(source))
     } else if spec.sources.is_empty() {
-        plain(spec.source) == plain(compared.source)
+        are_same(spec.source, compared.source)
     } else {
         let (now, then) = (&spec.sources, &compared.sources);
         now.len() == then.len()
             && now
                 .iter()
                 .zip(then)
-                .all(|(now, then)| plain(Some(now)) == plain(Some(then)))
+                .all(|(now, then)| are_same(Some(now), Some(then)))
     };
     let empty = Place::default();
     let now = spec.destination.as_ref().unwrap_or(&empty);
@@ -372,39 +375,36 @@ impl Place<'_> {
     }
 }
 
-/// A value without what is empty in it: Go leaves that out or writes it, as it comes.
-fn plain(text: Option<&RawValue>) -> Value {
-    fn stripped(value: Value) -> Value {
-        let is_left = |value: &Value| !value.is_null();
-        match value {
-            Value::Bool(false) => Value::Null,
-            Value::Number(number) if number.as_f64() == Some(0.0) => Value::Null,
-            Value::String(text) if text.is_empty() => Value::Null,
-            Value::Array(items) => {
-                let items: Vec<Value> = items.into_iter().map(stripped).filter(is_left).collect();
-                if items.is_empty() {
-                    Value::Null
-                } else {
-                    items.into()
-                }
-            }
-            Value::Object(members) => {
-                let members = members
-                    .into_iter()
-                    .map(|(key, value)| (key, stripped(value)));
-                let members: serde_json::Map<String, Value> =
-                    members.filter(|(_, value)| is_left(value)).collect();
-                if members.is_empty() {
-                    Value::Null
-                } else {
-                    members.into()
-                }
-            }
-            other => other,
+/// Whether two values are the same but for what is empty in them: Go leaves that out or writes it, as it comes.
+fn are_same(one: Option<&RawValue>, other: Option<&RawValue>) -> bool {
+    let [one, other] = [one, other].map(|text| text.map_or("null", RawValue::get));
+    let plain = |text| serde_json::from_str(text).map(without_empty);
+    one == other || matches!((plain(one), plain(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+fn without_empty(value: Value) -> Value {
+    let is_left = |value: &Value| !value.is_null();
+    match value {
+        Value::Bool(false) => Value::Null,
+        Value::Number(number) if number.as_f64() == Some(0.0) => Value::Null,
+        Value::String(text) if text.is_empty() => Value::Null,
+        Value::Array(items) => {
+            let items = items.into_iter().map(without_empty).filter(is_left);
+            Some(items.collect::<Vec<Value>>())
+                .filter(|items| !items.is_empty())
+                .map_or(Value::Null, Value::Array)
         }
+        Value::Object(members) => {
+            let members = members.into_iter();
+            let members = members.map(|(key, value)| (key, without_empty(value)));
+            let members: serde_json::Map<String, Value> =
+                members.filter(|(_, value)| is_left(value)).collect();
+            Some(members)
+                .filter(|members| !members.is_empty())
+                .map_or(Value::Null, Value::Object)
+        }
+        other => other,
     }
-    text.and_then(|text| serde_json::from_str(text.get()).ok())
-        .map_or(Value::Null, stripped)
 }
 
 /// Read a Kustomization.

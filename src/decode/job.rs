@@ -10,7 +10,7 @@ use crate::{
         CREATED, Controller, Deletion, Job, Protection, State, generated_after,
         grouping::{Grouping, INSTANCE, Key, TRACKING_ID, tracked_application},
         ids::Stamp,
-        mark::{ArgoMark, Kustomization, MarkedBy, Marks, OtherTool},
+        mark::{ArgoMark, HELM_RELEASE, Kustomization, MarkedBy, Marks, OtherTool},
         query::Query,
     },
 };
@@ -28,8 +28,6 @@ const KUBERNETES_INSTANCE: &str = "app.kubernetes.io/instance";
 /// Where Argo CD and Helm are told that an object is a hook.
 const ARGO_HOOK: &str = "argocd.argoproj.io/hook";
 const HELM_HOOK: &str = "helm.sh/hook";
-/// Where Helm names the release whose manifest an object is in.
-const HELM_RELEASE: &str = "meta.helm.sh/release-name";
 /// The labels with which Flux names the Kustomization and the HelmRelease that an object is of.
 const FLUX_KUSTOMIZATION: [&str; 2] = [
     "kustomize.toolkit.fluxcd.io/namespace",
@@ -211,7 +209,9 @@ impl Intake {
     pub(crate) fn marks(&mut self, meta: &decode::ObjectMeta<'_>) -> Option<Arc<Marks>> {
         let annotation = |key: &str| meta.annotations.get(key);
         let label = |key: &str| meta.labels.get(key).filter(|value| !value.is_empty());
-        let is_hook = annotation(ARGO_HOOK).is_some() || annotation(HELM_HOOK).is_some();
+        // One that is skipped is never run (Argo CD, gitops-engine/pkg/sync/hook/hook.go).
+        let is_hook = annotation(ARGO_HOOK).is_some_and(|phase| phase.trim() != "Skip")
+            || annotation(HELM_HOOK).is_some();
         let argocd = (tracked(meta))
             .or_else(|| Some((label(INSTANCE)?, MarkedBy::ArgoLabel)))
             .or_else(|| Some((label(KUBERNETES_INSTANCE)?, MarkedBy::KubernetesLabel)));

@@ -88,7 +88,7 @@ type ByName = HashMap<Box<str>, Vec<(usize, Listed)>>;
 pub struct Applications {
     answer: Answer,
     here: Here,
-    all: Vec<Application>,
+    all: Vec<(Application, Reach)>,
     /// The Jobs that they list, by namespace and name, and the places of the Applications.
     listed: HashMap<Box<str>, ByName>,
     /// The places of the Applications by what they may be called in a mark.
@@ -115,7 +115,8 @@ impl Applications {
             let of_job = of_namespace.entry(job.name.clone()).or_default();
             of_job.push((place, job));
         }
-        self.all.push(application);
+        let reach = application.reach(&self.here);
+        self.all.push((application, reach));
     }
 
     /// What came of asking for them.
@@ -138,9 +139,15 @@ impl Applications {
         self.all.is_empty()
     }
 
+    /// Whether they are on another cluster than the Jobs.
+    pub fn are_elsewhere(&self) -> bool {
+        self.here.is_elsewhere
+    }
+
     /// When the last of all comparisons was.
     pub fn last_compared(&self) -> Option<Stamp> {
-        self.all.iter().filter_map(|app| app.reconciled_at).max()
+        let all = self.all.iter();
+        all.filter_map(|(app, _)| app.reconciled_at).max()
     }
 
     fn of_job(&self, job: &Job) -> &[(usize, Listed)] {
@@ -149,23 +156,25 @@ impl Applications {
         listed.map_or(&[], Vec::as_slice)
     }
 
-    /// The Applications that a mark names and that may mean this cluster.
-    fn of_mark(&self, mark: &ArgoMark) -> impl Iterator<Item = (usize, &Application)> {
-        let places = self.named.get(&*mark.application);
-        let all = places.into_iter().flatten();
-        all.map(|place| (*place, &self.all[*place]))
-            .filter(|(_, app)| app.reach(&self.here) != Reach::None)
+    /// The places of the Applications that a mark names and that may mean this cluster.
+    fn of_mark(&self, mark: &ArgoMark) -> impl Iterator<Item = usize> {
+        let places = self.named.get(&*mark.application).into_iter().flatten();
+        places
+            .copied()
+            .filter(|place| self.all[*place].1 != Reach::None)
     }
 
     pub(super) fn visit<'a>(&'a self, job: &'a Job, visit: &mut dyn FnMut(Claim<'a>)) {
         let marks = job.marks.as_deref();
         let mark = marks.and_then(|marks| marks.argocd.as_ref());
+        let is_marked =
+            |place: usize| mark.is_some_and(|mark| self.of_mark(mark).any(|of| of == place));
         let listed = self.of_job(job);
         for (place, listed) in listed {
-            let application = &self.all[*place];
-            let speaks = match application.reach(&self.here) {
+            let (application, reach) = &self.all[*place];
+            let speaks = match reach {
                 Reach::All => true,
-                Reach::Marked => mark.is_some_and(|mark| application.is_marked_as(mark)),
+                Reach::Marked => is_marked(*place),
                 Reach::None => false,
             };
             if let Some(says) = speaks.then(|| application.says(listed)).flatten() {
@@ -178,10 +187,11 @@ impl Applications {
         let Some((marks, mark)) = marks.zip(mark) else {
             return;
         };
-        for (place, application) in self.of_mark(mark) {
+        for place in self.of_mark(mark) {
             if listed.iter().any(|(other, _)| *other == place) {
                 continue;
             }
+            let (application, _) = &self.all[place];
             let why = if marks.is_hook {
                 // It is listed only when the sync that made it has ended.
                 application.is_syncing.then_some(Unsettled::Syncing)
@@ -198,9 +208,8 @@ impl Applications {
                 });
             }
         }
-        if matches!(self.answer, Answer::Broken(_))
-            && (mark.from.is_certain() || self.of_mark(mark).next().is_some())
-        {
+        // That reading broke off tells that there is an Argo CD, which may have set Kubernetes' own label too.
+        if matches!(self.answer, Answer::Broken(_)) {
             visit(Claim {
                 by: By::Tool(Tool::ArgoCd),
                 says: Says::Unsettled(Unsettled::Unreadable),
@@ -229,10 +238,6 @@ impl Application {
             Some(_) => vec![long()],
             None => vec![self.name.clone(), long()],
         }
-    }
-
-    fn is_marked_as(&self, mark: &ArgoMark) -> bool {
-        self.marks().iter().any(|name| **name == *mark.application)
     }
 
     fn reach(&self, here: &Here) -> Reach {
@@ -276,7 +281,7 @@ impl Application {
 }
 
 /// Whether two addresses are of one server, however they are spelt.
-fn same_server(a: &str, b: &str) -> bool {
+pub fn same_server(a: &str, b: &str) -> bool {
     let plain = |server: &str| {
         let server = server.trim_end_matches('/').to_ascii_lowercase();
         let port = if server.starts_with("https://") {

@@ -33,8 +33,8 @@ pub struct Kustomizations {
     all: Vec<Kustomization>,
     /// Their places, by the id of a Job in their inventory.
     listed: HashMap<Box<str>, Vec<usize>>,
-    /// Their places, by namespace and name.
-    named: HashMap<(Box<str>, Box<str>), usize>,
+    /// Their places, by namespace and then by name.
+    named: HashMap<Box<str>, HashMap<Box<str>, usize>>,
 }
 
 impl Kustomizations {
@@ -48,8 +48,10 @@ impl Kustomizations {
         for id in std::mem::take(&mut kustomization.jobs) {
             self.listed.entry(id).or_default().push(place);
         }
-        let name = (kustomization.namespace.clone(), kustomization.name.clone());
-        self.named.insert(name, place);
+        let of_namespace = self.named.entry(kustomization.namespace.clone());
+        of_namespace
+            .or_default()
+            .insert(kustomization.name.clone(), place);
         self.all.push(kustomization);
     }
 
@@ -74,8 +76,8 @@ impl Kustomizations {
     }
 
     fn of_mark(&self, mark: &mark::Kustomization) -> Option<&Kustomization> {
-        let name = (mark.namespace.as_ref().into(), mark.name.as_ref().into());
-        self.named.get(&name).map(|place| &self.all[*place])
+        let place = self.named.get(&*mark.namespace)?.get(&*mark.name)?;
+        Some(&self.all[*place])
     }
 
     pub(super) fn visit<'a>(&'a self, job: &'a Job, visit: &mut dyn FnMut(Claim<'a>)) {

@@ -23,7 +23,7 @@ use crate::job::{
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// A Job stays that a tool still wants, or cannot speak of now.
+    /// A Job stays that a tool still wants, or whose tool cannot tell now whether it does.
     #[default]
     Auto,
     /// A Job that a tool has marked goes only if that tool says that it no longer wants it.
@@ -68,11 +68,27 @@ pub enum Answer {
     Broken(String),
 }
 
+impl Answer {
+    /// Whether it says less of what the tool wants.
+    pub fn is_worse_than(&self, other: &Answer) -> bool {
+        let rank = |answer: &Answer| match answer {
+            Answer::Read => 0,
+            Answer::NotAsked => 1,
+            Answer::Absent => 2,
+            Answer::Forbidden => 3,
+            Answer::Broken(_) => 4,
+        };
+        rank(self) > rank(other)
+    }
+}
+
 /// What the tools say of Jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Claims {
     pub argocd: Applications,
     pub flux: Kustomizations,
+    /// Whether they were asked in some namespaces only.
+    pub is_of_some_namespaces: bool,
 }
 
 /// What one claimant says of a Job.
@@ -217,7 +233,9 @@ impl Unsettled {
             Unsettled::NotObserved => "its spec has changed and was not applied yet",
             Unsettled::NotApplied => "the last revision that it tried is not applied",
             Unsettled::Unreadable => "its objects could not be read",
-            Unsettled::Unanswered => "it marked the Job and does not answer for it",
+            Unsettled::Unanswered => {
+                "it marked the Job, and no object of it was found that names the Job"
+            }
         }
     }
 }
@@ -269,10 +287,30 @@ impl Claims {
         }
     }
 
-    /// As [`Claims::unanswered`], if the Job would be made again were it still in git: a hook is made again in any case.
+    /// As [`Claims::unanswered`], if the Job would be made again were it still in git: a hook of Argo CD is made again in
+    /// any case.
     pub fn missed(&self, job: &Job) -> Option<Tool> {
         let is_hook = job.marks.as_ref().is_some_and(|marks| marks.is_hook);
-        self.unanswered(job).filter(|_| !is_hook)
+        self.unanswered(job)
+            .filter(|tool| *tool != Tool::ArgoCd || !is_hook)
+    }
+
+    /// What came of asking for the objects of a tool; `None` if its objects are never asked for.
+    pub fn answer(&self, tool: Tool) -> Option<&Answer> {
+        match tool {
+            Tool::ArgoCd => Some(self.argocd.answer()),
+            Tool::Flux => Some(self.flux.answer()),
+            Tool::Other(_) => None,
+        }
+    }
+
+    /// The tools whose objects could not be read to the end, and why.
+    pub fn unreadable(&self) -> impl Iterator<Item = (Tool, &str)> {
+        let tools = [Tool::ArgoCd, Tool::Flux].into_iter();
+        tools.filter_map(|tool| match self.answer(tool) {
+            Some(Answer::Broken(why)) => Some((tool, why.as_str())),
+            _ => None,
+        })
     }
 
     /// The tool that has marked a Job, if none that has marked it answers for it.

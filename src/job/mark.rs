@@ -7,6 +7,9 @@
 
 use std::sync::Arc;
 
+/// The annotation with which Helm names the release whose manifest an object is in.
+pub const HELM_RELEASE: &str = "meta.helm.sh/release-name";
+
 /// The tools that manage a Job, as it says itself. The Jobs of an application have them in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Marks {

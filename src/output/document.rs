@@ -19,7 +19,7 @@ use crate::{
     plan::{
         Plan, PlannedGroup, Source,
         group::MixedGroups,
-        report::{Outcome, Row},
+        report::{Outcome, RECREATED, Row},
         retention::{Policy, Treatment},
     },
 };
@@ -333,7 +333,7 @@ impl<'a> Group<'a> {
 impl<'a> Job<'a> {
     fn new(plan: &'a Plan, row: Row<'a>) -> Job<'a> {
         let job = &row.planned.job;
-        let claims = plan.claims.of(job, plan.gitops);
+        let claims = plan.claims_on(row.planned);
         let pods = row.held.map(|held| held.pods.iter());
         Job {
             name: (&*job.name).into(),
@@ -386,6 +386,8 @@ pub(super) fn document(view: View<'_>, saved: Option<Extras>) -> impl Serialize 
         View::Plan(_) => ("Plan", None),
         View::Report(report) => {
             let counts = report.counts().iter();
+            // Only --wait can find one that was made again, so that programs are not bothered with it otherwise.
+            let counts = counts.filter(|(word, count)| *count > 0 || *word != RECREATED);
             let counts = counts.map(|(word, count)| (word.into(), count));
             ("Report", Some(counts.collect()))
         }

@@ -93,7 +93,7 @@ pub fn write(
             writeln!(out, "What keeps it:")?;
             for reason in kept.iter() {
                 writeln!(out, "  {}: {}", reason.as_str(), why(reason, group, policy))?;
-                for claim in plan.claims.of(job, plan.gitops) {
+                for claim in plan.claims_on(planned) {
                     if words::says(claim.says) == reason.as_str() {
                         let says = format!("{}, {}", claim.by, claim.says.why());
                         writeln!(out, "    {}", harmless(&says))?;

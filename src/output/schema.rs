@@ -11,7 +11,7 @@ use crate::{
     gitops::{Answer, Mode},
     job::Job,
     plan::{
-        report::Outcome,
+        report::{Outcome, RECREATED},
         retention::{KeepReason, SUPERSEDED},
     },
 };
@@ -162,10 +162,14 @@ pub(super) fn outcomes(generator: &mut SchemaGenerator) -> Schema {
         .iter()
         .map(|word| ((*word).to_owned(), count.clone()))
         .collect();
+    let always: Vec<&str> = Outcome::WORDS
+        .into_iter()
+        .filter(|word| *word != RECREATED)
+        .collect();
     json_schema!({
         "type": "object",
         "properties": counts,
-        "required": Outcome::WORDS,
+        "required": always,
         "additionalProperties": false,
     })
 }

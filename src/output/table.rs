@@ -112,7 +112,7 @@ impl Column {
                 }
             },
             Column::Claims => {
-                let claims = plan.claims.of(job, plan.gitops);
+                let claims = plan.claims_on(row.planned);
                 let claims: Vec<String> = claims.iter().map(words::claim).collect();
                 harmless(&claims.join("; ")).into_owned().into()
             }

@@ -11,7 +11,7 @@ use crate::{
         grouping::{Grouping, Key},
     },
     plan::{
-        self, Plan, PlannedGroup, Silence, Summary, Warning,
+        self, Plan, PlannedGroup, Silence, Source, Summary, Warning,
         group::{GroupKey, MixedGroups},
         report::{Held, OutcomeCounts},
         retention::{Policy, Treatment, WaysOut},
@@ -156,7 +156,7 @@ pub fn claimed(summary: &Summary) -> Vec<String> {
     }
     if summary.unsettled > 0 {
         lines.push(format!(
-            "{} until the tool that manages {} can say what it wants (unsettled)",
+            "{} until the tool that manages {} can tell what it wants (unsettled; -o wide shows why)",
             stay(summary.unsettled),
             if summary.unsettled == 1 { "it" } else { "them" },
         ));
@@ -201,9 +201,29 @@ pub fn asked(claims: &Claims) -> String {
     )
 }
 
-/// What to do about Jobs that a tool has marked and does not answer for.
-pub const UNANSWERED_HINT: &str = "--argocd-context reads Applications where Argo CD runs; --gitops=require keeps such Jobs; \
-                                   --gitops=ignore says no more";
+/// What to do about Jobs that tools have marked and do not answer for; `None` if there are none of a plan's.
+pub fn unanswered_hint(plan: &Plan) -> Option<&'static str> {
+    let mut silent = plan.warnings.iter().filter_map(|warning| match warning {
+        Warning::Unanswered { tool, .. } => Some(*tool),
+        _ => None,
+    });
+    let first = silent.next()?;
+    let is_on_cluster = matches!(plan.source, Source::Cluster { .. });
+    Some(match first {
+        Tool::ArgoCd if is_on_cluster => {
+            "--argocd-context reads them where Argo CD runs; --gitops=require keeps them; --gitops=ignore says no more"
+        }
+        _ => "--gitops=require keeps them; --gitops=ignore says no more",
+    })
+}
+
+/// That the objects of a tool could not be read to the end.
+pub fn unreadable((tool, why): (Tool, &str)) -> String {
+    format!(
+        "what {} still wants could not be read, so that the Jobs that it has marked stay: {why}",
+        tool.as_str()
+    )
+}
 
 /// How many Jobs belong to no group: a sentence.
 pub fn ungrouped(ungrouped: usize) -> String {
@@ -263,7 +283,9 @@ pub fn policy(policy: &Policy, grouping: &Grouping) -> String {
     };
     let gitops = match policy.gitops {
         Mode::Auto => "",
-        Mode::Require => ", and what a GitOps tool has marked unless the tool gives it up",
+        Mode::Require => {
+            ", and keeps Jobs that a GitOps tool has marked until that tool no longer wants them"
+        }
         Mode::Ignore => ", and asks no GitOps tool",
     };
     format!("it keeps {}, and {mixed}{gitops}", kept.join(", "))
@@ -344,26 +366,30 @@ pub fn warning(plan: &Plan, warning: &Warning) -> String {
             owners,
             why,
         } => {
-            let (are, them) = if number.get() == 1 {
-                ("is", "it")
-            } else {
-                ("are", "them")
-            };
+            let is_one = number.get() == 1;
+            let are = if is_one { "is" } else { "are" };
             let owners = match owners.as_slice() {
                 [] => String::new(),
                 [one] => format!(" ({one})"),
                 [first, more @ ..] => format!(" ({first} and {} more)", more.len()),
             };
             let objects = match tool {
-                Tool::ArgoCd => "Applications",
-                _ => "Kustomizations",
+                Tool::ArgoCd => "Application",
+                _ => "Kustomization",
+            };
+            let place = match &plan.source {
+                Source::File { .. } => "in the file",
+                _ if plan.claims.is_of_some_namespaces => "in the namespaces that were read",
+                _ if *tool == Tool::ArgoCd && plan.claims.argocd.are_elsewhere() => {
+                    "on the cluster of --argocd-context"
+                }
+                Source::Cluster { .. } => "on this cluster",
             };
             let but = match why {
-                None | Some(Silence::Absent) => {
-                    format!("but their {objects} are not on this cluster")
-                }
-                Some(Silence::Forbidden) => format!("but you may not list {objects}"),
-                Some(Silence::NotAsked) => format!("which is not asked about {them}"),
+                Silence::Absent if is_one => format!("but its {objects} is not {place}"),
+                Silence::Absent => format!("but their {objects}s are not {place}"),
+                Silence::Forbidden => format!("but you may not list {objects}s"),
+                Silence::NotAsked => "which is not asked what it wants".to_owned(),
             };
             format!(
                 "{number} of the {} to purge {are} marked by {}{owners}, {but}: if git still has one, it will be made and \
@@ -372,10 +398,7 @@ pub fn warning(plan: &Plan, warning: &Warning) -> String {
                 tool.as_str(),
             )
         }
-        Warning::Unreadable { tool, why } => format!(
-            "what {} still wants could not be read, so that the Jobs that it has marked stay: {why}",
-            tool.as_str()
-        ),
+        Warning::Unreadable { tool, why } => unreadable((*tool, why)),
         Warning::Stale { since } => format!(
             "Argo CD has compared no Application with git for {}: what it says of Jobs may be out of date",
             time::human(*since)

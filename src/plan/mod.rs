@@ -21,7 +21,7 @@ use self::{
     retention::{KeepReason, KeepReasons, Policy, Verdict, WaysOut},
 };
 use crate::{
-    gitops::{self, Answer, Claims, Mode, Tool},
+    gitops::{self, Answer, Claim, Claims, Mode, Tool},
     job::{
         Job,
         grouping::{Grouping, Key},
@@ -175,8 +175,8 @@ pub enum Warning {
         purge: usize,
         /// What manages them, as their marks have it, sorted.
         owners: Vec<String>,
-        /// Why it does not answer; `None` if its objects were read.
-        why: Option<Silence>,
+        /// Why it does not answer.
+        why: Silence,
     },
     /// The objects of a GitOps tool could not be read to the end.
     Unreadable {
@@ -196,10 +196,10 @@ pub enum Warning {
     },
 }
 
-/// Why a GitOps tool does not answer for any Job.
+/// Why a GitOps tool does not answer for a Job that it has marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Silence {
-    /// Its kind of object is not here.
+    /// The object that the mark names is not there, or none of its kind is.
     Absent,
     /// Its objects may not be listed.
     Forbidden,
@@ -269,9 +269,7 @@ impl Plan {
         groups.reverse();
         // How many there would be was not known when the room for them was made.
         groups.shrink_to_fit();
-        let others = warnings(&groups, &snapshot.grouping, now)
-            .into_iter()
-            .chain(claim_warnings(&groups, policy.gitops, &claims, now));
+        let others = warnings(&groups, &snapshot.grouping, policy.gitops, &claims, now);
         Plan {
             source: snapshot.source,
             grouping: snapshot.grouping,
@@ -296,14 +294,10 @@ impl Plan {
             .collect();
         let is_before = |warning: &Warning| !warning.is_of_groups() && !warning.is_of_claims();
         let before = self.warnings.into_iter().filter(is_before);
+        let of_claims = claim_warnings(&groups, policy.gitops, &claims, self.taken_at);
         let warnings = before
-            .chain(group_warnings(&groups, &self.grouping))
-            .chain(claim_warnings(
-                &groups,
-                policy.gitops,
-                &claims,
-                self.taken_at,
-            ));
+            .chain(of_claims)
+            .chain(group_warnings(&groups, &self.grouping));
         Plan {
             warnings: warnings.collect(),
             groups,
@@ -399,13 +393,10 @@ impl Plan {
             }
             _ => !warning.is_of_claims(),
         };
-        let warnings = self.warnings.into_iter().filter(stays);
-        let warnings = warnings.chain(claim_warnings(
-            &groups,
-            self.gitops,
-            &self.claims,
-            self.taken_at,
-        ));
+        let (of_groups, before): (Vec<_>, Vec<_>) =
+            (self.warnings.into_iter().filter(stays)).partition(Warning::is_of_groups);
+        let of_claims = claim_warnings(&groups, self.gitops, &self.claims, self.taken_at);
+        let warnings = before.into_iter().chain(of_claims).chain(of_groups);
         let warnings = warnings.collect();
         Plan {
             groups,
@@ -424,12 +415,16 @@ impl Plan {
     /// Whether any Job stays since a tool says so.
     pub fn has_claims(&self) -> bool {
         let mut jobs = self.groups.iter().flat_map(|group| &group.jobs);
-        jobs.any(|planned| match planned.verdict {
-            Verdict::Skip(why) => {
-                why.contains(KeepReason::Wanted) || why.contains(KeepReason::Unsettled)
-            }
-            Verdict::Purge => false,
-        })
+        jobs.any(PlannedJob::is_claimed)
+    }
+
+    /// What tools say of a Job, if that is why it stays.
+    pub fn claims_on<'a>(&'a self, planned: &'a PlannedJob) -> Vec<Claim<'a>> {
+        if planned.is_claimed() {
+            self.claims.of(&planned.job, self.gitops)
+        } else {
+            Vec::new()
+        }
     }
 
     /// How many of the Jobs to purge a tool has marked that does not answer for them.
@@ -450,6 +445,18 @@ impl Plan {
             .flat_map(|group| &group.jobs)
             .filter(|planned| planned.verdict.is_purge())
             .map(|planned| &planned.job)
+    }
+}
+
+impl PlannedJob {
+    /// Whether it stays since a tool says so.
+    fn is_claimed(&self) -> bool {
+        match self.verdict {
+            Verdict::Skip(why) => {
+                why.contains(KeepReason::Wanted) || why.contains(KeepReason::Unsettled)
+            }
+            Verdict::Purge => false,
+        }
     }
 }
 
@@ -566,7 +573,7 @@ impl Warning {
 }
 
 /// What a person should know of what GitOps tools say, before agreeing to purge some of the Jobs.
-pub(crate) fn claim_warnings(
+fn claim_warnings(
     groups: &[PlannedGroup],
     mode: Mode,
     claims: &Claims,
@@ -577,17 +584,11 @@ pub(crate) fn claim_warnings(
     }
     let planned = || groups.iter().flat_map(|group| &group.jobs);
     let purges = || planned().filter(|planned| planned.verdict.is_purge());
-    let answers = [
-        (Tool::ArgoCd, claims.argocd.answer()),
-        (Tool::Flux, claims.flux.answer()),
-    ];
-    let mut warnings = Vec::new();
-    for (tool, answer) in answers {
-        if let Answer::Broken(why) = answer {
-            let why = why.clone();
-            warnings.push(Warning::Unreadable { tool, why });
-        }
-    }
+    let unreadable = claims.unreadable().map(|(tool, why)| {
+        let why = why.to_owned();
+        Warning::Unreadable { tool, why }
+    });
+    let mut warnings: Vec<Warning> = unreadable.collect();
     let mut unanswered: BTreeMap<Tool, (usize, BTreeSet<String>)> = BTreeMap::new();
     for planned in purges() {
         let Some(tool) = claims.missed(&planned.job) else {
@@ -598,17 +599,15 @@ pub(crate) fn claim_warnings(
         owners.extend(gitops::owner(&planned.job, tool));
     }
     for (tool, (count, owners)) in unanswered {
-        let answer = answers.iter().find(|(asked, _)| *asked == tool);
         warnings.extend(NonZeroUsize::new(count).map(|count| Warning::Unanswered {
             tool,
             count,
             purge: purges().count(),
             owners: owners.into_iter().collect(),
-            why: match answer {
-                Some((_, Answer::Absent)) => Some(Silence::Absent),
-                Some((_, Answer::Forbidden)) => Some(Silence::Forbidden),
-                Some(_) => None,
-                None => Some(Silence::NotAsked),
+            why: match claims.answer(tool) {
+                Some(Answer::Forbidden) => Silence::Forbidden,
+                Some(_) => Silence::Absent,
+                None => Silence::NotAsked,
             },
         }));
     }
@@ -632,7 +631,13 @@ pub fn group_warnings(groups: &[PlannedGroup], grouping: &Grouping) -> Vec<Warni
 }
 
 /// The same, and what there is to know of their Jobs at this time.
-pub fn warnings(groups: &[PlannedGroup], grouping: &Grouping, now: Timestamp) -> Vec<Warning> {
+fn warnings(
+    groups: &[PlannedGroup],
+    grouping: &Grouping,
+    mode: Mode,
+    claims: &Claims,
+    now: Timestamp,
+) -> Vec<Warning> {
     let jobs = || {
         let planned = groups.iter().flat_map(|group| &group.jobs);
         planned.map(|planned| &planned.job)
@@ -640,6 +645,8 @@ pub fn warnings(groups: &[PlannedGroup], grouping: &Grouping, now: Timestamp) ->
     created_in_future(jobs(), now)
         .into_iter()
         .chain(terminating(jobs(), now))
+        // There may be many of groups, and only the first warnings are shown.
+        .chain(claim_warnings(groups, mode, claims, now))
         .chain(group_warnings(groups, grouping))
         .collect()
 }

@@ -8,7 +8,7 @@ use std::{borrow::Cow, collections::HashMap, ops::Range, sync::Arc};
 use jiff::Timestamp;
 
 use super::{
-    Plan, PlannedGroup, PlannedJob, claim_warnings,
+    Plan, PlannedGroup, PlannedJob,
     group::{Group, by_family},
     report::{Change, Outcome},
     retention::{KeepReason, Policy, Verdict},
@@ -269,9 +269,12 @@ impl Approved {
         &self.plan
     }
 
-    /// The plan that was shown, when it has been carried out.
+    /// The plan that was shown, when it has been carried out, with what GitOps tools said last.
     pub fn into_plan(self) -> Plan {
-        self.plan
+        Plan {
+            claims: self.claims,
+            ..self.plan
+        }
     }
 
     /// What is to be done about each of [`Plan::purges`], in its order.
@@ -346,15 +349,13 @@ impl Approved {
             ungrouped: self.plan.ungrouped,
             resource_version: self.plan.resource_version.clone(),
             taken_at: self.read_at,
-            warnings: warnings(&groups, &self.plan.grouping, self.read_at)
-                .into_iter()
-                .chain(claim_warnings(
-                    &groups,
-                    self.plan.gitops,
-                    &self.claims,
-                    self.read_at,
-                ))
-                .collect(),
+            warnings: warnings(
+                &groups,
+                &self.plan.grouping,
+                self.plan.gitops,
+                &self.claims,
+                self.read_at,
+            ),
             exceeded: self.plan.exceeded,
             gitops: self.plan.gitops,
             claims: Arc::clone(&self.claims),

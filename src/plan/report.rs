@@ -35,6 +35,9 @@ pub enum Outcome {
     Recreated(Option<String>),
 }
 
+/// The word of [`Outcome::Recreated`].
+pub const RECREATED: &str = "recreated";
+
 impl Outcome {
     /// The words of all outcomes, in the order in which they are counted.
     pub const WORDS: [&'static str; 8] = [
@@ -45,7 +48,7 @@ impl Outcome {
         "changed",
         "failed",
         "not-attempted",
-        "recreated",
+        RECREATED,
     ];
 
     /// The word that tables and documents show.

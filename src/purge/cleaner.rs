@@ -9,7 +9,7 @@ use crate::{
     cluster::{
         Cluster,
         delete::{Cascade, DeleteOptions, Effect},
-        gitops::Sources,
+        gitops::{Hub, Sources},
         list::Reading,
     },
     error::{Error, Stop},
@@ -128,7 +128,8 @@ impl Cleaner {
 
     /// Read Argo CD's Applications with this client, if Argo CD runs on another cluster.
     pub fn argocd(mut self, client: kube::Client) -> Cleaner {
-        self.sources.argocd = Some(Cluster::from_client(client));
+        let hub = Cluster::from_client(client);
+        self.sources.argocd = Some(Hub::Reached(Box::new(hub)));
         self
     }
 

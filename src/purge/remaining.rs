@@ -30,15 +30,9 @@ const SHARE: u32 = 5;
 /// After a slow list, wait no longer than this before the next one.
 const LONGEST_PAUSE_AFTER_SLOW: Duration = Duration::from_secs(30);
 
-/// The Jobs whose deletes were accepted: those that have not been seen gone, and those that have a successor of their name.
-#[derive(Debug, Clone, Default)]
-pub struct Remaining {
-    left: BTreeMap<usize, Left>,
-    /// The Jobs that this run has deleted, by namespace and name: those too that are known to be gone.
-    purged: HashMap<(Arc<str>, Box<str>), (usize, Uid)>,
-    /// What made the new Job of the name of a deleted one, if that shows.
-    successors: BTreeMap<usize, Option<String>>,
-}
+/// The Jobs whose deletes were accepted and that have not been seen gone.
+#[derive(Debug, Clone)]
+pub struct Remaining(BTreeMap<usize, Left>);
 
 #[derive(Debug, Clone)]
 struct Left {
@@ -57,76 +51,51 @@ impl Remaining {
             Some(outcome) => matches!(outcome, Outcome::Terminating | Outcome::Gone),
             None => true,
         };
-        let is_purged = |index: usize| {
-            let outcome = outcomes.get(index);
-            matches!(outcome, Some(Outcome::Deleted | Outcome::Terminating))
-        };
-        let mut remaining = Remaining::default();
-        for (index, job) in waited_for(plan).enumerate() {
-            if may_be_there(index) {
+        let jobs = waited_for(plan).enumerate();
+        let left = jobs.filter(|(index, _)| may_be_there(*index));
+        Remaining(
+            left.map(|(index, job)| {
                 let left = Left {
                     namespace: Arc::clone(&job.namespace),
                     name: job.name.clone(),
                     uid: job.uid.clone(),
                     held: None,
                 };
-                remaining.left.insert(index, left);
-            }
-            if is_purged(index) {
-                let place = (Arc::clone(&job.namespace), job.name.clone());
-                remaining.purged.insert(place, (index, job.uid.clone()));
-            }
-        }
-        remaining
+                (index, left)
+            })
+            .collect(),
+        )
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.left.len()
+        self.0.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.left.is_empty()
+        self.0.is_empty()
     }
 
-    /// Whether nothing is to be looked at: no Job may be there, and none was deleted.
-    pub fn is_of_nothing(&self) -> bool {
-        self.left.is_empty() && self.purged.is_empty()
-    }
-
-    /// Where to look for them and for their successors, so that the server has the least to list.
+    /// Where to look for them, so that the server has the least to list.
     ///
     /// Never by labels: a Job that lost its labels meanwhile would pass for gone.
     pub fn places(&self) -> Vec<Place> {
-        let left = self.left.values().map(|left| (&left.namespace, &left.name));
-        let purged = self
-            .purged
-            .keys()
-            .map(|(namespace, name)| (namespace, name));
-        let jobs: BTreeSet<(&Arc<str>, &Box<str>)> = left.chain(purged).collect();
-        if jobs.len() > BY_NAME {
-            return in_namespaces(jobs.into_iter().map(|(namespace, _)| namespace));
+        if self.len() > BY_NAME {
+            return in_namespaces(self.0.values().map(|left| &left.namespace));
         }
-        let jobs = jobs.into_iter();
-        jobs.map(|(namespace, name)| Place::Job(Arc::clone(namespace), name.clone()))
+        let jobs = self.0.values();
+        jobs.map(|left| Place::Job(Arc::clone(&left.namespace), left.name.clone()))
             .collect()
     }
 
     /// Take note of what was found at all the [`Remaining::places`]; what was not found is gone.
     pub fn found(&mut self, jobs: Vec<Found>) {
-        let mut by_uid: HashMap<Uid, Vec<String>> = HashMap::new();
-        for job in jobs {
-            let place = (job.namespace.into(), job.name.into());
-            if let Some((index, uid)) = self.purged.get(&place)
-                && *uid != job.uid
-            {
-                let maker = job.marks.and_then(|marks| marks.maker());
-                self.successors.insert(*index, maker);
-            }
-            by_uid.insert(job.uid, job.finalizers);
-        }
-        self.left.retain(|_, left| match by_uid.remove(&left.uid) {
+        let mut jobs: HashMap<Uid, Vec<String>> = jobs
+            .into_iter()
+            .map(|job| (job.uid, job.finalizers))
+            .collect();
+        self.0.retain(|_, left| match jobs.remove(&left.uid) {
             None => false,
             Some(finalizers) => {
                 left.held = Some(Held {
@@ -140,7 +109,7 @@ impl Remaining {
 
     /// Where Pods may be that hold them.
     pub fn places_of_pods(&self) -> Vec<Place> {
-        let waiting = self.left.values().filter(|left| left.waits_for_pods());
+        let waiting = self.0.values().filter(|left| left.waits_for_pods());
         in_namespaces(waiting.map(|left| &left.namespace))
     }
 
@@ -156,18 +125,17 @@ impl Remaining {
                 by_owner.entry(owner).or_default().push(pod.clone());
             }
         }
-        for left in self.left.values_mut().filter(|left| left.waits_for_pods()) {
+        for left in self.0.values_mut().filter(|left| left.waits_for_pods()) {
             if let (Some(held), Some(pods)) = (&mut left.held, by_owner.remove(&left.uid)) {
                 held.pods = pods;
             }
         }
     }
 
-    /// Waiting has ended: what is not left any more is `deleted`, what was seen is not `gone`, and what has a successor is
-    /// `recreated`.
-    pub fn settle(mut self, outcomes: &mut [Outcome]) -> BTreeMap<usize, Held> {
+    /// Waiting has ended: what is not left any more is `deleted`, and what was seen is not `gone`.
+    pub fn settle(self, outcomes: &mut [Outcome]) -> BTreeMap<usize, Held> {
         for (index, outcome) in outcomes.iter_mut().enumerate() {
-            let left = self.left.get(&index);
+            let left = self.0.get(&index);
             match outcome {
                 Outcome::Terminating if left.is_none() => *outcome = Outcome::Deleted,
                 Outcome::Gone if left.is_some_and(|left| left.held.is_some()) => {
@@ -175,11 +143,8 @@ impl Remaining {
                 }
                 _ => {}
             }
-            if let Some(maker) = self.successors.remove(&index) {
-                *outcome = Outcome::Recreated(maker);
-            }
         }
-        let left = self.left.into_iter();
+        let left = self.0.into_iter();
         left.filter_map(|(index, left)| Some((index, left.held?)))
             .collect()
     }
@@ -192,7 +157,53 @@ impl Left {
     }
 }
 
-/// The namespaces that hold them, or all if they are many.
+/// The names of the Jobs that this run has deleted, to see whether something makes them again.
+#[derive(Debug, Clone)]
+pub struct Successors(HashMap<(Arc<str>, Box<str>), (usize, Uid)>);
+
+impl Successors {
+    /// Those of a plan that are gone.
+    pub fn new(plan: &Plan, outcomes: &[Outcome]) -> Successors {
+        let purges = plan.purges().zip(outcomes).enumerate();
+        let gone = purges.filter(|(_, (_, outcome))| **outcome == Outcome::Deleted);
+        let names = gone.map(|(index, (job, _))| {
+            let name = (Arc::clone(&job.namespace), job.name.clone());
+            (name, (index, job.uid.clone()))
+        });
+        Successors(names.collect())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Where to look for them.
+    pub fn places(&self) -> Vec<Place> {
+        let names = self.0.keys();
+        if self.0.len() > BY_NAME {
+            return in_namespaces(names.map(|(namespace, _)| namespace));
+        }
+        names
+            .map(|(namespace, name)| Place::Job(Arc::clone(namespace), name.clone()))
+            .collect()
+    }
+
+    /// Take note of those that were found at all the [`Successors::places`].
+    pub fn settle(self, jobs: Vec<Found>, outcomes: &mut [Outcome]) {
+        for job in jobs {
+            let name = (job.namespace.into(), job.name.into());
+            if let Some((index, uid)) = self.0.get(&name)
+                && *uid != job.uid
+            {
+                let maker = job.marks.and_then(|marks| marks.maker());
+                outcomes[*index] = Outcome::Recreated(maker);
+            }
+        }
+    }
+}
+
+/// The namespaces that hold Jobs, or all if they are many.
 fn in_namespaces<'a>(namespaces: impl Iterator<Item = &'a Arc<str>>) -> Vec<Place> {
     let namespaces: BTreeSet<&Arc<str>> = namespaces.collect();
     if namespaces.len() > BY_NAMESPACE {
@@ -224,10 +235,7 @@ mod tests {
             };
             (index, left)
         });
-        Remaining {
-            left: jobs.collect(),
-            ..Remaining::default()
-        }
+        Remaining(jobs.collect())
     }
 
     fn found(index: usize, finalizers: &[&str]) -> Found {
@@ -261,14 +269,10 @@ mod tests {
             Outcome::Terminating,
             Outcome::NotAttempted,
         ];
-        let of = |jobs: &[_], at| remaining(jobs).left[&at].clone();
-        let mut remaining = Remaining {
-            left: BTreeMap::from([
-                (0, of(&[("a", "x")], 0)),
-                (2, of(&[("a", "x"), ("a", "y")], 1)),
-            ]),
-            ..Remaining::default()
-        };
+        let mut remaining = Remaining(BTreeMap::from([
+            (0, remaining(&[("a", "x")]).0[&0].clone()),
+            (2, remaining(&[("a", "x"), ("a", "y")]).0[&1].clone()),
+        ]));
         remaining.found(vec![found(1, &["f"]), found(7, &["g"])]);
         let held = remaining.settle(&mut outcomes);
         assert_eq!(

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::{
-    remaining::{Remaining, pause},
+    remaining::{Remaining, Successors, pause},
     stop::{stopped, unless_stopped},
 };
 use crate::{
@@ -60,8 +60,8 @@ struct Wait<'a> {
     stop: watch::Receiver<Option<Stop>>,
 }
 
-/// Wait until the Jobs whose deletes were accepted are gone, at most this long if there is a limit, and see whether any of
-/// them was made again meanwhile.
+/// Wait until the Jobs whose deletes were accepted are gone, at most this long if there is a limit, and see then whether any
+/// of them was made again.
 ///
 /// Nothing that goes wrong here makes a report false: a Job counts as deleted once it was not found where it was
 /// looked for, and until then it is as terminating as the server said.
@@ -78,39 +78,46 @@ pub async fn wait(
         report.ended_early,
         Some(EndedEarly::Stopped(_) | EndedEarly::Unreachable(_))
     );
-    if remaining.is_of_nothing() || is_hopeless {
+    if is_hopeless {
         return report;
     }
-    if !remaining.is_empty() {
-        on_event(Event::Begun(remaining.len()));
-    }
-    let has_waited = !remaining.is_empty();
     let wait = Wait {
         cluster,
         chunk_size,
         stop,
     };
-    let mut ended = wait.watch(&mut remaining, limit, on_event).await;
-    if let Ended::Late(_) = ended
-        && let Err(reason) = wait.look_at_pods(&mut remaining, on_event).await
-    {
-        ended = Ended::Stopped(reason);
-    }
-    let end = match ended {
-        // The last of them may have gone with the last look.
-        _ if remaining.is_empty() => End::AllGone,
-        Ended::Gone => End::AllGone,
-        Ended::Late(limit) => End::TimedOut(limit),
-        Ended::Blind(why) => End::Blind(why),
-        Ended::Stopped(reason) => {
-            report.ended_early = Some(EndedEarly::Stopped(reason));
-            End::Stopped
+    if !remaining.is_empty() {
+        on_event(Event::Begun(remaining.len()));
+        let mut ended = wait.watch(&mut remaining, limit, on_event).await;
+        if let Ended::Late(_) = ended
+            && let Err(reason) = wait.look_at_pods(&mut remaining, on_event).await
+        {
+            ended = Ended::Stopped(reason);
         }
-    };
-    let left = remaining.len();
-    let held = remaining.settle(&mut report.outcomes);
-    // Where all were gone at once, there was nothing to wait for.
-    report.waited = has_waited.then_some(Waited { end, left, held });
+        let end = match ended {
+            // The last of them may have gone with the last look.
+            _ if remaining.is_empty() => End::AllGone,
+            Ended::Gone => End::AllGone,
+            Ended::Late(limit) => End::TimedOut(limit),
+            Ended::Blind(why) => End::Blind(why),
+            Ended::Stopped(reason) => {
+                report.ended_early = Some(EndedEarly::Stopped(reason));
+                End::Stopped
+            }
+        };
+        let left = remaining.len();
+        let held = remaining.settle(&mut report.outcomes);
+        report.waited = Some(Waited { end, left, held });
+    }
+    if !matches!(
+        &report.waited,
+        Some(Waited {
+            end: End::Stopped | End::Blind(_),
+            ..
+        })
+    ) {
+        wait.look_for_successors(&mut report, on_event).await;
+    }
     report
 }
 
@@ -190,6 +197,25 @@ impl Wait<'_> {
             .await?;
         remaining.found(found);
         Ok(())
+    }
+
+    /// Find out whether something has made deleted Jobs again. That this cannot be seen changes nothing.
+    async fn look_for_successors(&self, report: &mut Report, on_event: &mut dyn FnMut(Event<'_>)) {
+        let successors = Successors::new(&report.plan, &report.outcomes);
+        if successors.is_empty() {
+            return;
+        }
+        let mut on_wait = |delay: Duration, why: &str| on_event(Event::Waiting { delay, why });
+        let mut look = Look {
+            chunk_size: self.chunk_size,
+            on_wait: &mut on_wait,
+        };
+        let places = successors.places();
+        let jobs = self.cluster.found_at(Kind::Jobs, &places, &mut look);
+        let jobs = tokio::time::timeout(LAST_LOOK, jobs);
+        if let Ok(Ok(Ok(jobs))) = unless_stopped(&self.stop, jobs).await {
+            successors.settle(jobs, &mut report.outcomes);
+        }
     }
 
     /// Find the Pods that hold what is left, where they may be read. No run depends on that right.

@@ -227,7 +227,10 @@ pub fn print_role(run: &Run, account: Option<&ServiceAccount>) -> Result<Exit, E
                 selection.query.scope.clone()
             };
             // A run can do without them, so they are printed if they are asked for.
-            let is_asked = selection.gitops.is_some_and(|mode| mode != Mode::Ignore);
+            let is_asked = match selection.gitops {
+                Some(mode) => mode != Mode::Ignore,
+                None => selection.places != Places::default(),
+            };
             (scope, is_asked.then(|| selection.places.clone()))
         }
     };

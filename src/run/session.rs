@@ -19,13 +19,14 @@ use crate::{
         access::Access,
         delete::{DeleteOptions, Effect},
         discover::Marked,
-        gitops::Sources,
+        gitops::{Hub, Sources},
         list::{self, Reading},
     },
     connection::{
         Connection,
         console::Console,
         flags::{ConnectionFlags, Unchecked},
+        target::check_names,
     },
     error::{Error, Exit, Stop, io_words},
     gitops::{Claims, Places},
@@ -139,7 +140,7 @@ impl<'a> Session<'a> {
                 )
             }
         };
-        let sources = sources(&places, &wanted.connection, console).await?;
+        let sources = sources(&places, &wanted.connection, console, ui).await?;
         Ok(Session {
             wanted,
             printer,
@@ -473,6 +474,10 @@ impl<'a> Session<'a> {
         match unless_stopped(&self.stop, again).await {
             Ok(read) => {
                 let (reading, claims) = read?;
+                // Why Jobs stay that were to go.
+                for warning in claims.unreadable() {
+                    self.ui.warning(&words::unreadable(warning));
+                }
                 let policy = self.cleaner.policy.clone();
                 Ok((recheck.approve(reading.taken_at, policy, claims), reading))
             }
@@ -611,8 +616,14 @@ impl<'a> Session<'a> {
     }
 
     fn show_server_warnings(&self) {
-        for warning in self.cleaner.cluster.connection.warnings.take() {
-            self.ui.warning(&warning);
+        let mut connections = vec![&self.cleaner.cluster.connection];
+        if let Some(Hub::Reached(hub)) = &self.cleaner.sources.argocd {
+            connections.push(&hub.connection);
+        }
+        for connection in connections {
+            for warning in connection.warnings.take() {
+                self.ui.warning(&warning);
+            }
         }
     }
 }
@@ -625,16 +636,31 @@ async fn sources(
     places: &Places,
     flags: &ConnectionFlags,
     console: Arc<dyn Console>,
+    ui: &Ui,
 ) -> Result<Sources, Error> {
     let argocd = match &places.argocd_context {
         None => None,
         Some(context) => {
             let flags = flags.of_context(context);
-            Some(Connection::open(&flags, console, Unchecked::Refused).await?)
+            // That there is such a context is the user's business; that its cluster cannot be reached keeps Jobs.
+            check_names(&flags)?;
+            // What an unchecked server can do is to withhold a reason to keep a Job.
+            let hub = Connection::open(&flags, console, Unchecked::Allowed).await;
+            Some(match hub {
+                Ok(hub) => Hub::Reached(Box::new(Cluster::new(hub))),
+                Err(why) => Hub::Unreachable(why.to_string()),
+            })
         }
     };
+    if let Some(Hub::Reached(hub)) = &argocd
+        && hub.connection.is_insecure
+    {
+        ui.warning(
+            "the certificate of Argo CD's cluster is not checked (insecure-skip-tls-verify)",
+        );
+    }
     Ok(Sources {
-        argocd: argocd.map(Cluster::new),
+        argocd,
         namespaces: places.namespaces.clone(),
     })
 }

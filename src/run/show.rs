@@ -16,6 +16,7 @@ use crate::{
     job::{
         grouping::{Key, TRACKING_ID},
         label::{DERIVED_LABELS, LabelKey},
+        mark::HELM_RELEASE,
         query::{Query, Scope},
     },
     output::{Colour, Headers, Style, View, json, name, summary, table, tsv, words, yaml},
@@ -37,9 +38,6 @@ const WARNINGS_SHOWN: usize = 10;
 
 /// More labels and annotations than this are not proposed.
 const CANDIDATES_SHOWN: usize = 8;
-
-/// The annotation with which Helm names the release that a Job is in. All that have it are wanted.
-const HELM_RELEASE: &str = "meta.helm.sh/release-name";
 
 /// The annotation in which kubectl keeps a whole manifest.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -79,11 +77,8 @@ pub fn warnings(plan: &Plan, place: &str, ui: &Ui) {
             _ => ui.warning(&text),
         }
     }
-    if (plan.warnings.iter()).any(|warning| matches!(warning, Warning::Unanswered { .. })) {
-        ui.note(
-            Verbosity::Normal,
-            &format!("hint: {}", words::UNANSWERED_HINT),
-        );
+    if let Some(hint) = words::unanswered_hint(plan) {
+        ui.note(Verbosity::Normal, &format!("hint: {hint}"));
     }
     let more = plan.warnings.len().saturating_sub(WARNINGS_SHOWN);
     if more > 0 {
@@ -179,6 +174,7 @@ fn candidates(sample: &Sample) -> Vec<(Key, Carried)> {
     let is_derived = |key: &Key| {
         let derived = DERIVED_LABELS.iter().map(|(label, _)| *label);
         derived
+            // All that are in a release are wanted.
             .chain([LAST_APPLIED, TRACKING_ID, HELM_RELEASE])
             .any(|known| known == key.as_str())
     };

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::json;
 
 use crate::support::account::message;
+use crate::support::control_plane::job_in;
 use crate::support::gitops::{
     MIDDLE, NEWEST, OLDEST, SUPERSEDED, Shop, application, gitops_plane, kustomization, middle_is,
 };
@@ -173,7 +174,7 @@ fn applications_are_read_to_the_last_page() {
 
 #[test]
 fn a_reading_that_breaks_off_keeps_the_marked_jobs() {
-    let faults: [(&str, Fault, &str); 6] = [
+    let faults: [(&str, Fault, &str); 9] = [
         (
             "500",
             |_, _| Reply::refusal(500, "InternalError", "no"),
@@ -192,6 +193,16 @@ fn a_reading_that_breaks_off_keeps_the_marked_jobs() {
         (
             "a web page",
             |_, _| Reply::new(200, Vec::new(), b"<html>".to_vec()),
+            "not a Kubernetes API server",
+        ),
+        (
+            "a web page that says 404",
+            |_, _| Reply::new(404, Vec::new(), b"<!DOCTYPE html>".to_vec()),
+            "not a Kubernetes API server",
+        ),
+        (
+            "a list of something else",
+            |_, up| up.get("/apis/batch/v1/namespaces/default/jobs"),
             "cannot be read",
         ),
         (
@@ -202,6 +213,11 @@ fn a_reading_that_breaks_off_keeps_the_marked_jobs() {
                 reply.cut(half)
             },
             "",
+        ),
+        (
+            "silence",
+            |request, up| up.pass(request).stalls(10),
+            "no answer",
         ),
         (
             "an odd Application",
@@ -229,6 +245,54 @@ fn a_reading_that_breaks_off_keeps_the_marked_jobs() {
         let (_, run) = plan_by_proxy(&plain, &["--request-timeout=1s"], rule);
         assert_eq!(verdicts(&run.exits(0).json()), SUPERSEDED, "{what}");
     });
+}
+
+/// Argo CD 2 marks with this label, and others do as well. There is an Argo CD, as a list that breaks off tells.
+#[test]
+fn a_common_label_is_a_mark_where_reading_breaks_off() {
+    let shop = Shop::plain();
+    for job in [MIDDLE, OLDEST] {
+        let label = json!({"metadata": {"labels": {"app.kubernetes.io/instance": "web"}}});
+        shop.client.patch_job(&shop.name, job, &label);
+    }
+    assert_eq!(shop.plan(&["--gitops=require"]), SUPERSEDED);
+    let rule = |_: &Request, _: &ApiClient| Reply::refusal(401, "Unauthorized", "who");
+    let (_, run) = plan_by_proxy(&shop, &[], rule);
+    let unsettled = [MIDDLE, OLDEST].map(|job| format!("{job} SKIP unsettled"));
+    assert_eq!(verdicts(&run.exits(0).json())[1..], unsettled);
+}
+
+/// One that cannot be read takes nothing from the others.
+#[test]
+fn what_can_be_read_counts_beside_what_cannot() {
+    let shop = Shop::plain();
+    shop.argocd_has(&[shop.in_git(MIDDLE)]);
+    let odd_shop = Shop::plain();
+    odd_shop.argocd_has(&[]);
+    let odd_path = format!("/namespaces/{}/applications", odd_shop.name);
+    let proxy = Proxy::new(ApiClient::admin(shop.plane), move |request, up| {
+        let reply = up.pass(request);
+        if request.target.contains(&odd_path) {
+            return reply.alter(|list| list["items"][0]["status"] = json!({"sync": []}));
+        }
+        reply
+    });
+    for names in [[&odd_shop.name, &shop.name], [&shop.name, &odd_shop.name]] {
+        let namespaces = names.map(|name| format!("--gitops-namespace={name}"));
+        let mut command = proxy.tool(&shop.name, &["--dry-run=client", "-o", "json"]);
+        command.args(namespaces);
+        let document = run(command).exits(0).json();
+        assert_eq!(document["gitops"]["argocd"], "broken");
+        assert_eq!(verdicts(&document), middle_is("wanted"));
+    }
+    // The same of a namespace that may not be read.
+    let user = format!("half-{}", shop.name);
+    let rules = [JOBS, ("argoproj.io", "applications", &["list"][..])];
+    allow(&shop, &user, &rules, Some(&shop.name));
+    let namespaces = [&odd_shop.name, &shop.name].map(|name| format!("--gitops-namespace={name}"));
+    let document = plan_as(&shop, &user, &[&namespaces[0], &namespaces[1]]).json();
+    assert_eq!(document["gitops"]["argocd"], "forbidden");
+    assert_eq!(verdicts(&document), middle_is("wanted"));
 }
 
 /// Lets a user do these on resources of a group in a namespace, or everywhere.
@@ -484,6 +548,45 @@ fn applications_are_read_on_the_cluster_of_argo_cd() {
         assert_eq!(verdicts(&document), expected, "{destination} {is_marked}");
         assert_eq!(document["gitops"]["flux"], "absent");
     }
+    // A pipeline may name the same cluster twice.
+    let both = Shop::plain();
+    both.argocd_has(&[both.in_git(MIDDLE)]);
+    let mut command = tool();
+    command
+        .args(["--kubeconfig", arg(&two_clusters(&files))])
+        .args(["--context", "hub", "--argocd-context", "hub"])
+        .args([
+            "-n",
+            &both.name,
+            "-L",
+            LABEL,
+            "--dry-run=client",
+            "-o",
+            "json",
+        ]);
+    assert_eq!(verdicts(&run(command).exits(0).json()), middle_is("wanted"));
+    // No Applications there, or nothing at all: what is marked stays.
+    let target = Shop::on(plane(), true);
+    let unsettled = [MIDDLE, OLDEST].map(|job| format!("{job} SKIP unsettled"));
+    for (hub, words) in [("target", "there are no Applications"), ("down", "")] {
+        let mut command = tool();
+        command
+            .args(["--kubeconfig", arg(&two_clusters(&files))])
+            .args(["--context", "target", "--argocd-context", hub])
+            .args([
+                "-n",
+                &target.name,
+                "-L",
+                LABEL,
+                "--dry-run=client",
+                "-o",
+                "json",
+            ]);
+        let run = run(command)
+            .exits(0)
+            .complains(&["could not be read", words]);
+        assert_eq!(verdicts(&run.json())[1..], unsettled, "{hub}");
+    }
     let mut command = tool();
     command.args([
         "--kubeconfig",
@@ -523,11 +626,97 @@ fn two_clusters(files: &Files) -> PathBuf {
         )
     });
     let contexts = planes.map(|(name, _)| (name, json!({"cluster": name, "user": name})));
+    let down = json!({"server": "https://127.0.0.1:1"});
+    // Its login fails as well.
+    let nobody = json!({"exec": {
+        "apiVersion": "client.authentication.k8s.io/v1", "command": "/no/such/plugin", "interactiveMode": "Never",
+    }});
+    let mut contexts = contexts.to_vec();
+    contexts.push(("down", json!({"cluster": "down", "user": "down"})));
     let config = config(
-        &clusters.each_ref().map(|(name, cluster)| (*name, cluster)),
-        &users.each_ref().map(|(name, user)| (*name, user)),
+        &[
+            ("target", &clusters[0].1),
+            ("hub", &clusters[1].1),
+            ("down", &down),
+        ],
+        &[
+            ("target", &users[0].1),
+            ("hub", &users[1].1),
+            ("down", &nobody),
+        ],
         &contexts,
         Some("target"),
     );
     files.write("two-clusters", &config.to_string())
+}
+
+#[test]
+fn all_jobs_of_one_family_that_git_has_stay() {
+    let plane = gitops_plane();
+    let shop = Shop::plain();
+    let name = plane.namespace("load").unwrap();
+    let jobs: Vec<String> = (0..5).map(|part| format!("load-{part}0000")).collect();
+    let seeds = jobs.iter().zip(1..);
+    let seeds: Vec<_> = seeds
+        .map(|(job, age)| job_in(&name, LABEL, "g", job, age))
+        .collect();
+    plane.seed(&seeds).unwrap();
+    let shop = Shop { name, ..shop };
+    let listed: Vec<_> = jobs.iter().map(|job| shop.in_git(job)).collect();
+    shop.argocd_has(&listed);
+    let planned = shop.plan(&[]);
+    // It would have purged four, and so asks; then the newest one is wanted as well.
+    assert_eq!(planned[0], "load-00000 SKIP newest,wanted");
+    assert!(
+        planned[1..]
+            .iter()
+            .all(|line| line.ends_with(" SKIP wanted")),
+        "{planned:?}"
+    );
+    let report = run(shop.tool(&["--yes", "-o", "json"])).exits(0).json();
+    assert_eq!(outcomes(&report), [""; 0]);
+}
+
+#[test]
+fn a_job_that_was_made_again_is_still_the_one_that_git_has() {
+    let shop = Shop::plain();
+    shop.argocd_has(&[shop.in_git(MIDDLE)]);
+    let uid = |shop: &Shop| shop.client.jobs(&shop.name)[MIDDLE].clone();
+    let before = uid(&shop);
+    assert!(shop.client.delete_job(&shop.name, MIDDLE));
+    shop.plane
+        .seed(&[job_in(&shop.name, LABEL, "g", MIDDLE, 2)])
+        .unwrap();
+    assert_ne!(uid(&shop), before);
+    assert_eq!(shop.plan(&[]), middle_is("wanted"));
+}
+
+#[test]
+fn marks_on_the_job_itself_need_no_tool() {
+    for (marks, reason) in [
+        (
+            json!({"argocd.argoproj.io/sync-options": "Prune=confirm"}),
+            "protected",
+        ),
+        (json!({"helm.sh/resource-policy": "keep"}), "protected"),
+        (
+            json!({"kustomize.toolkit.fluxcd.io/prune": "disabled"}),
+            "protected",
+        ),
+        (json!({"meta.helm.sh/release-name": "shop"}), "wanted"),
+    ] {
+        // Neither kind is there.
+        let shop = Shop::on(plane(), false);
+        let patch = json!({"metadata": {"annotations": marks}});
+        shop.client.patch_job(&shop.name, MIDDLE, &patch);
+        assert_eq!(shop.plan(&[]), middle_is(reason), "{marks}");
+    }
+    let shop = Shop::on(plane(), false);
+    let hook = json!({"meta.helm.sh/release-name": "shop", "helm.sh/hook": "pre-upgrade"});
+    shop.client.patch_job(
+        &shop.name,
+        MIDDLE,
+        &json!({"metadata": {"annotations": hook}}),
+    );
+    assert_eq!(shop.plan(&[]), SUPERSEDED);
 }

@@ -49,6 +49,9 @@ annotations:
 {{- if and .Values.label (ne .Values.groupBy "application") -}}
 {{- fail "label and groupBy cannot be set together: groupBy: label:KEY says the same" -}}
 {{- end -}}
+{{- if and .Values.gitopsNamespaces (eq .Values.gitops "ignore") -}}
+{{- fail "gitops is ignore: leave gitopsNamespaces out" -}}
+{{- end -}}
 {{- if not (or .Values.serviceAccount.create .Values.serviceAccount.name) -}}
 {{- fail "serviceAccount.create is false: set serviceAccount.name to an account that is there" -}}
 {{- end -}}
@@ -58,6 +61,7 @@ annotations:
   "^(--label(=|$)|-[iqvAy]*L)" "label"
   "^--group-by(=|$)" "groupBy"
   "^--gitops(=|$)" "gitops"
+  "^--gitops-namespace(=|$)" "gitopsNamespaces"
   "^(--(dry-run|yes)(=|$)|-[iqvAy]*y)" "dryRun" -}}
 {{- range $flag := .Values.flags -}}
 {{- range $pattern, $value := $taken -}}

@@ -219,10 +219,10 @@ pub fn hold(args: &[&str]) -> Result<ExitCode> {
         ..Options::default()
     };
     let plane = ControlPlane::start(options)?;
+    plane.serve_gitops_kinds()?;
     if rest.contains(&SAMPLES) {
         let now = Timestamp::now();
         plane.seed_samples(now)?;
-        plane.serve_gitops_kinds()?;
         plane.seed_sample_applications(now)?;
     }
     let state = json!({

@@ -98,7 +98,8 @@ fn tool(args: &[&str]) -> Command {
 fn rules_by_the_tool(args: &[&str]) -> Vec<Value> {
     let mut command = tool(&["rbac"]);
     command.args(args);
-    if !args.iter().any(|arg| arg.starts_with("--gitops")) {
+    let is_cluster_wide = args.contains(&"--all-namespaces");
+    if is_cluster_wide && !args.iter().any(|arg| arg.starts_with("--gitops")) {
         // It prints what a run can do without only if that is asked for.
         command.arg("--gitops=auto");
     }
@@ -198,6 +199,10 @@ fn values_become_flags_that_the_tool_understands() {
         ),
         (json!({"gitops": "require"}), "--gitops=require"),
         (
+            json!({"namespaces": [one], "gitopsNamespaces": [one, two]}),
+            "--gitops-namespace=",
+        ),
+        (
             json!({"gitops": "ignore", "namespaces": [one]}),
             "--gitops=ignore",
         ),
@@ -221,7 +226,10 @@ fn values_become_flags_that_the_tool_understands() {
         assert_eq!(of_jobs.len(), cron_jobs.len());
         for cron_job in cron_jobs {
             let args = args_of(cron_job);
-            assert!(args.contains(&expected), "{expected} in {args:?}");
+            assert!(
+                args.iter().any(|arg| arg.starts_with(expected)),
+                "{expected} in {args:?}"
+            );
             let needed = rules_by_the_tool(&args);
             for role in &of_jobs {
                 assert_eq!(role["rules"], needed[0], "{args:?}");
@@ -406,6 +414,7 @@ fn flags_that_a_value_sets_are_refused() {
         ),
         ("groupBy", &["--group-by", "--group-by=family"]),
         ("gitops", &["--gitops", "--gitops=ignore"]),
+        ("gitopsNamespaces", &["--gitops-namespace=a"]),
         (
             "dryRun",
             &[
