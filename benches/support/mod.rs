@@ -15,7 +15,7 @@ use kubectl_jobclean::{
     },
     job::{Job, grouping::Grouping},
     output::{
-        Colour, Headers, Style, View, json, name, summary,
+        Colour, Headers, Rows, Style, View, json, name, summary,
         table::{self, Columns},
         yaml,
     },
@@ -128,13 +128,14 @@ pub fn render(form: &str, plan: &Plan, out: &mut dyn io::Write) {
         width: None,
         colour: Colour::Off,
         headers: Headers::Show,
+        rows: Rows::All,
     };
     let written = match form {
         "table" => table::write(out, view, Columns::Normal, style),
         "wide" => table::write(out, view, Columns::Wide, style),
         "summary" => summary::write(out, view, style),
-        "json" => json::write(out, view),
-        "yaml" => yaml::write(out, view),
+        "json" => json::write(out, view, Rows::All),
+        "yaml" => yaml::write(out, view, Rows::All),
         "name" => name::write(out, view),
         _ => panic!("there is no form {form}"),
     };

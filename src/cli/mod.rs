@@ -242,8 +242,7 @@ pub struct Action {
     #[arg(long, value_name = "FILE", value_parser = non_empty_path(), conflicts_with_all = [
         "namespace", "all_namespaces", "group_by", "family", "selector", "field_selector", "exclude_namespaces",
         "filename", "keep", "keep_succeeded", "keep_failed", "keep_within", "keep_superseded_within",
-        "keep_finished_within", "include_active", "include_owned", "mixed_groups", "gitops", "argocd_context",
-        "gitops_namespaces",
+        "keep_finished_within", "include_active", "include_owned", "mixed_groups", "gitops", "gitops_namespaces",
     ])]
     pub plan: Option<PathBuf>,
     /// Write each Job's manifest into this folder before its delete; without a backup it is not deleted
@@ -273,7 +272,15 @@ pub struct Output {
         default_value = "table"
     )]
     pub format: Format,
-    /// Leave out the headers of tables
+    /// Leave out groups in which nothing is purged, and the Jobs that stay; totals are of all
+    #[arg(
+        long,
+        value_name = "WHICH",
+        default_value = "all",
+        hide_default_value = true
+    )]
+    pub show: Show,
+    /// Print the rows of tables alone, without headers, lines that name groups, and totals
     #[arg(long, value_name = "BOOL")]
     pub no_headers: bool,
     /// Say more on stderr; repeat for still more. -v=LEVEL and --v=LEVEL as in kubectl: 1 to 5 is once, 6 and above twice
@@ -313,6 +320,15 @@ pub enum Format {
     Tsv,
     /// job.batch/NAME of every Job to purge, in one namespace
     Name,
+}
+
+/// Which Jobs are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Show {
+    /// Every Job
+    All,
+    /// What is to be purged
+    Purge,
 }
 
 impl Output {
@@ -371,11 +387,18 @@ impl ValueEnum for gitops::Mode {
 
 impl ValueEnum for Cascade {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Cascade::Background, Cascade::Foreground, Cascade::Orphan]
+        &[
+            Cascade::Auto,
+            Cascade::Background,
+            Cascade::Foreground,
+            Cascade::Orphan,
+        ]
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(match self {
+            Cascade::Auto => PossibleValue::new("auto")
+                .help("background for finished Jobs, foreground for others"),
             Cascade::Background => {
                 PossibleValue::new("background").help("The Job goes at once, its Pods later")
             }

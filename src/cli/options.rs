@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{DryRun, Flags, Format, Patience};
+use super::{DryRun, Flags, Format, Patience, Show};
 use crate::{
     cluster::delete::Cascade,
     connection::flags::{ConnectionFlags, NOT_UNSEEN, Unchecked},
@@ -24,6 +24,8 @@ pub struct Options {
     pub max_purge: Option<MaxPurge>,
     /// The form of the plan or report.
     pub format: Format,
+    /// Which Jobs are shown.
+    pub show: Show,
     /// Whether tables go without their headers.
     pub no_headers: bool,
 }
@@ -75,7 +77,12 @@ pub enum PlanSource {
     /// The Jobs are listed.
     Listed(Box<Selection>),
     /// It was saved before.
-    Saved(PathBuf),
+    Saved {
+        /// The file.
+        path: PathBuf,
+        /// What the context that leads to Argo CD is called here, if it has another name than where the plan was made.
+        argocd_context: Option<String>,
+    },
 }
 
 /// Which Jobs to list, and which of them to keep.
@@ -169,7 +176,10 @@ impl Flags {
                     Unchecked::Allowed
                 },
                 plan: match action.plan {
-                    Some(path) => PlanSource::Saved(path),
+                    Some(path) => PlanSource::Saved {
+                        path,
+                        argocd_context: places.argocd_context,
+                    },
                     None => PlanSource::Listed(Box::new(Selection {
                         query,
                         is_in_context,
@@ -200,6 +210,7 @@ impl Flags {
             run,
             max_purge: action.max_purge,
             format: self.output.format,
+            show: self.output.show,
             no_headers: self.output.no_headers,
         })
     }

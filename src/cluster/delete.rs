@@ -29,6 +29,9 @@ pub struct DeleteOptions {
 /// What becomes of a Job's Pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cascade {
+    /// [`Cascade::Background`] for a Job that is finished, whose Pods do nothing more, and [`Cascade::Foreground`] for any
+    /// other.
+    Auto,
     /// The Job goes at once, its Pods later.
     Background,
     /// The Pods go first, then the Job.
@@ -137,8 +140,9 @@ fn is_about(job: &Job, answer: &Answer) -> bool {
 fn request(job: &Job, options: DeleteOptions) -> Result<Request<Body>, Failure> {
     let (uid, resource_version) = (job.uid.to_string(), job.resource_version.to_string());
     let propagation_policy = match options.cascade {
+        Cascade::Auto if job.state.is_finished() => PropagationPolicy::Background,
         Cascade::Background => PropagationPolicy::Background,
-        Cascade::Foreground => PropagationPolicy::Foreground,
+        Cascade::Foreground | Cascade::Auto => PropagationPolicy::Foreground,
         Cascade::Orphan => PropagationPolicy::Orphan,
     };
     // Everything is said twice, in the body and in the query. The API server reads the query where there is no body, and

@@ -61,10 +61,28 @@ const KUSTOMIZATIONS: Kind = Kind {
     list: "KustomizationList",
 };
 
-/// Objects in one answer. One Application may have a megabyte and a half.
-const PAGE: u32 = 50;
+/// The most objects in one answer.
+const PAGE: usize = 50;
+/// One Application may have a megabyte and a half. Once it is known how large they are, answers are asked for that have
+/// about this many bytes.
+const PAGE_BYTES: usize = 8 << 20;
 
 const JSON: &str = "application/json";
+
+/// What came of one answer.
+struct Found<T> {
+    meta: ListMeta,
+    objects: Vec<Result<T, serde_json::Error>>,
+    bytes: usize,
+}
+
+impl<T> Found<T> {
+    /// How many objects to ask for next.
+    fn next_limit(&self) -> usize {
+        let of_one = self.bytes / self.objects.len().max(1);
+        (PAGE_BYTES / of_one.max(1)).clamp(1, PAGE)
+    }
+}
 
 /// Why a page is of no use.
 enum Trouble {
@@ -200,13 +218,15 @@ impl Cluster {
         let mut pages = Pages::of_a_list_alone();
         let mut token: Option<String> = None;
         let mut answer = Answer::Read;
+        let mut limit = PAGE;
         loop {
-            let path = kind.path(namespace);
-            let uri = page(path, Vec::new(), PAGE, token.as_deref());
-            let (meta, objects) = self
+            let (path, most) = (kind.path(namespace), u32::try_from(limit).unwrap_or(1));
+            let uri = page(path, Vec::new(), most, token.as_deref());
+            let answered = self
                 .page_of_kind(kind, &uri, token.is_some(), on_wait, read)
                 .await?;
-            for object in objects {
+            limit = answered.next_limit();
+            for object in answered.objects {
                 match object {
                     Ok(object) => found.push(object),
                     // Never with the parser's words: they may quote what stands there.
@@ -217,7 +237,7 @@ impl Cluster {
                     }
                 }
             }
-            token = (pages.next(meta)).map_err(|broken| {
+            token = (pages.next(answered.meta)).map_err(|broken| {
                 Trouble::StartOver(format!("the list cannot be believed: {}", broken.words()))
             })?;
             if token.is_none() {
@@ -234,7 +254,7 @@ impl Cluster {
         continues: bool,
         on_wait: &OnWait<'_>,
         read: ReadObject<T>,
-    ) -> Result<(ListMeta, Vec<Result<T, serde_json::Error>>), Trouble> {
+    ) -> Result<Found<T>, Trouble> {
         let mut backoff = Backoff::new(Tries::for_list());
         loop {
             let tried = match self.try_page_of_kind(kind, uri, continues, read).await {
@@ -252,7 +272,7 @@ impl Cluster {
         uri: &str,
         continues: bool,
         read: ReadObject<T>,
-    ) -> Result<(ListMeta, Vec<Result<T, serde_json::Error>>), Retry<Trouble>> {
+    ) -> Result<Found<T>, Retry<Trouble>> {
         let request = get(uri.to_owned(), JSON);
         let reply = async { self.connection.call_up_to(request?, LIST_MAX).await }.await;
         let reply = reply.map_err(|why| Retry::after(why, |why| broken(why.words())))?;
@@ -265,8 +285,11 @@ impl Cluster {
             }
             StatusCode::OK => match kind.page(&reply.body) {
                 Some(page) => {
-                    let objects = page.items.iter().map(read).collect();
-                    return Ok((page.metadata, objects));
+                    return Ok(Found {
+                        objects: page.items.iter().map(read).collect(),
+                        meta: page.metadata,
+                        bytes: reply.body.len(),
+                    });
                 }
                 None => ("an answer cannot be read".to_owned(), None),
             },
@@ -332,4 +355,25 @@ impl Kind {
 
 fn broken(why: String) -> Trouble {
     Trouble::Answer(Answer::Broken(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_stay_small_where_objects_are_large() {
+        let of = |objects: usize, bytes| {
+            let found = Found::<()> {
+                meta: ListMeta::default(),
+                objects: (0..objects).map(|_| Ok(())).collect(),
+                bytes,
+            };
+            found.next_limit()
+        };
+        assert_eq!(of(50, 50 * 38_000), PAGE);
+        assert_eq!(of(0, 200), PAGE);
+        assert_eq!(of(50, 50 * 1_500_000), 5);
+        assert_eq!(of(1, 1 << 30), 1);
+    }
 }

@@ -4,6 +4,7 @@
 use std::time::Instant;
 use std::{
     collections::BTreeSet,
+    sync::atomic::Ordering,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -16,7 +17,7 @@ use kube::client::Body;
 
 use super::{
     Authenticator, Connection,
-    failure::{Failure, classify},
+    failure::{Failure, IS_IT_UP, Stage, classify},
 };
 use crate::time;
 
@@ -243,7 +244,9 @@ impl Connection {
         on_piece: &mut (dyn FnMut(&str, &[u8]) -> Piece + Send),
     ) -> Result<Answer, Failure> {
         let exchange = async {
-            let (parts, mut stream) = response.await?.into_parts();
+            let response = response.await.map_err(|failure| self.judge(failure))?;
+            self.has_answered.store(true, Ordering::Relaxed);
+            let (parts, mut stream) = response.into_parts();
             self.warnings.add_all(&parts.headers);
             let mut answer = Answer {
                 status: parts.status,
@@ -283,6 +286,23 @@ impl Connection {
             Some(limit) => tokio::time::timeout(limit, exchange)
                 .await
                 .unwrap_or(Err(Failure::Timeout(limit))),
+        }
+    }
+}
+
+impl Connection {
+    /// A server that has answered before may come back. One that has not is not there: a person should not wait to be
+    /// told.
+    fn judge(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::Unreachable(cause) if !self.has_answered.load(Ordering::Relaxed) => {
+                Failure::Setup {
+                    stage: Stage::Connecting,
+                    message: cause,
+                    hint: IS_IT_UP.into(),
+                }
+            }
+            other => other,
         }
     }
 }

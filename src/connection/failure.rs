@@ -71,13 +71,14 @@ impl Failure {
                 "the server may be overloaded; --request-timeout changes how long to wait".into()
             }
             Failure::TooLong(_) => IS_IT_AN_API_SERVER.into(),
-            Failure::Unreachable(_) | Failure::Connection(_) => {
-                "check that the cluster is up and that the context names the right server (kubectl config get-contexts)".into()
-            }
+            Failure::Unreachable(_) | Failure::Connection(_) => IS_IT_UP.into(),
         };
         Error::failure(format!("cannot talk to {server}: {words}")).hint(hint)
     }
 }
+
+/// What to do where nothing answers.
+pub(crate) const IS_IT_UP: &str = "check that the cluster is up and that the context names the right server (kubectl config get-contexts)";
 
 /// What to do where something answers as no API server does.
 pub(crate) const IS_IT_AN_API_SERVER: &str = "check that the address is that of a Kubernetes API server; a login page or a proxy may stand in between";

@@ -43,8 +43,7 @@ pub(crate) mod tunnel;
 #[cfg(feature = "cli")]
 pub(crate) mod validate;
 
-#[cfg(feature = "cli")]
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 use std::time::Duration;
 
 use kube::Client;
@@ -72,6 +71,8 @@ pub struct Connection {
     request_timeout: Option<Duration>,
     /// What the server wants people to know, each text once.
     pub warnings: Warnings,
+    /// Whether the server has answered anything yet.
+    has_answered: Arc<AtomicBool>,
 }
 
 /// Who the requests come from.
@@ -96,6 +97,7 @@ impl Connection {
             ca_sha256: None,
             request_timeout: RequestTimeout::default().0,
             warnings: Warnings::default(),
+            has_answered: Arc::default(),
         }
     }
 }

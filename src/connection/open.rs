@@ -51,6 +51,7 @@ impl Connection {
             authenticator: Authenticator::Login(Arc::new(Login::open(line, source).await?)),
             request_timeout: flags.request_timeout.unwrap_or_default().0,
             warnings: Warnings::default(),
+            has_answered: Arc::default(),
         })
     }
 }

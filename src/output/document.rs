@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeSeq};
 
 #[cfg(feature = "schema")]
 use super::schema;
-use super::{API_VERSION, View, escape::Text, words};
+use super::{API_VERSION, Rows, View, escape::Text, words};
 use crate::{
     gitops::{Answer, Mode, Places},
     job::{
@@ -195,7 +195,7 @@ pub(super) struct Mixed<'a> {
 }
 
 /// The groups, made as they are written: a document of 100,000 Jobs is never held as a whole.
-struct Groups<'a>(View<'a>);
+struct Groups<'a>(View<'a>, Rows);
 
 /// A cleanup group.
 #[derive(Serialize, Deserialize)]
@@ -289,8 +289,9 @@ pub(super) struct Pod<'a> {
 impl Serialize for Groups<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let plan = self.0.plan();
-        let mut groups = serializer.serialize_seq(Some(plan.groups.len()))?;
-        for (group, rows) in self.0.groups() {
+        let length = (self.1 == Rows::All).then_some(plan.groups.len());
+        let mut groups = serializer.serialize_seq(length)?;
+        for (group, rows) in self.0.groups(self.1) {
             groups.serialize_element(&Group::new(plan, group, rows))?;
         }
         groups.end()
@@ -379,7 +380,7 @@ fn all<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<Text<'a>> {
 }
 
 /// The document of a plan or report; with what carrying the plan out later needs, if that is given.
-pub(super) fn document(view: View<'_>, saved: Option<Extras>) -> impl Serialize {
+pub(super) fn document(view: View<'_>, rows: Rows, saved: Option<Extras>) -> impl Serialize {
     let plan: &Plan = view.plan();
     let summary = plan.summary();
     let (kind, outcomes) = match view {
@@ -448,7 +449,7 @@ pub(super) fn document(view: View<'_>, saved: Option<Extras>) -> impl Serialize 
         warnings: warnings
             .map(|warning| words::warning(plan, warning).into())
             .collect(),
-        groups: Groups(view),
+        groups: Groups(view, rows),
         saved,
     }
 }

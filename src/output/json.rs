@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::{
-    View,
+    Rows, View,
     document::{Extras, document},
     escape::{Escapes, Escaping},
 };
@@ -14,8 +14,8 @@ use super::{
 ///
 /// # Errors
 /// If the writer fails.
-pub fn write(out: &mut dyn Write, view: View) -> io::Result<()> {
-    write_document(out, &document(view, None))
+pub fn write(out: &mut dyn Write, view: View, rows: Rows) -> io::Result<()> {
+    write_document(out, &document(view, rows, None))
 }
 
 /// Write the document as JSON with what carrying it out later needs.
@@ -23,7 +23,7 @@ pub fn write(out: &mut dyn Write, view: View) -> io::Result<()> {
 /// # Errors
 /// If the writer fails.
 pub(super) fn write_saved(out: &mut dyn Write, view: View, extras: Extras) -> io::Result<()> {
-    write_document(out, &document(view, Some(extras)))
+    write_document(out, &document(view, Rows::All, Some(extras)))
 }
 
 fn write_document(out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {

@@ -28,6 +28,8 @@ pub struct Style {
     pub colour: Colour,
     /// Whether tables have a header.
     pub headers: Headers,
+    /// Which Jobs have a row.
+    pub rows: Rows,
 }
 
 /// Whether to use colour.
@@ -42,6 +44,14 @@ pub enum Colour {
 pub enum Headers {
     Show,
     Hide,
+}
+
+/// Which Jobs are shown. Totals are of all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rows {
+    All,
+    /// Those that are to be purged, and the groups that have such.
+    Purges,
 }
 
 /// What is shown: a plan, with outcomes once it has been carried out.
@@ -62,12 +72,18 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Every group with its Jobs, and the outcome of each that was to be purged.
-    pub fn groups(self) -> impl Iterator<Item = (&'a PlannedGroup, Vec<Row<'a>>)> {
-        match self {
+    /// Every group with its Jobs that are shown, and the outcome of each that was to be purged.
+    pub fn groups(self, shown: Rows) -> impl Iterator<Item = (&'a PlannedGroup, Vec<Row<'a>>)> {
+        let groups = match self {
             View::Plan(plan) => rows(plan, None),
             View::Report(report) => rows(&report.plan, Some(report)),
-        }
+        };
+        groups.filter_map(move |(group, mut rows)| {
+            if shown == Rows::Purges {
+                rows.retain(|row| row.planned.verdict.is_purge());
+            }
+            (!rows.is_empty()).then_some((group, rows))
+        })
     }
 }
 

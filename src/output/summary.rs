@@ -1,11 +1,14 @@
-//! `-o summary`: one row a group, then the totals.
+//! `-o summary`: one row a group, the most purges first, then the totals.
 
-use std::io::{self, Write};
+use std::{
+    cmp::Reverse,
+    io::{self, Write},
+};
 
 use comfy_table::{Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width};
 use unicode_width::UnicodeWidthStr;
 
-use super::{Colour, Headers, Style, View, table, words};
+use super::{Colour, Headers, Rows, Style, View, table, words};
 use crate::{
     plan::{Plan, PlannedGroup, PlannedJob},
     text::harmless,
@@ -40,20 +43,20 @@ pub fn write(out: &mut dyn Write, view: View, style: Style) -> io::Result<()> {
     if style.headers == Headers::Show && !plan.groups.is_empty() {
         write_table(out, [HEADERS.map(Cell::new).into()], &widths, style)?;
     }
-    for groups in plan.groups.chunks(ROWS) {
+    let is_shown = |group: &&PlannedGroup| style.rows == Rows::All || group.purge_count() > 0;
+    let mut shown: Vec<&PlannedGroup> = plan.groups.iter().filter(is_shown).collect();
+    shown.sort_by_key(|group| Reverse(group.purge_count()));
+    for groups in shown.chunks(ROWS) {
         let rows = groups.iter().map(|group| {
             let mut row: Vec<Cell> = texts(plan, group).map(Cell::new).into();
             if group.purge_count() > 0 && style.colour == Colour::On {
-                row[PURGE] = row[PURGE].clone().fg(Color::Red);
+                row[PURGE] = row[PURGE].clone().fg(Color::DarkRed);
             }
             row
         });
         write_table(out, rows, &widths, style)?;
     }
-    if !plan.groups.is_empty() {
-        writeln!(out)?;
-    }
-    table::write_totals(out, view)
+    table::write_totals(out, view, style)
 }
 
 /// What a group's row shows.

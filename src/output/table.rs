@@ -34,6 +34,7 @@ pub enum Columns {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
+    Namespace,
     Verdict,
     Outcome,
     Job,
@@ -51,6 +52,7 @@ enum Column {
 impl Column {
     fn header(self) -> &'static str {
         match self {
+            Column::Namespace => "NAMESPACE",
             Column::Verdict => "VERDICT",
             Column::Outcome => "OUTCOME",
             Column::Job => "JOB",
@@ -78,6 +80,7 @@ impl Column {
         let job = &row.planned.job;
         let now = plan.taken_at;
         match self {
+            Column::Namespace => harmless(&job.namespace),
             Column::Verdict => row.planned.verdict.as_str().into(),
             Column::Outcome => row.outcome.map_or("", Outcome::as_str).into(),
             Column::Job => harmless(&job.name),
@@ -152,20 +155,25 @@ pub fn write(out: &mut dyn Write, view: View, columns: Columns, style: Style) ->
             .collect();
         write_lines(out, layout.table([header]))?;
     }
-    for (group, rows) in view.groups() {
-        write_group_line(out, view, group, style)?;
+    for (group, rows) in view.groups(style.rows) {
+        if style.headers == Headers::Show {
+            write_group_line(out, view, group, style)?;
+        }
         for rows in rows.chunks(ROWS) {
             write_lines(out, layout.table(rows.iter().map(|row| layout.cells(row))))?;
         }
     }
-    if !plan.groups.is_empty() {
-        writeln!(out)?;
-    }
-    write_totals(out, view)
+    write_totals(out, view, style)
 }
 
-/// The totals stand last, so that a long plan still ends with what matters.
-pub fn write_totals(out: &mut dyn Write, view: View) -> io::Result<()> {
+/// The totals stand last, so that a long plan still ends with what matters. Without headers there are rows alone.
+pub fn write_totals(out: &mut dyn Write, view: View, style: Style) -> io::Result<()> {
+    if style.headers == Headers::Hide {
+        return Ok(());
+    }
+    if !view.plan().groups.is_empty() {
+        writeln!(out)?;
+    }
     let summary = view.plan().summary();
     if summary.ungrouped > 0 {
         writeln!(out, "{}", words::ungrouped(summary.ungrouped))?;
@@ -257,15 +265,16 @@ fn write_lines(out: &mut dyn Write, table: Table) -> io::Result<()> {
 impl<'a> Layout<'a> {
     fn fit(view: View<'a>, columns: Columns, style: Style) -> Layout<'a> {
         use Column::{
-            Age, Claims, Created, Duration, Job, Outcome, Owner, Rank, Reason, Status, Uid, Verdict,
+            Age, Claims, Created, Duration, Job, Namespace, Outcome, Owner, Rank, Reason, Status,
+            Uid, Verdict,
         };
         let plan = view.plan();
         let has_claims = plan.has_claims();
         let chosen = match columns {
             Columns::Normal => vec![Verdict, Outcome, Job, Status, Age, Reason],
             Columns::Wide => vec![
-                Verdict, Outcome, Job, Status, Age, Created, Duration, Rank, Uid, Owner, Reason,
-                Claims,
+                Verdict, Outcome, Namespace, Job, Status, Age, Created, Duration, Rank, Uid, Owner,
+                Reason, Claims,
             ],
         };
         let mut columns: Vec<(Column, u16)> = chosen
@@ -274,7 +283,7 @@ impl<'a> Layout<'a> {
             .filter(|column| *column != Claims || has_claims)
             .map(|column| (column, column.header().len() as u16))
             .collect();
-        for (_, rows) in view.groups() {
+        for (_, rows) in view.groups(style.rows) {
             for row in &rows {
                 for (column, width) in &mut columns {
                     let needed = column.text(row, plan).width();
@@ -321,10 +330,10 @@ impl<'a> Layout<'a> {
                 let cell = Cell::new(column.text(row, self.plan));
                 match (self.colour, column, row.planned.verdict, row.outcome) {
                     (Colour::Off, ..) => cell,
-                    (_, Column::Verdict, Verdict::Skip(_), _) => cell.fg(Color::Green),
-                    (_, Column::Verdict, Verdict::Purge, _) => cell.fg(Color::Red),
+                    (_, Column::Verdict, Verdict::Skip(_), _) => cell.fg(Color::DarkGreen),
+                    (_, Column::Verdict, Verdict::Purge, _) => cell.fg(Color::DarkRed),
                     (_, Column::Outcome, _, Some(outcome)) if outcome.is_failure() => {
-                        cell.fg(Color::Yellow)
+                        cell.fg(Color::DarkYellow)
                     }
                     _ => cell,
                 }

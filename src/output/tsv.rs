@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Headers, View, words};
+use super::{Headers, Rows, View, words};
 use crate::{
     plan::{
         PlannedGroup,
@@ -28,7 +28,7 @@ const OUTCOME: &str = "OUTCOME";
 ///
 /// # Errors
 /// If the writer fails.
-pub fn write(out: &mut dyn Write, view: View, headers: Headers) -> io::Result<()> {
+pub fn write(out: &mut dyn Write, view: View, headers: Headers, rows: Rows) -> io::Result<()> {
     let is_report = matches!(view, View::Report(_));
     if headers == Headers::Show {
         write!(out, "{}", HEADERS.join("\t"))?;
@@ -37,7 +37,7 @@ pub fn write(out: &mut dyn Write, view: View, headers: Headers) -> io::Result<()
         }
         writeln!(out)?;
     }
-    for (group, rows) in view.groups() {
+    for (group, rows) in view.groups(rows) {
         let name = words::group(&view.plan().grouping, group);
         for row in rows {
             write!(out, "{}", cells(group, &name, row).join("\t"))?;

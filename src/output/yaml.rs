@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{
-    View,
+    Rows, View,
     document::document,
     escape::{Escapes, Escaping},
 };
@@ -12,10 +12,13 @@ use super::{
 ///
 /// # Errors
 /// If the writer fails.
-pub fn write(out: &mut dyn Write, view: View) -> io::Result<()> {
+pub fn write(out: &mut dyn Write, view: View, rows: Rows) -> io::Result<()> {
     let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
     let mut escaping = Escaping::new(out, Escapes::Yaml);
-    let written =
-        serde_saphyr::to_io_writer_with_options(&mut escaping, &document(view, None), options);
+    let written = serde_saphyr::to_io_writer_with_options(
+        &mut escaping,
+        &document(view, rows, None),
+        options,
+    );
     escaping.outcome(written)
 }

@@ -208,7 +208,7 @@ pub fn print_role(run: &Run, account: Option<&ServiceAccount>) -> Result<Exit, E
             .hint("leave out --as and the flags that go with it, and bind the role to the user that they name"));
     }
     let (scope, tools) = match &wanted.plan {
-        PlanSource::Saved(path) => {
+        PlanSource::Saved { path, .. } => {
             let plan = SavedPlan::load(path, wanted.chunk_size).map_err(|error| {
                 let message = format!("cannot read the plan {}: {error}", path.display());
                 Error::failure(message).hint("save the plan again with --save-plan")

@@ -126,9 +126,16 @@ impl<'a> Session<'a> {
             ui.warning("the server's certificate is not checked (insecure-skip-tls-verify)");
         }
         let (query, policy, places, saved) = match &wanted.plan {
-            PlanSource::Saved(path) => {
+            PlanSource::Saved {
+                path,
+                argocd_context,
+            } => {
                 let saved = saved_plan::load(path, wanted.chunk_size, &cluster, ui).await?;
-                (saved.query, saved.policy, saved.places, Some(saved.plan))
+                let places = Places {
+                    argocd_context: argocd_context.clone().or(saved.places.argocd_context),
+                    ..saved.places
+                };
+                (saved.query, saved.policy, places, Some(saved.plan))
             }
             PlanSource::Listed(selection) => {
                 let query = query(selection, &cluster)?;
@@ -569,7 +576,7 @@ impl<'a> Session<'a> {
         };
         self.ui.start_bar(
             approved.targets().len(),
-            &format!("{{bar:30}} {{pos}}/{{len}} {verb}, {{per_sec}}, {{eta}} left"),
+            &format!("{{bar:30}} {{pos}}/{{len}} {verb}{{rate}}{{left}}"),
         );
         let (stop, ui) = (self.stop.clone(), self.ui);
         let mut on_event = |event: purge::Event| show::purge_event(&event, ui);

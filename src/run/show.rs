@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    cli::{Format, Options},
+    cli::{Format, Options, Show},
     cluster::{
         delete::{Cascade, Effect},
         discover::{Carried, Sample},
@@ -14,12 +14,13 @@ use crate::{
     },
     error::{Error, Exit, io_words},
     job::{
+        Job,
         grouping::{Key, TRACKING_ID},
         label::{DERIVED_LABELS, LabelKey},
         mark::HELM_RELEASE,
         query::{Query, Scope},
     },
-    output::{Colour, Headers, Style, View, json, name, summary, table, tsv, words, yaml},
+    output::{Colour, Headers, Rows, Style, View, json, name, summary, table, tsv, words, yaml},
     plan::{
         Plan, Warning,
         max_purge::MaxPurge,
@@ -204,6 +205,8 @@ pub fn saved_plan(approved: &Approved, now: &Plan, policy: &Policy, cascade: Cas
         saved.taken_at,
         words::policy(policy, &now.grouping),
         match cascade {
+            Cascade::Auto =>
+                "finished Jobs go at once, and the Pods of others before them (--cascade=auto)",
             Cascade::Background =>
                 "the Jobs go at once, and their Pods later (--cascade=background)",
             Cascade::Foreground => "the Pods go first, and then their Jobs (--cascade=foreground)",
@@ -236,7 +239,7 @@ pub async fn whole_plan(plan: &Plan, ui: &Ui) {
     let mut text = Vec::new();
     let style = Style {
         colour: Colour::Off,
-        ..ui.stderr_style(Headers::Show)
+        ..ui.stderr_style(Headers::Show, Rows::All)
     };
     // Writing to a Vec cannot fail.
     let _ = table::write(&mut text, View::Plan(plan), table::Columns::Normal, style);
@@ -246,17 +249,20 @@ pub async fn whole_plan(plan: &Plan, ui: &Ui) {
 }
 
 /// That what follows will take its time, where it will, and what to do about it.
-fn slow_collector(jobs: usize, ui: &Ui) {
+fn slow_collector(jobs: usize, cascade: Cascade, ui: &Ui) {
     let Some((shorter, longer)) = collector_time(jobs) else {
         return;
     };
     ui.note(
         Verbosity::Normal,
         &format!(
-            "note: with --cascade=foreground these {} stay Terminating until the garbage collector has taken their \
-             Pods: some {} at its default pace; with --cascade=background the Jobs go at once and their Pods after them",
+            "note: {} stay Terminating until the garbage collector has taken their Pods: some {} at its default pace; {}",
             count(jobs, "Job"),
             words::span(shorter, longer),
+            match cascade {
+                Cascade::Auto => "with --cascade=background they go at once and their Pods after them",
+                _ => "with --cascade=auto those that are finished go at once and their Pods after them",
+            },
         ),
     );
 }
@@ -385,6 +391,7 @@ pub fn purge_event(event: &purge::Event, ui: &Ui) {
 pub struct Printer {
     format: Format,
     headers: Headers,
+    rows: Rows,
 }
 
 impl Printer {
@@ -396,6 +403,10 @@ impl Printer {
                 Headers::Hide
             } else {
                 Headers::Show
+            },
+            rows: match options.show {
+                Show::All => Rows::All,
+                Show::Purge => Rows::Purges,
             },
         }
     }
@@ -443,14 +454,17 @@ impl Printer {
         }
         if asks && Ui::can_ask().is_ok() && (is_document || self.format == Format::Name) {
             let mut text = Vec::new();
-            let style = ui.stderr_style(self.headers);
+            let style = ui.stderr_style(self.headers, self.rows);
             table::write(&mut text, View::Plan(plan), table::Columns::Normal, style)
                 .map_err(|error| write_error(&error))?;
             ui.text(&String::from_utf8_lossy(&text));
         }
-        if cascade == Cascade::Foreground {
-            slow_collector(plan.summary().purge, ui);
-        }
+        let waits = |job: &&Job| match cascade {
+            Cascade::Foreground => true,
+            Cascade::Auto => !job.state.is_finished(),
+            Cascade::Background | Cascade::Orphan => false,
+        };
+        slow_collector(plan.purges().filter(waits).count(), cascade, ui);
         Ok(())
     }
 
@@ -541,14 +555,14 @@ impl Printer {
     }
 
     fn render(self, view: View, out: &mut dyn Write) -> io::Result<()> {
-        let style = Ui::stdout_style(self.headers);
+        let style = Ui::stdout_style(self.headers, self.rows);
         match self.format {
             Format::Table => table::write(out, view, table::Columns::Normal, style),
             Format::Wide => table::write(out, view, table::Columns::Wide, style),
             Format::Summary => summary::write(out, view, style),
-            Format::Json => json::write(out, view),
-            Format::Yaml => yaml::write(out, view),
-            Format::Tsv => tsv::write(out, view, style.headers),
+            Format::Json => json::write(out, view, self.rows),
+            Format::Yaml => yaml::write(out, view, self.rows),
+            Format::Tsv => tsv::write(out, view, style.headers, style.rows),
             Format::Name => name::write(out, view),
         }
     }

@@ -27,7 +27,7 @@ use self::progress::{Bar, People};
 use crate::{
     connection::console::{Console, Stdin},
     error::{Error, Stop},
-    output::{Colour, Headers, Style},
+    output::{Colour, Headers, Rows, Style},
     text::harmless,
 };
 
@@ -151,7 +151,7 @@ impl Ui {
     }
 
     /// How to write to this process's stdout.
-    pub fn stdout_style(headers: Headers) -> Style {
+    pub fn stdout_style(headers: Headers, rows: Rows) -> Style {
         let ability = Ability::of(io::stdout().is_terminal());
         let term = Term::stdout();
         Style {
@@ -163,11 +163,12 @@ impl Ui {
                 _ => Colour::Off,
             },
             headers,
+            rows,
         }
     }
 
     /// How to write a plan to stderr, where stdout is for a program.
-    pub fn stderr_style(&self, headers: Headers) -> Style {
+    pub fn stderr_style(&self, headers: Headers, rows: Rows) -> Style {
         Style {
             width: Term::stderr().size_checked().map(|(_, columns)| columns),
             colour: match self.stderr {
@@ -175,6 +176,7 @@ impl Ui {
                 _ => Colour::Off,
             },
             headers,
+            rows,
         }
     }
 

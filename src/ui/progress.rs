@@ -2,13 +2,14 @@
 //! themselves.
 
 use std::{
+    fmt,
     io::{self, Write},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use dialoguer::console::Term;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tokio::sync::watch;
 
 use crate::{
@@ -54,6 +55,8 @@ impl Bar {
         bar.set_style(
             ProgressStyle::with_template(template)
                 .expect("templates are written by us")
+                .with_key("rate", rate)
+                .with_key("left", left)
                 .progress_chars("=> "),
         );
         bar.enable_steady_tick(Duration::from_millis(100));
@@ -72,6 +75,20 @@ impl Bar {
         if let Some(bar) = self.shown().bar.take() {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// How many a second, in whole numbers, once it is known.
+fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
+    if state.pos() > 0 && state.per_sec() >= 0.5 {
+        let _ = write!(out, ", {:.0} a second", state.per_sec());
+    }
+}
+
+/// How long it will take, once something has been done from which that can be told.
+fn left(state: &ProgressState, out: &mut dyn fmt::Write) {
+    if state.pos() > 0 && state.eta() >= Duration::from_secs(1) {
+        let _ = write!(out, ", {} s left", state.eta().as_secs());
     }
 }
 

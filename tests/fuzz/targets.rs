@@ -16,7 +16,9 @@ use kubectl_jobclean::{
         query::{Query, Scope},
         selector::Selector,
     },
-    output::{Colour, Headers, Style, View, json, name, saved::SavedPlan, summary, table, yaml},
+    output::{
+        Colour, Headers, Rows, Style, View, json, name, saved::SavedPlan, summary, table, yaml,
+    },
     plan::{Plan, Snapshot, Source, max_purge::MaxPurge, retention::Policy},
     text::is_unsafe,
     time::{HumanDuration, RequestTimeout},
@@ -118,13 +120,14 @@ pub fn file(data: &[u8]) {
         width: Some(80),
         colour: Colour::Off,
         headers: Headers::Show,
+        rows: Rows::All,
     };
     let mut out = Vec::new();
     table::write(&mut out, View::Plan(&plan), table::Columns::Wide, style).unwrap();
     summary::write(&mut out, View::Plan(&plan), style).unwrap();
     name::write(&mut out, View::Plan(&plan)).unwrap();
-    json::write(&mut out, View::Plan(&plan)).unwrap();
-    yaml::write(&mut out, View::Plan(&plan)).unwrap();
+    json::write(&mut out, View::Plan(&plan), Rows::All).unwrap();
+    yaml::write(&mut out, View::Plan(&plan), Rows::All).unwrap();
     let text = String::from_utf8(out).unwrap();
     let raw = text.chars().find(|&char| char != '\n' && is_unsafe(char));
     assert_eq!(raw, None, "{text:?}");

@@ -348,6 +348,7 @@ fn it_is_known_of_every_flag_whether_it_deletes_more() {
         "save-plan",
         "selector",
         "server",
+        "show",
         "timeout",
         "tls-server-name",
         "token",

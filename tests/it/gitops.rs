@@ -548,6 +548,59 @@ fn applications_are_read_on_the_cluster_of_argo_cd() {
         assert_eq!(verdicts(&document), expected, "{destination} {is_marked}");
         assert_eq!(document["gitops"]["flux"], "absent");
     }
+    // A saved plan reads there too, by the name that the context has here.
+    let (target, hub) = (Shop::on(plane(), true), gitops_plane());
+    let on_hub = Shop {
+        plane: hub,
+        name: hub.namespace("hub").unwrap(),
+        client: ApiClient::admin(hub),
+    };
+    let mut app = application(
+        &target.name,
+        &[target.left_git(MIDDLE), target.left_git(OLDEST)],
+    );
+    for place in ["/spec/destination", "/status/sync/comparedTo/destination"] {
+        app.pointer_mut(place).unwrap()["server"] = plane().server_url().into();
+    }
+    on_hub.apply(&app);
+    let saved = files.path("hub-plan.json");
+    let mut command = tool();
+    command
+        .args([
+            "--kubeconfig",
+            arg(&two_clusters(&files)),
+            "-n",
+            &target.name,
+            "-L",
+            LABEL,
+        ])
+        .args(["--argocd-context", "hub", "--save-plan", arg(&saved)]);
+    run(command).exits(0);
+    app["status"]["resources"] = json!([target.in_git(MIDDLE), target.left_git(OLDEST)]);
+    on_hub.apply(&app);
+    let there = std::fs::read_to_string(&saved).unwrap();
+    assert!(there.contains("\"argocdContext\": \"hub\""), "{there}");
+    std::fs::write(&saved, there.replace("\"hub\"", "\"another-name\"")).unwrap();
+    let carry_out = |more: &[&str]| {
+        let mut command = tool();
+        command
+            .args([
+                "--kubeconfig",
+                arg(&two_clusters(&files)),
+                "--plan",
+                arg(&saved),
+            ])
+            .args(["--dry-run", "-o", "json"])
+            .args(more);
+        run(command)
+    };
+    carry_out(&[]).exits(1).complains(&["another-name"]);
+    let report = carry_out(&["--argocd-context=hub"]).exits(0).json();
+    let expected = [
+        format!("{MIDDLE} changed"),
+        format!("{OLDEST} would-delete"),
+    ];
+    assert_eq!(outcomes(&report), expected);
     // A pipeline may name the same cluster twice.
     let both = Shop::plain();
     both.argocd_has(&[both.in_git(MIDDLE)]);

@@ -14,7 +14,9 @@ fn ask(url: &str, args: &[&str]) -> Run {
 #[test]
 fn a_refused_connection_names_the_server() {
     let url = stub::closed();
-    ask(&url, &[]).fails_clearly(&[&url, "refused"]);
+    let run = ask(&url, &["-v"]).fails_clearly(&[&url, "refused", "check that the cluster is up"]);
+    // It has never answered, so that it is not tried again.
+    assert!(!run.err.contains("waiting"), "{}", run.story());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What is deleted, and how.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -82,6 +83,7 @@ fn every_delete_names_the_job_that_was_planned() {
         (Some("--cascade=foreground"), "Foreground"),
         (Some("--cascade=background"), "Background"),
         (Some("--cascade=orphan"), "Orphan"),
+        (Some("--cascade=auto"), "Background"),
     ] {
         let space = Space::with(&[("sync-1", 2), ("sync-2", 1)]);
         let planned = space.list().remove(0);
@@ -104,6 +106,30 @@ fn every_delete_names_the_job_that_was_planned() {
         until("the older one is gone", || space.names().len() == 1);
         space.holds(&["sync-2"]);
     }
+}
+
+/// The Pods of a Job that is not finished may still do something.
+#[test]
+fn auto_takes_the_pods_first_where_the_job_is_not_finished() {
+    let space = Space::new();
+    space.seed(&[
+        space.job("g", "sync-1", 3).state(State::Suspended),
+        space.job("g", "sync-2", 2).state(State::Failed),
+        space.job("g", "sync-3", 1),
+    ]);
+    space
+        .run(&["--yes", "--include-active", "--cascade=auto"])
+        .exits(0);
+    let deletes = audit::wait_for(&space.name, "delete", 2);
+    let policies: BTreeMap<&str, &str> = deletes
+        .iter()
+        .map(|delete| {
+            let policy = text(&delete["requestObject"], "propagationPolicy");
+            (text(&delete["objectRef"], "name"), policy)
+        })
+        .collect();
+    let expected = [("sync-1", "Foreground"), ("sync-2", "Background")];
+    assert_eq!(policies, BTreeMap::from(expected));
 }
 
 /// Two Jobs that the Job controller gave a Pod each; and a seeded one that is newer than both.

@@ -85,6 +85,33 @@ fn yaml_as_people_write_it_is_read() {
 }
 
 #[test]
+fn what_stays_can_be_left_out_of_what_is_shown() {
+    let files = Files::new();
+    let mut other = job("load-1", 3);
+    other["metadata"]["labels"] = json!({"test.example/group": "other"});
+    let jobs = json!([job("sync-1", 1), job("sync-2", 2), other]);
+    let file = files.write("jobs", &jobs.to_string());
+    for form in ["table", "wide", "summary", "tsv", "json", "yaml"] {
+        let run = from_file(&file, &["--show=purge", "-o", form]).exits(0);
+        let said = run.out.clone() + &run.err;
+        assert!(
+            run.out.contains("sync-1") || form == "summary",
+            "{}",
+            run.story()
+        );
+        assert!(!run.out.contains("sync-2"), "{}", run.story());
+        assert!(!run.out.contains("other"), "{}", run.story());
+        let totals = ["2 SKIP, 1 PURGE", "\"skip\": 2", "skip: 2"];
+        assert!(
+            totals.iter().any(|totals| said.contains(totals)),
+            "{}",
+            run.story()
+        );
+    }
+    from_file(&file, &["--show=skip"]).exits(2);
+}
+
+#[test]
 fn stdin_is_a_file() {
     let list =
         json!({"apiVersion": "v1", "kind": "List", "items": [job("sync-1", 1), job("sync-2", 2)]});

@@ -17,7 +17,7 @@ use kubectl_jobclean::{
         family::of_name,
         ids::{Stamp, Uid},
     },
-    output::View,
+    output::{Rows, View},
     plan::{
         Plan, PlannedJob, Snapshot,
         group::MixedGroups,
@@ -382,7 +382,7 @@ proptest! {
             })
             .collect();
         prop_assert!(keys.is_sorted_by(|a, b| a < b), "{:?}", keys);
-        for (group, rows) in View::Plan(&plan).groups() {
+        for (group, rows) in View::Plan(&plan).groups(Rows::All) {
             prop_assert!(!group.jobs.is_empty());
             prop_assert_eq!(group.key.values.len(), labels);
             prop_assert_eq!(group.family.is_some(), policy.mixed_groups == Some(MixedGroups::Split));

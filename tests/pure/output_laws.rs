@@ -8,7 +8,7 @@ use kubectl_jobclean::{
     error::{Exit, Stop},
     gitops::Mode,
     job::{Job, grouping::Key},
-    output::{Style, View},
+    output::{Rows, Style, View, json},
     plan::{
         Plan, PlannedJob, Snapshot, Source,
         report::{EndedEarly, Outcome, Report},
@@ -370,13 +370,31 @@ proptest! {
         prop_assert_eq!(total, report.plan.summary().purge);
         // Each row that is to be purged carries its own outcome, no other row has one.
         let mut in_order = report.outcomes.iter();
-        for (_, rows) in View::Report(&report).groups() {
+        for (_, rows) in View::Report(&report).groups(Rows::All) {
             for row in rows {
                 let expected = if row.planned.verdict.is_purge() { in_order.next() } else { None };
                 prop_assert_eq!(row.outcome, expected);
             }
         }
         prop_assert_eq!(in_order.next(), None);
+    }
+
+    /// Totals are of all Jobs, whatever is shown.
+    #[test]
+    fn only_what_is_purged_can_be_shown(plan in any_plan()) {
+        let written = |rows| {
+            let mut out = Vec::new();
+            json::write(&mut out, View::Plan(&plan), rows).expect("a Vec takes all");
+            serde_json::from_slice::<Value>(&out).expect("JSON")
+        };
+        let (mut all, purges) = (written(Rows::All), written(Rows::Purges));
+        let groups = all["groups"].as_array_mut().expect("a list");
+        for group in groups.iter_mut() {
+            let jobs = group["jobs"].as_array_mut().expect("a list");
+            jobs.retain(|job| job["verdict"] == "PURGE");
+        }
+        groups.retain(|group| group["jobs"] != json!([]));
+        prop_assert_eq!(purges, all);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io;
 
 use kubectl_jobclean::output::{
-    Colour, Headers, Style, View, json, name, summary,
+    Colour, Headers, Rows, Style, View, json, name, summary,
     table::{self, Columns},
     yaml,
 };
@@ -15,6 +15,7 @@ pub const PLAIN: Style = Style {
     width: None,
     colour: Colour::Off,
     headers: Headers::Show,
+    rows: Rows::All,
 };
 
 /// For a terminal of `width` columns, without colour.
@@ -44,13 +45,13 @@ pub fn as_summary(view: View, style: Style) -> String {
 }
 
 pub fn as_json(view: View) -> String {
-    let text = rendered(|out| json::write(out, view));
+    let text = rendered(|out| json::write(out, view, Rows::All));
     document::from_json(&text);
     text
 }
 
 pub fn as_yaml(view: View) -> String {
-    let text = rendered(|out| yaml::write(out, view));
+    let text = rendered(|out| yaml::write(out, view, Rows::All));
     document::from_yaml(&text);
     text
 }
