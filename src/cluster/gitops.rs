@@ -5,7 +5,6 @@
 use std::{cell::RefCell, time::Duration};
 
 use http::StatusCode;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList;
 
 use super::{
     Cluster,
@@ -17,7 +16,7 @@ use crate::{
     connection::exchange::LIST_MAX,
     decode::{
         ListMeta,
-        gitops::{self, Page, Parts},
+        gitops::{self, Page, Parts, Resources},
     },
     gitops::{
         Answer, Claims,
@@ -321,8 +320,8 @@ impl Cluster {
             StatusCode::NOT_FOUND => true,
             // Other products of the same maker may have the group.
             StatusCode::OK => {
-                serde_json::from_slice::<APIResourceList>(&reply.body).is_ok_and(|list| {
-                    (list.resources.iter()).all(|resource| resource.name != kind.plural)
+                serde_json::from_slice::<Resources<'_>>(&reply.body).is_ok_and(|list| {
+                    (list.resources.iter()).all(|resource| *resource.name != *kind.plural)
                 })
             }
             _ => false,

@@ -44,6 +44,21 @@ pub struct Page<'a> {
     pub items: Vec<Parts<'a>>,
 }
 
+/// The kinds of a group, `metav1.APIResourceList`.
+#[derive(Debug, Deserialize)]
+pub struct Resources<'a> {
+    #[serde(borrow)]
+    pub resources: Vec<ApiResource<'a>>,
+}
+
+/// One of them.
+#[derive(Debug, Deserialize)]
+pub struct ApiResource<'a> {
+    /// Its plural, `applications` for one.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 struct Meta<'a> {
     #[serde(borrow)]
