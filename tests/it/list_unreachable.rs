@@ -14,7 +14,8 @@ fn ask(url: &str, args: &[&str]) -> Run {
 #[test]
 fn a_refused_connection_names_the_server() {
     let url = stub::closed();
-    ask(&url, &[]).fails_clearly(&[&url, "refused", "check that the cluster is up"]);
+    let run = ask(&url, &[]).fails_clearly(&[&url, "refused"]);
+    run.complains(&["check that the cluster is up"]);
     // It has never answered, so that it is not tried again.
     let run = ask(&url, &["-v"]).exits(1);
     assert!(!run.err.contains("waiting"), "{}", run.story());
