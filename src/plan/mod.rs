@@ -582,8 +582,10 @@ fn claim_warnings(
     if mode == Mode::Ignore {
         return Vec::new();
     }
-    let planned = || groups.iter().flat_map(|group| &group.jobs);
-    let purges = || planned().filter(|planned| planned.verdict.is_purge());
+    let purges = || {
+        let planned = groups.iter().flat_map(|group| &group.jobs);
+        planned.filter(|planned| planned.verdict.is_purge())
+    };
     let unreadable = claims.unreadable().map(|(tool, why)| {
         let why = why.to_owned();
         Warning::Unreadable { tool, why }
