@@ -187,9 +187,10 @@ def field(data, at, end, wanted):
 
 
 def next_token(body, encoding):
-    """The token of the page after this one; it stands in the beginning of either encoding."""
+    """The token of the page after this one; it stands in the beginning of either encoding, and at the end of a list of
+    custom resources."""
     if encoding == "json":
-        found = re.search(rb'"continue":"([^"]+)"', body[:4000])
+        found = re.search(rb'"continue":"([^"]+)"', body[:4000] + b" " + body[-4000:])
         return found.group(1).decode() if found else ""
     raw = field(body, 4, len(body), 2)
     meta = raw and field(body, *raw, 1)

@@ -256,13 +256,11 @@ fn slow_collector(jobs: usize, cascade: Cascade, ui: &Ui) {
     ui.note(
         Verbosity::Normal,
         &format!(
-            "note: {} stay Terminating until the garbage collector has taken their Pods: some {} at its default pace; {}",
+            "note: with --cascade={} these {} stay Terminating until the garbage collector has taken their \
+             Pods: some {} at its default pace; with --cascade=background the Jobs go at once and their Pods after them",
+            if cascade == Cascade::Auto { "auto" } else { "foreground" },
             count(jobs, "Job"),
             words::span(shorter, longer),
-            match cascade {
-                Cascade::Auto => "with --cascade=background they go at once and their Pods after them",
-                _ => "with --cascade=auto those that are finished go at once and their Pods after them",
-            },
         ),
     );
 }
