@@ -63,18 +63,16 @@ pub fn count(number: usize, noun: &str) -> String {
 /// If it is neither.
 #[cfg(feature = "cli")]
 pub(crate) fn decode(bytes: &[u8]) -> std::io::Result<String> {
-    let wide = |bytes: &[u8], of: fn([u8; 2]) -> u16| {
-        let (units, rest) = bytes.as_chunks::<2>();
-        let units: Vec<u16> = units.iter().map(|unit| of(*unit)).collect();
-        String::from_utf16(&units).ok().filter(|_| rest.is_empty())
-    };
-    let text = match bytes {
-        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
-        // Without a mark. JSON and YAML begin with an ASCII character.
-        [_, 0, ..] => wide(bytes, u16::from_le_bytes),
-        [0, _, ..] => wide(bytes, u16::from_be_bytes),
-        [0xef, 0xbb, 0xbf, rest @ ..] | rest => String::from_utf8(rest.to_vec()).ok(),
+    let text = match wide(bytes) {
+        Some((bytes, unit)) => {
+            let (units, rest) = bytes.as_chunks::<2>();
+            let units: Vec<u16> = units.iter().map(|bytes| unit(*bytes)).collect();
+            String::from_utf16(&units).ok().filter(|_| rest.is_empty())
+        }
+        None => {
+            let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+            String::from_utf8(bytes.to_vec()).ok()
+        }
     };
     text.ok_or_else(|| std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not text"))
 }
@@ -82,10 +80,20 @@ pub(crate) fn decode(bytes: &[u8]) -> std::io::Result<String> {
 /// Whether a text that begins like this is in UTF-16.
 #[cfg(feature = "cli")]
 pub(crate) fn is_wide(begin: &[u8]) -> bool {
-    matches!(
-        begin,
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [_, 0, ..] | [0, _, ..]
-    )
+    wide(begin).is_some()
+}
+
+/// What follows the byte order mark of a text in UTF-16, and how its units are read.
+#[cfg(feature = "cli")]
+fn wide(bytes: &[u8]) -> Option<(&[u8], fn([u8; 2]) -> u16)> {
+    match bytes {
+        [0xff, 0xfe, rest @ ..] => Some((rest, u16::from_le_bytes)),
+        [0xfe, 0xff, rest @ ..] => Some((rest, u16::from_be_bytes)),
+        // Without a mark. JSON and YAML begin with an ASCII character.
+        [_, 0, ..] => Some((bytes, u16::from_le_bytes)),
+        [0, _, ..] => Some((bytes, u16::from_be_bytes)),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -125,39 +125,28 @@ impl Cluster {
 
     async fn applications(&self, sources: &Sources, on_wait: &OnWait<'_>) -> Applications {
         let here = &self.connection.server;
-        let (found, answer, is_elsewhere) = match &sources.argocd {
-            None => {
-                let read = self.read_all(
-                    &APPLICATIONS,
-                    &sources.namespaces,
-                    on_wait,
-                    gitops::application,
-                );
+        let hub = match &sources.argocd {
+            None => Ok(None),
+            Some(Hub::Reached(hub)) => Ok(Some(&**hub)),
+            Some(Hub::Unreachable(why)) => Err(why.clone()),
+        };
+        let is_elsewhere = match &hub {
+            Ok(hub) => hub.is_some_and(|hub| !same_server(&hub.connection.server, here)),
+            Err(_) => true,
+        };
+        let (found, answer) = match hub {
+            Ok(hub) => {
+                let at = hub.unwrap_or(self);
+                let namespaces = &sources.namespaces;
+                let read = at.read_all(&APPLICATIONS, namespaces, on_wait, gitops::application);
                 let (found, answer) = read.await;
-                (found, answer, false)
-            }
-            Some(Hub::Unreachable(why)) => (Vec::new(), Answer::Broken(why.clone()), true),
-            Some(Hub::Reached(hub)) => {
-                let read = hub.read_all(
-                    &APPLICATIONS,
-                    &sources.namespaces,
-                    on_wait,
-                    gitops::application,
-                );
-                let (found, answer) = read.await;
-                let server = &hub.connection.server;
-                // The user says that Argo CD is there.
-                let answer = match answer {
-                    Answer::Absent => {
-                        Answer::Broken(format!("there are no Applications at {server}"))
-                    }
-                    Answer::Forbidden => {
-                        Answer::Broken(format!("you may not list Applications at {server}"))
-                    }
-                    other => other,
+                let answer = match hub {
+                    Some(hub) => hub.expected(answer),
+                    None => answer,
                 };
-                (found, answer, !same_server(server, here))
+                (found, answer)
             }
+            Err(why) => (Vec::new(), Answer::Broken(why)),
         };
         let mut applications = Applications::new(Here {
             server: Some(here.clone()),
@@ -166,6 +155,18 @@ impl Cluster {
         found.into_iter().for_each(|found| applications.add(found));
         applications.answered(answer);
         applications
+    }
+
+    /// What came of asking for Applications where the user says that Argo CD is: that there are none is no answer then.
+    fn expected(&self, answer: Answer) -> Answer {
+        let server = &self.connection.server;
+        match answer {
+            Answer::Absent => Answer::Broken(format!("there are no Applications at {server}")),
+            Answer::Forbidden => {
+                Answer::Broken(format!("you may not list Applications at {server}"))
+            }
+            other => other,
+        }
     }
 
     /// Read all objects of a kind, and what came of it: the worst of the answers, and all the same whatever could be read.
@@ -214,7 +215,7 @@ impl Cluster {
         read: ReadObject<T>,
         found: &mut Vec<T>,
     ) -> Result<Answer, Trouble> {
-        let mut pages = Pages::of_a_list_alone();
+        let mut pages = Pages::default();
         let mut token: Option<String> = None;
         let mut answer = Answer::Read;
         let mut limit = PAGE;

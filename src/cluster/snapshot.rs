@@ -25,11 +25,11 @@ pub(crate) struct Newest {
     pods: Arc<AtomicU64>,
 }
 
-/// The pages of one list, held against each other as they come.
-#[derive(Debug)]
+/// The pages of one list, held against each other as they come. By default the list is not held against others.
+#[derive(Debug, Default)]
 pub(crate) struct Pages {
-    newest: Newest,
-    kind: Kind,
+    /// The newest version that lists of its kind have shown, if it is held against others.
+    newest: Option<Arc<AtomicU64>>,
     /// The newest version when the list was asked for: it must be as new. Others may come while it is on its way.
     mark: u64,
     resource_version: Option<String>,
@@ -54,7 +54,7 @@ impl Break {
 }
 
 impl Newest {
-    fn of(&self, kind: Kind) -> &AtomicU64 {
+    fn of(&self, kind: Kind) -> &Arc<AtomicU64> {
         match kind {
             Kind::Jobs => &self.jobs,
             Kind::Pods => &self.pods,
@@ -63,30 +63,28 @@ impl Newest {
 
     /// Get ready for a list that is about to be asked for.
     pub(crate) fn pages(&self, kind: Kind) -> Pages {
+        let newest = self.of(kind);
         Pages {
-            newest: self.clone(),
-            kind,
-            mark: self.of(kind).load(Ordering::Relaxed),
-            resource_version: None,
-            tokens: HashSet::new(),
+            mark: newest.load(Ordering::Relaxed),
+            newest: Some(Arc::clone(newest)),
+            ..Pages::default()
         }
     }
 
     /// Take note of a version that was seen elsewhere, in a saved plan for one.
     pub(crate) fn note(&self, kind: Kind, version: &str) {
-        // No server is known whose versions are not numbers. They cannot be compared then.
-        if let Ok(version) = version.parse() {
-            self.of(kind).fetch_max(version, Ordering::Relaxed);
-        }
+        note(self.of(kind), version);
+    }
+}
+
+fn note(newest: &AtomicU64, version: &str) {
+    // No server is known whose versions are not numbers. They cannot be compared then.
+    if let Ok(version) = version.parse() {
+        newest.fetch_max(version, Ordering::Relaxed);
     }
 }
 
 impl Pages {
-    /// Of a list that is not held against others.
-    pub(crate) fn of_a_list_alone() -> Pages {
-        Newest::default().pages(Kind::Jobs)
-    }
-
     /// Take the metadata of the next page; the token of the one after it, `None` after the last.
     ///
     /// # Errors
@@ -102,7 +100,9 @@ impl Pages {
                 {
                     return Err(Break::Wrong("it is older than what was seen before"));
                 }
-                self.newest.note(self.kind, &version);
+                if let Some(newest) = &self.newest {
+                    note(newest, &version);
+                }
                 self.resource_version = Some(version);
             }
             Some(first) if *first == version => {}

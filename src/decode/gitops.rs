@@ -247,7 +247,7 @@ pub fn application(parts: &Parts<'_>) -> Result<Application, serde_json::Error> 
             name: destination.and_then(|place| owned(&place.name)),
         },
         controller_namespace: owned(&status.controller_namespace),
-        reconciled_at: reconciled_at(&status),
+        reconciled_at: (status.reconciled_at).and_then(|at| Stamp::from_second(at.seconds?)),
         unsettled: unsettled(&meta, &spec, &status, is_syncing),
         is_syncing,
         jobs: Vec::new(),
@@ -277,10 +277,6 @@ pub fn application(parts: &Parts<'_>) -> Result<Application, serde_json::Error> 
     Ok(application)
 }
 
-fn reconciled_at(status: &ApplicationStatus<'_>) -> Option<Stamp> {
-    Stamp::from_second(status.reconciled_at?.seconds?)
-}
-
 /// The first sign that the status of an Application is not to be trusted.
 fn unsettled(
     meta: &Meta<'_>,
@@ -302,7 +298,7 @@ fn unsettled(
         meta.annotations.get(SKIP_RECONCILE),
         Some("1" | "t" | "T" | "true" | "TRUE" | "True")
     );
-    [
+    first_sign([
         (is_syncing, Unsettled::Syncing),
         // A comparison that has failed may look like a good one otherwise.
         (has("ComparisonError"), Unsettled::ComparisonError),
@@ -322,9 +318,19 @@ fn unsettled(
             meta.annotations.get(REFRESH).is_some(),
             Unsettled::RefreshAsked,
         ),
-    ]
-    .into_iter()
-    .find_map(|(is_so, why)| is_so.then_some(why))
+    ])
+}
+
+/// The first of these signs that is there.
+fn first_sign<const N: usize>(signs: [(bool, Unsettled); N]) -> Option<Unsettled> {
+    signs
+        .into_iter()
+        .find_map(|(is_there, why)| is_there.then_some(why))
+}
+
+/// A text that Go would leave empty if it is absent.
+fn plain<'t>(text: &'t Option<Text<'_>>) -> &'t str {
+    text.as_deref().unwrap_or_default()
 }
 
 /// Whether this spec is the one that was compared with git. A hydrator counts before several sources, and these before
@@ -362,64 +368,53 @@ impl Hydrator<'_> {
             self.dry_source.as_ref().unwrap_or(&none),
             self.sync_source.as_ref().unwrap_or(&none),
         );
-        let text = |text: &Option<Text<'_>>| text.as_deref().unwrap_or_default().to_owned();
-        let repo_url = sync.repo_url.as_ref().or(dry.repo_url.as_ref());
-        text(&found.repo_url) == repo_url.map(|url| url.to_string()).unwrap_or_default()
-            && text(&found.path) == text(&sync.path)
-            && text(&found.target_revision) == text(&sync.target_branch)
+        let repo_url = sync.repo_url.as_deref().or(dry.repo_url.as_deref());
+        plain(&found.repo_url) == repo_url.unwrap_or_default()
+            && plain(&found.path) == plain(&sync.path)
+            && plain(&found.target_revision) == plain(&sync.target_branch)
     }
 }
 
 impl Place<'_> {
     /// Whether two destinations are one. Argo CD 2 adds what it can infer to one of them.
     fn is_same(&self, other: &Place<'_>) -> bool {
-        fn text<'t>(text: &'t Option<Text<'_>>) -> &'t str {
-            text.as_deref().unwrap_or_default()
-        }
-        let server = |place: &Place<'_>| text(&place.server).trim_end_matches('/').to_owned();
-        let (servers, names) = (
-            [server(self), server(other)],
-            [text(&self.name), text(&other.name)],
-        );
-        let is_same = if servers.iter().all(|server| !server.is_empty()) {
-            servers[0] == servers[1]
+        let [one, two] = [self, other].map(|place| plain(&place.server).trim_end_matches('/'));
+        let is_same = if one.is_empty() || two.is_empty() {
+            plain(&self.name) == plain(&other.name)
         } else {
-            names[0] == names[1]
+            one == two
         };
-        is_same && text(&self.namespace) == text(&other.namespace)
+        is_same && plain(&self.namespace) == plain(&other.namespace)
     }
 }
 
 /// Whether two values are the same but for what is empty in them: Go leaves that out or writes it, as it comes.
 fn are_same(one: Option<&RawValue>, other: Option<&RawValue>) -> bool {
     let [one, other] = [one, other].map(|text| text.map_or("null", RawValue::get));
-    let plain = |text| serde_json::from_str(text).map(without_empty);
-    one == other || matches!((plain(one), plain(other)), (Ok(one), Ok(other)) if one == other)
+    let read = |text| serde_json::from_str(text).map(without_empty);
+    one == other || matches!((read(one), read(other)), (Ok(one), Ok(other)) if one == other)
 }
 
-fn without_empty(value: Value) -> Value {
-    let is_left = |value: &Value| !value.is_null();
-    match value {
-        Value::Bool(false) => Value::Null,
-        Value::Number(number) if number.as_f64() == Some(0.0) => Value::Null,
-        Value::String(text) if text.is_empty() => Value::Null,
+fn without_empty(mut value: Value) -> Value {
+    let is_empty = match &mut value {
+        Value::Null => true,
+        Value::Bool(is_set) => !*is_set,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
         Value::Array(items) => {
-            let items = items.into_iter().map(without_empty).filter(is_left);
-            Some(items.collect::<Vec<Value>>())
-                .filter(|items| !items.is_empty())
-                .map_or(Value::Null, Value::Array)
+            let left = std::mem::take(items).into_iter().map(without_empty);
+            *items = left.filter(|item| !item.is_null()).collect();
+            items.is_empty()
         }
         Value::Object(members) => {
-            let members = members.into_iter();
-            let members = members.map(|(key, value)| (key, without_empty(value)));
-            let members: serde_json::Map<String, Value> =
-                members.filter(|(_, value)| is_left(value)).collect();
-            Some(members)
-                .filter(|members| !members.is_empty())
-                .map_or(Value::Null, Value::Object)
+            members
+                .values_mut()
+                .for_each(|member| *member = without_empty(member.take()));
+            members.retain(|_, member| !member.is_null());
+            members.is_empty()
         }
-        other => other,
-    }
+    };
+    if is_empty { Value::Null } else { value }
 }
 
 /// Read a Kustomization.
@@ -437,12 +432,9 @@ pub fn kustomization(parts: &Parts<'_>) -> Result<Kustomization, serde_json::Err
     };
     let is_observed = (meta.generation.zip(status.observed_generation))
         .is_none_or(|(now, observed)| now == observed);
-    let attempted = status
-        .last_attempted_revision
-        .as_deref()
-        .unwrap_or_default();
-    let applied = status.last_applied_revision.as_deref().unwrap_or_default();
-    let unsettled = [
+    let attempted = plain(&status.last_attempted_revision);
+    let applied = plain(&status.last_applied_revision);
+    let unsettled = first_sign([
         (holds("Reconciling"), Unsettled::Reconciling),
         // A source that cannot be had shows in no other place.
         (!holds("Ready"), Unsettled::NotReady),
@@ -451,15 +443,14 @@ pub fn kustomization(parts: &Parts<'_>) -> Result<Kustomization, serde_json::Err
             !attempted.is_empty() && attempted != applied,
             Unsettled::NotApplied,
         ),
-    ];
-    let text = |text: &Option<Text<'_>>| Box::from(text.as_deref().unwrap_or_default());
+    ]);
     let entries = status.inventory.unwrap_or_default().entries;
     let ids = entries.iter().filter_map(|entry| entry.id.as_deref());
     Ok(Kustomization {
-        namespace: text(&meta.namespace),
-        name: text(&meta.name),
+        namespace: plain(&meta.namespace).into(),
+        name: plain(&meta.name).into(),
         is_elsewhere: spec.kube_config.is_some(),
-        unsettled: (unsettled.into_iter()).find_map(|(is_so, why)| is_so.then_some(why)),
+        unsettled,
         jobs: ids
             .filter(|id| id.ends_with(JOB_ID))
             .map(Box::from)

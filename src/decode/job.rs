@@ -10,7 +10,7 @@ use crate::{
         CREATED, Controller, Deletion, Job, Protection, State, generated_after,
         grouping::{Grouping, INSTANCE, Key, TRACKING_ID, tracked_application},
         ids::Stamp,
-        mark::{ArgoMark, HELM_RELEASE, Kustomization, MarkedBy, Marks, OtherTool},
+        mark::{ArgoMark, HELM_RELEASE, Kustomization, Marks, OtherTool},
         query::Query,
     },
 };
@@ -213,8 +213,9 @@ impl Intake {
         let is_hook = annotation(ARGO_HOOK).is_some_and(|phase| phase.trim() != "Skip")
             || annotation(HELM_HOOK).is_some();
         let argocd = (tracked(meta))
-            .or_else(|| Some((label(INSTANCE)?, MarkedBy::ArgoLabel)))
-            .or_else(|| Some((label(KUBERNETES_INSTANCE)?, MarkedBy::KubernetesLabel)));
+            .or_else(|| label(INSTANCE))
+            .map(|application| (application, true))
+            .or_else(|| Some((label(KUBERNETES_INSTANCE)?, false)));
         let [flux_namespace, flux_name] = FLUX_KUSTOMIZATION.map(label);
         let release = annotation(HELM_RELEASE)
             .filter(|release| !release.is_empty() && annotation(HELM_HOOK).is_none());
@@ -228,9 +229,9 @@ impl Intake {
             label(KAPP).map(|_| OtherTool::Kapp)
         };
         let marks = Marks {
-            argocd: argocd.map(|(application, from)| ArgoMark {
+            argocd: argocd.map(|(application, is_certain)| ArgoMark {
                 application: self.share(application),
-                from,
+                is_certain,
             }),
             flux: (flux_namespace.zip(flux_name)).map(|(namespace, name)| Kustomization {
                 namespace: self.share(namespace),
@@ -263,25 +264,17 @@ impl Intake {
 
 /// The Argo CD application that a Job belongs to.
 fn application<'m>(meta: &'m decode::ObjectMeta<'_>) -> Option<&'m str> {
-    let tracked = tracked(meta).map(|(application, _)| application);
-    tracked.or_else(|| meta.labels.get(INSTANCE))
+    tracked(meta).or_else(|| meta.labels.get(INSTANCE))
 }
 
-/// The Argo CD application in the tracking-id of a Job, and what kind of tracking-id that is.
-fn tracked<'m>(meta: &'m decode::ObjectMeta<'_>) -> Option<(&'m str, MarkedBy)> {
-    let tracking_id = meta.annotations.get(TRACKING_ID)?;
-    let application = tracked_application(
-        tracking_id,
+/// The Argo CD application in the tracking-id of a Job.
+fn tracked<'m>(meta: &'m decode::ObjectMeta<'_>) -> Option<&'m str> {
+    tracked_application(
+        meta.annotations.get(TRACKING_ID)?,
         meta.namespace.as_deref().unwrap_or_default(),
         meta.name.as_deref().unwrap_or_default(),
         meta.generate_name.as_deref(),
-    )?;
-    let from = if tracking_id.ends_with('/') {
-        MarkedBy::NamelessTrackingId
-    } else {
-        MarkedBy::TrackingId
-    };
-    Some((application, from))
+    )
 }
 
 fn value_of<'m>(meta: &'m decode::ObjectMeta<'_>, key: &Key) -> Option<&'m str> {

@@ -222,9 +222,7 @@ impl Applications {
         let marks = job.marks.as_deref();
         let mark = marks.and_then(|marks| marks.argocd.as_ref());
         let is_heard = !matches!(self.answer, Answer::NotAsked | Answer::Broken(_));
-        is_heard
-            && mark
-                .is_some_and(|mark| mark.from.is_certain() && self.of_mark(mark).next().is_none())
+        is_heard && mark.is_some_and(|mark| mark.is_certain && self.of_mark(mark).next().is_none())
     }
 }
 

@@ -28,7 +28,7 @@ pub struct Marks {
 impl Marks {
     /// What makes Jobs with these marks, as a person would name it.
     pub fn maker(&self) -> Option<String> {
-        let argocd = self.argocd.as_ref().filter(|mark| mark.from.is_certain());
+        let argocd = self.argocd.as_ref().filter(|mark| mark.is_certain);
         argocd
             .map(|mark| format!("Argo CD (application {})", mark.application))
             .or_else(|| {
@@ -44,27 +44,9 @@ impl Marks {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ArgoMark {
     pub application: Arc<str>,
-    pub from: MarkedBy,
-}
-
-/// Where the mark of an application stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum MarkedBy {
-    /// In a tracking-id that names this very Job.
-    TrackingId,
-    /// In the tracking-id of a Job that had no name yet, since Argo CD gave it one.
-    NamelessTrackingId,
-    /// In the label that Argo CD's documentation proposes.
-    ArgoLabel,
-    /// In Kubernetes' own label, which others set as well: it counts only if there is such an application.
-    KubernetesLabel,
-}
-
-impl MarkedBy {
-    /// Whether the mark alone tells that Argo CD manages the Job.
-    pub fn is_certain(self) -> bool {
-        self != MarkedBy::KubernetesLabel
-    }
+    /// Whether the mark alone tells that Argo CD manages the Job. Kubernetes' own label does not, since others set it as
+    /// well: it counts only if there is such an application.
+    pub is_certain: bool,
 }
 
 /// Which Kustomization.

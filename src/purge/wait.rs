@@ -11,7 +11,7 @@ use super::{
 use crate::{
     cluster::{
         Cluster,
-        remaining::{Blind, Kind, Look},
+        remaining::{Blind, Found, Kind, Look, Place},
     },
     error::Stop,
     plan::report::{End, EndedEarly, Report, Waited},
@@ -186,17 +186,26 @@ impl Wait<'_> {
         remaining: &mut Remaining,
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), Blind> {
+        let found = self
+            .found_at(Kind::Jobs, &remaining.places(), on_event)
+            .await?;
+        remaining.found(found);
+        Ok(())
+    }
+
+    /// What is at these places.
+    async fn found_at(
+        &self,
+        kind: Kind,
+        places: &[Place],
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Vec<Found>, Blind> {
         let mut on_wait = |delay: Duration, why: &str| on_event(Event::Waiting { delay, why });
         let mut look = Look {
             chunk_size: self.chunk_size,
             on_wait: &mut on_wait,
         };
-        let found = self
-            .cluster
-            .found_at(Kind::Jobs, &remaining.places(), &mut look)
-            .await?;
-        remaining.found(found);
-        Ok(())
+        self.cluster.found_at(kind, places, &mut look).await
     }
 
     /// Find out whether something has made deleted Jobs again. That this cannot be seen changes nothing.
@@ -205,13 +214,8 @@ impl Wait<'_> {
         if successors.is_empty() {
             return;
         }
-        let mut on_wait = |delay: Duration, why: &str| on_event(Event::Waiting { delay, why });
-        let mut look = Look {
-            chunk_size: self.chunk_size,
-            on_wait: &mut on_wait,
-        };
         let places = successors.places();
-        let jobs = self.cluster.found_at(Kind::Jobs, &places, &mut look);
+        let jobs = self.found_at(Kind::Jobs, &places, on_event);
         let jobs = tokio::time::timeout(LAST_LOOK, jobs);
         if let Ok(Ok(Ok(jobs))) = unless_stopped(&self.stop, jobs).await {
             successors.settle(jobs, &mut report.outcomes);
@@ -224,13 +228,8 @@ impl Wait<'_> {
         remaining: &mut Remaining,
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), Stop> {
-        let mut on_wait = |delay: Duration, why: &str| on_event(Event::Waiting { delay, why });
-        let mut look = Look {
-            chunk_size: self.chunk_size,
-            on_wait: &mut on_wait,
-        };
         let places = remaining.places_of_pods();
-        let pods = self.cluster.found_at(Kind::Pods, &places, &mut look);
+        let pods = self.found_at(Kind::Pods, &places, on_event);
         let pods = tokio::time::timeout(LAST_LOOK, pods);
         match unless_stopped(&self.stop, pods).await? {
             Ok(Ok(pods)) => remaining.found_pods(pods),

@@ -344,7 +344,7 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
-    /// Say where an object is that does not say it: manifests leave that to whoever applies them.
+    /// Say where an object is that does not say it: manifests leave that to the command that applies them.
     fn complete(&self, meta: &mut ObjectMeta<'_>) {
         if meta.namespace.is_none() {
             let scope = self.query.scope.namespace().unwrap_or("default");
