@@ -57,6 +57,35 @@ pub fn count(number: usize, noun: &str) -> String {
     }
 }
 
+/// The text, or its beginning and its end around a `…` where it is wider than that.
+#[cfg(feature = "cli")]
+pub(crate) fn cut_in_middle(text: &str, width: usize) -> Cow<'_, str> {
+    use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+    if text.width() <= width {
+        return Cow::Borrowed(text);
+    }
+    let left = width.saturating_sub(1);
+    // Names of one group differ at their ends.
+    let fits = |most: usize| {
+        let mut used = 0;
+        move |c: &char| {
+            used += c.width().unwrap_or_default();
+            used <= most
+        }
+    };
+    let begin: String = text.chars().take_while(fits(left / 2)).collect();
+    let end: Vec<char> = (text.chars().rev())
+        .take_while(fits(left - begin.width()))
+        .collect();
+    Cow::Owned(
+        begin
+            .chars()
+            .chain(['…'])
+            .chain(end.into_iter().rev())
+            .collect(),
+    )
+}
+
 /// Text in UTF-8 or, as Windows may write it, in UTF-16.
 ///
 /// # Errors
@@ -113,6 +142,16 @@ mod tests {
         assert_eq!(harmless("a\r\nb\tc\u{7f}"), "a\\u{d}\\u{a}b\\u{9}c\\u{7f}");
         assert_eq!(harmless("\u{9b}31m"), "\\u{9b}31m");
         assert_eq!(harmless("gpj.exe\u{202e}"), "gpj.exe\\u{202e}");
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn what_is_cut_keeps_both_ends() {
+        assert_eq!(cut_in_middle("migrate-1a2b3c", 14), "migrate-1a2b3c");
+        assert_eq!(cut_in_middle("migrate-1a2b3c", 9), "migr…2b3c");
+        assert_eq!(cut_in_middle("migrate-1a2b3c", 8), "mig…2b3c");
+        assert_eq!(cut_in_middle("日本語日本語", 6), "日…語");
+        assert_eq!(cut_in_middle("ab", 1), "…");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::{
         Plan, PlannedGroup, Source,
         group::MixedGroups,
         report::{Outcome, RECREATED, Row},
-        retention::{Policy, Treatment},
+        retention::{KeepReason, Policy, Treatment},
     },
 };
 
@@ -424,8 +424,8 @@ pub(super) fn document(view: View<'_>, rows: Rows, saved: Option<Extras>) -> imp
                 Mode::Ignore => 0,
                 Mode::Auto | Mode::Require => plan.unanswered(),
             },
-            wanted: summary.wanted,
-            unsettled: summary.unsettled,
+            wanted: summary.kept.of(KeepReason::Wanted).alone,
+            unsettled: summary.kept.of(KeepReason::Unsettled).alone,
         }),
         summary: Summary {
             groups: summary.groups,

@@ -3,6 +3,7 @@
 pub mod document;
 mod escape;
 pub mod explain;
+mod grid;
 pub mod json;
 pub mod name;
 pub mod saved;

@@ -1,37 +1,37 @@
 //! `-o summary`: one row a group, the most purges first, then the totals.
 
 use std::{
+    borrow::Cow,
     cmp::Reverse,
     io::{self, Write},
 };
 
-use comfy_table::{Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width};
-use unicode_width::UnicodeWidthStr;
+use comfy_table::Color;
 
-use super::{Colour, Headers, Rows, Style, View, table, words};
+use super::{
+    Rows, Style, View,
+    grid::{Grid, Holds},
+    table, words,
+};
 use crate::{
     plan::{Plan, PlannedGroup, PlannedJob},
     text::harmless,
     time,
 };
 
-const HEADERS: [&str; 8] = [
-    "NAMESPACE",
-    "GROUP",
-    "JOBS",
-    "SKIP",
-    "PURGE",
-    "NEWEST",
-    "OLDEST",
-    "HELD",
+const COLUMNS: [(&str, Holds); 8] = [
+    ("NAMESPACE", Holds::Name),
+    ("GROUP", Holds::Name),
+    ("JOBS", Holds::Number),
+    ("SKIP", Holds::Number),
+    ("PURGE", Holds::Number),
+    ("NEWEST", Holds::Number),
+    ("OLDEST", Holds::Number),
+    ("HELD", Holds::Words),
 ];
 /// What each way out would purge; only where groups are held.
 const HELD: usize = 7;
-const GROUP: usize = 1;
 const PURGE: usize = 4;
-const GAP: u16 = 2;
-/// Rows per table: the layout of a row takes far more memory than its text.
-const ROWS: usize = 256;
 
 /// Write the plan or report.
 ///
@@ -39,28 +39,32 @@ const ROWS: usize = 256;
 /// If the writer fails.
 pub fn write(out: &mut dyn Write, view: View, style: Style) -> io::Result<()> {
     let plan = view.plan();
-    let widths = widths(plan, style);
-    if style.headers == Headers::Show && !plan.groups.is_empty() {
-        write_table(out, [HEADERS.map(Cell::new).into()], &widths, style)?;
-    }
     let is_shown = |group: &&PlannedGroup| style.rows == Rows::All || group.purge_count() > 0;
     let mut shown: Vec<&PlannedGroup> = plan.groups.iter().filter(is_shown).collect();
     shown.sort_by_key(|group| Reverse(group.purge_count()));
-    for groups in shown.chunks(ROWS) {
-        let rows = groups.iter().map(|group| {
-            let mut row: Vec<Cell> = texts(plan, group).map(Cell::new).into();
-            if group.purge_count() > 0 && style.colour == Colour::On {
-                row[PURGE] = row[PURGE].clone().fg(Color::DarkRed);
-            }
-            row
-        });
-        write_table(out, rows, &widths, style)?;
+    let is_held = shown.iter().any(|group| group.ways_out().is_some());
+    let columns = &COLUMNS[..if is_held { COLUMNS.len() } else { HELD }];
+    let mut grid = Grid::new(columns, 0, style);
+    for group in &shown {
+        grid.measure(texts(plan, group).map(Cow::Owned));
     }
+    grid.fit();
+    if !plan.groups.is_empty() {
+        grid.write_headers(out)?;
+    }
+    let rows = shown.iter().map(|group| {
+        let mut row: Vec<_> = texts(plan, group)
+            .map(|text| (Cow::Owned(text), None))
+            .into();
+        row[PURGE].1 = (group.purge_count() > 0).then_some(Color::DarkRed);
+        row
+    });
+    grid.write(out, rows)?;
     table::write_totals(out, view, style)
 }
 
 /// What a group's row shows.
-fn texts(plan: &Plan, group: &PlannedGroup) -> [String; HEADERS.len()] {
+fn texts(plan: &Plan, group: &PlannedGroup) -> [String; COLUMNS.len()] {
     let purge = group.purge_count();
     let age = |job: Option<&PlannedJob>| {
         job.map_or_else(String::new, |planned| {
@@ -82,70 +86,4 @@ fn texts(plan: &Plan, group: &PlannedGroup) -> [String; HEADERS.len()] {
             format!("split {}, merge {}", ways.split, ways.merge)
         }),
     ]
-}
-
-/// The columns' widths. Only the group's name may be broken to fit the terminal.
-fn widths(plan: &Plan, style: Style) -> Vec<u16> {
-    let is_held = |group: &PlannedGroup| group.ways_out().is_some();
-    let columns = if plan.groups.iter().any(is_held) {
-        HEADERS.len()
-    } else {
-        HELD
-    };
-    let header = |header: &&str| match style.headers {
-        Headers::Show => header.len() as u16,
-        Headers::Hide => 0,
-    };
-    let mut widths: Vec<u16> = HEADERS[..columns].iter().map(header).collect();
-    for group in &plan.groups {
-        for (width, text) in widths.iter_mut().zip(texts(plan, group)) {
-            *width = (*width).max(u16::try_from(text.width()).unwrap_or(u16::MAX));
-        }
-    }
-    let line = widths.iter().fold(0_u16, |sum, width| {
-        sum.saturating_add(width.saturating_add(GAP))
-    });
-    if let Some(terminal) = style.width
-        && line > terminal
-    {
-        widths[GROUP] = widths[GROUP].saturating_sub(line - terminal).max(10);
-    }
-    widths
-}
-
-fn write_table(
-    out: &mut dyn Write,
-    rows: impl IntoIterator<Item = Vec<Cell>>,
-    widths: &[u16],
-    style: Style,
-) -> io::Result<()> {
-    let mut table = Table::new();
-    table
-        .load_style(comfy_table::presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
-    match style.colour {
-        Colour::On => table.enforce_styling(),
-        Colour::Off => table.force_no_tty(),
-    };
-    table.add_rows(rows.into_iter().map(|mut row| {
-        row.truncate(widths.len());
-        row
-    }));
-    for (index, width) in widths.iter().enumerate() {
-        if let Some(column) = table.column_mut(index) {
-            column
-                .set_padding((0, GAP))
-                .set_constraint(ColumnConstraint::Absolute(Width::Fixed(
-                    width.saturating_add(GAP),
-                )));
-            // Counts and ages.
-            if index > GROUP && index < HELD {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-    }
-    for line in table.lines() {
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    Ok(())
 }

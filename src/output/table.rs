@@ -1,17 +1,18 @@
 //! `-o table` and `-o wide`: one row a Job, under a line that names its group, then the totals.
-//!
-//! comfy-table lays out a whole table before its first row. So the widths are found once over all Jobs, and the table
-//! is made and written group by group.
 
 use std::{
     borrow::Cow,
     io::{self, Write},
 };
 
-use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use comfy_table::Color;
+use unicode_width::UnicodeWidthStr;
 
-use super::{Colour, Headers, Style, View, words};
+use super::{
+    Colour, Headers, Style, View,
+    grid::{Grid, Holds},
+    words,
+};
 use crate::{
     job::ids::Stamp,
     plan::{
@@ -19,7 +20,7 @@ use crate::{
         report::{Outcome, Row},
         retention::{KeepReason, Verdict},
     },
-    text::{count, harmless},
+    text::{cut_in_middle, harmless},
     time,
 };
 
@@ -68,12 +69,21 @@ impl Column {
         }
     }
 
-    /// Whether it may be broken over several lines where the terminal is narrow.
-    fn is_flexible(self) -> bool {
-        matches!(
-            self,
-            Column::Job | Column::Uid | Column::Owner | Column::Reason | Column::Claims
-        )
+    fn holds(self) -> Holds {
+        match self {
+            Column::Namespace | Column::Job | Column::Uid | Column::Owner => Holds::Name,
+            Column::Reason | Column::Claims => Holds::Words,
+            _ => Holds::Word,
+        }
+    }
+
+    fn colour(self, row: &Row) -> Option<Color> {
+        match (self, row.planned.verdict, row.outcome) {
+            (Column::Verdict, Verdict::Skip(_), _) => Some(Color::DarkGreen),
+            (Column::Verdict, Verdict::Purge, _) => Some(Color::DarkRed),
+            (Column::Outcome, _, Some(outcome)) if outcome.is_failure() => Some(Color::DarkYellow),
+            _ => None,
+        }
     }
 
     fn text<'a>(self, row: &Row<'a>, plan: &Plan) -> Cow<'a, str> {
@@ -123,22 +133,8 @@ impl Column {
     }
 }
 
-/// Two spaces in front, so that the lines that name groups stand out, and two between columns.
-const GAP: u16 = 2;
-/// Names and reasons are not made narrower than this to fit a terminal, unless nothing else helps.
-const NARROW: u16 = 12;
-/// The last that they give before other columns have to give as well.
-const NARROWER: u16 = 6;
-/// Rows per table: the layout of a row takes far more memory than its text.
-const ROWS: usize = 256;
-/// No column is ever made narrower than this.
-const NARROWEST: u16 = 3;
-
-struct Layout<'a> {
-    columns: Vec<(Column, u16)>,
-    colour: Colour,
-    plan: &'a Plan,
-}
+/// Rows stand a little to the right, so that the lines that name groups stand out.
+const INDENT: u16 = 2;
 
 /// Write the plan or report.
 ///
@@ -146,24 +142,53 @@ struct Layout<'a> {
 /// If the writer fails.
 pub fn write(out: &mut dyn Write, view: View, columns: Columns, style: Style) -> io::Result<()> {
     let plan = view.plan();
-    let layout = Layout::fit(view, columns, style);
-    if style.headers == Headers::Show && !plan.groups.is_empty() {
-        let header = layout
-            .columns
-            .iter()
-            .map(|(column, _)| Cell::new(column.header()))
-            .collect();
-        write_lines(out, layout.table([header]))?;
+    let columns = chosen(view, columns);
+    let held: Vec<_> = (columns.iter())
+        .map(|column| (column.header(), column.holds()))
+        .collect();
+    let mut grid = Grid::new(&held, INDENT, style);
+    for (_, rows) in view.groups(style.rows) {
+        for row in &rows {
+            grid.measure(columns.iter().map(|column| column.text(row, plan)));
+        }
+    }
+    grid.fit();
+    if !plan.groups.is_empty() {
+        grid.write_headers(out)?;
     }
     for (group, rows) in view.groups(style.rows) {
         if style.headers == Headers::Show {
             write_group_line(out, view, group, style)?;
         }
-        for rows in rows.chunks(ROWS) {
-            write_lines(out, layout.table(rows.iter().map(|row| layout.cells(row))))?;
-        }
+        let cells = rows.iter().map(|row| {
+            let cell = |column: &Column| (column.text(row, plan), column.colour(row));
+            columns.iter().map(cell).collect()
+        });
+        grid.write(out, cells)?;
     }
     write_totals(out, view, style)
+}
+
+/// The columns that there is something to say in.
+fn chosen(view: View, columns: Columns) -> Vec<Column> {
+    use Column::{
+        Age, Claims, Created, Duration, Job, Namespace, Outcome, Owner, Rank, Reason, Status, Uid,
+        Verdict,
+    };
+    let mut chosen = match columns {
+        Columns::Normal => vec![Verdict, Outcome, Job, Status, Age, Reason],
+        Columns::Wide => vec![
+            Verdict, Outcome, Namespace, Job, Status, Age, Created, Duration, Rank, Uid, Owner,
+            Reason, Claims,
+        ],
+    };
+    let has_claims = view.plan().has_claims();
+    chosen.retain(|column| match column {
+        Outcome => matches!(view, View::Report(_)),
+        Claims => has_claims,
+        _ => true,
+    });
+    chosen
 }
 
 /// The totals stand last, so that a long plan still ends with what matters. Without headers there are rows alone.
@@ -175,31 +200,54 @@ pub fn write_totals(out: &mut dyn Write, view: View, style: Style) -> io::Result
         writeln!(out)?;
     }
     let summary = view.plan().summary();
+    let mut lines = Vec::new();
     if summary.ungrouped > 0 {
-        writeln!(out, "{}", words::ungrouped(summary.ungrouped))?;
+        lines.push(words::ungrouped(summary.ungrouped));
     }
     if summary.held.jobs > 0 {
-        writeln!(out, "{}", words::held_groups(&summary.held))?;
+        lines.extend(words::held_groups(&summary.held));
     }
-    for line in words::claimed(&summary) {
-        writeln!(out, "{line}")?;
+    lines.extend(words::claimed(&summary));
+    lines.extend(words::already_terminating(view.plan()));
+    lines.extend(words::kept(&summary));
+    if summary.purge == 0 {
+        lines.push("Nothing to purge.".to_owned());
     }
-    if summary.terminating > 0 {
-        let jobs = count(summary.terminating, "Job");
-        let are = if summary.terminating == 1 {
-            "is"
-        } else {
-            "are"
-        };
-        writeln!(out, "{jobs} {are} terminating already")?;
+    for line in lines {
+        write_wrapped(out, &harmless(&line), style)?;
     }
     writeln!(out, "{}", words::totals(&summary))?;
     match view {
         View::Plan(_) => Ok(()),
         View::Report(report) => {
-            writeln!(out, "{}", words::outcomes(report.counts(), summary.purge))
+            let outcomes = words::outcomes(report.counts(), summary.purge);
+            write_wrapped(out, &outcomes, style)
         }
     }
+}
+
+/// Write a line, on a terminal with breaks between its words where it is too long.
+fn write_wrapped(out: &mut dyn Write, line: &str, style: Style) -> io::Result<()> {
+    const SET_IN: usize = 2;
+    let Some(width) = style.width.map(usize::from) else {
+        return writeln!(out, "{line}");
+    };
+    let begin = line.len() - line.trim_start().len();
+    write!(out, "{}", &line[..begin])?;
+    let mut used = begin;
+    for word in line.split_whitespace() {
+        let word = cut_in_middle(word, width.saturating_sub(SET_IN).max(1));
+        if used > begin && used + 1 + word.width() > width {
+            write!(out, "\n{:SET_IN$}", "")?;
+            used = SET_IN;
+        } else if used > begin {
+            write!(out, " ")?;
+            used += 1;
+        }
+        write!(out, "{word}")?;
+        used += word.width();
+    }
+    writeln!(out)
 }
 
 fn write_group_line(
@@ -221,149 +269,12 @@ fn write_group_line(
         .collect::<Vec<_>>()
         .join("  ");
     let counts = format!("{} SKIP, {purge} PURGE", group.jobs.len() - purge);
-    let width = style.width.map_or(usize::MAX, usize::from);
-    let lines = broken(&name, width);
-    for (index, line) in lines.iter().enumerate() {
-        match style.colour {
-            Colour::On => write!(out, "\u{1b}[1m{line}\u{1b}[0m")?,
-            Colour::Off => write!(out, "{line}")?,
-        }
-        if index + 1 < lines.len() {
-            writeln!(out)?;
-        }
-    }
-    let fits = lines.last().map_or(0, |line| line.width()) + 2 + counts.width() <= width;
-    writeln!(out, "{}{counts}", if fits { "  " } else { "\n    " })
-}
-
-/// Break a line into pieces that fit, those after the first set in by four.
-fn broken(line: &str, width: usize) -> Vec<String> {
-    const SET_IN: usize = 4;
-    let mut lines = Vec::new();
-    let mut current = String::new();
-    let mut used = 0;
-    for c in line.chars() {
-        let needed = c.width().unwrap_or(0);
-        if used + needed > width.max(SET_IN + 2) {
-            lines.push(std::mem::replace(&mut current, " ".repeat(SET_IN)));
-            used = SET_IN;
-        }
-        current.push(c);
-        used += needed;
-    }
-    lines.push(current);
-    lines
-}
-
-fn write_lines(out: &mut dyn Write, table: Table) -> io::Result<()> {
-    for line in table.lines() {
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    Ok(())
-}
-
-impl<'a> Layout<'a> {
-    fn fit(view: View<'a>, columns: Columns, style: Style) -> Layout<'a> {
-        use Column::{
-            Age, Claims, Created, Duration, Job, Namespace, Outcome, Owner, Rank, Reason, Status,
-            Uid, Verdict,
-        };
-        let plan = view.plan();
-        let has_claims = plan.has_claims();
-        let chosen = match columns {
-            Columns::Normal => vec![Verdict, Outcome, Job, Status, Age, Reason],
-            Columns::Wide => vec![
-                Verdict, Outcome, Namespace, Job, Status, Age, Created, Duration, Rank, Uid, Owner,
-                Reason, Claims,
-            ],
-        };
-        let mut columns: Vec<(Column, u16)> = chosen
-            .into_iter()
-            .filter(|column| *column != Outcome || matches!(view, View::Report(_)))
-            .filter(|column| *column != Claims || has_claims)
-            .map(|column| (column, column.header().len() as u16))
-            .collect();
-        for (_, rows) in view.groups(style.rows) {
-            for row in &rows {
-                for (column, width) in &mut columns {
-                    let needed = column.text(row, plan).width();
-                    *width = (*width).max(u16::try_from(needed).unwrap_or(u16::MAX));
-                }
-            }
-        }
-        if let Some(width) = style.width {
-            narrow(&mut columns, width);
-        }
-        Layout {
-            columns,
-            colour: style.colour,
-            plan,
-        }
-    }
-
-    fn table(&self, rows: impl IntoIterator<Item = Vec<Cell>>) -> Table {
-        let mut table = Table::new();
-        table
-            .load_style(comfy_table::presets::NOTHING)
-            .set_content_arrangement(ContentArrangement::Disabled);
-        match self.colour {
-            Colour::On => table.enforce_styling(),
-            Colour::Off => table.force_no_tty(),
-        };
-        table.add_rows(rows);
-        for (index, (_, width)) in self.columns.iter().enumerate() {
-            if let Some(column) = table.column_mut(index) {
-                column
-                    .set_padding((GAP, 0))
-                    .set_constraint(ColumnConstraint::Absolute(Width::Fixed(
-                        width.saturating_add(GAP),
-                    )));
-            }
-        }
-        table
-    }
-
-    fn cells(&self, row: &Row) -> Vec<Cell> {
-        self.columns
-            .iter()
-            .map(|(column, _)| {
-                let cell = Cell::new(column.text(row, self.plan));
-                match (self.colour, column, row.planned.verdict, row.outcome) {
-                    (Colour::Off, ..) => cell,
-                    (_, Column::Verdict, Verdict::Skip(_), _) => cell.fg(Color::DarkGreen),
-                    (_, Column::Verdict, Verdict::Purge, _) => cell.fg(Color::DarkRed),
-                    (_, Column::Outcome, _, Some(outcome)) if outcome.is_failure() => {
-                        cell.fg(Color::DarkYellow)
-                    }
-                    _ => cell,
-                }
-            })
-            .collect()
-    }
-}
-
-/// Take from the widest columns until the line fits: first from those that may well be broken, then from any.
-fn narrow(columns: &mut [(Column, u16)], terminal: u16) {
-    for (any, narrowest) in [(false, NARROW), (false, NARROWER), (true, NARROWEST)] {
-        loop {
-            let line: u32 = columns
-                .iter()
-                .map(|(_, width)| u32::from(width.saturating_add(GAP)))
-                .sum();
-            let Some(excess) = line
-                .checked_sub(u32::from(terminal))
-                .filter(|excess| *excess > 0)
-            else {
-                return;
-            };
-            let widest = columns
-                .iter_mut()
-                .filter(|(column, width)| (any || column.is_flexible()) && *width > narrowest)
-                .max_by_key(|(_, width)| *width);
-            let Some((_, width)) = widest else { break };
-            // A little at a time, so that several wide columns share the loss.
-            let step = (*width / 8).max(1).min(*width - narrowest);
-            *width -= step.min(u16::try_from(excess).unwrap_or(u16::MAX));
-        }
+    let name = match style.width {
+        None => name.into(),
+        Some(width) => cut_in_middle(&name, usize::from(width).saturating_sub(counts.width() + 2)),
+    };
+    match style.colour {
+        Colour::On => writeln!(out, "\u{1b}[1m{name}\u{1b}[0m  {counts}"),
+        Colour::Off => writeln!(out, "{name}  {counts}"),
     }
 }

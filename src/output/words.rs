@@ -1,6 +1,6 @@
 //! What plans, warnings and reports say to people, shared by the forms of output.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -14,7 +14,7 @@ use crate::{
         self, Plan, PlannedGroup, Silence, Source, Summary, Warning,
         group::{GroupKey, MixedGroups},
         report::{Held, OutcomeCounts},
-        retention::{Policy, Treatment, WaysOut},
+        retention::{KeepReason, Policy, Treatment, WaysOut},
     },
     text::count,
     time,
@@ -129,15 +129,14 @@ pub fn what_groups(grouping: &Grouping) -> String {
 }
 
 /// What is held since it is in groups of several families, and on a second line what to do about it.
-pub fn held_groups(held: &plan::Held) -> String {
+pub fn held_groups(held: &plan::Held) -> [String; 2] {
     let are = if held.jobs == 1 { "is" } else { "are" };
-    format!(
-        "{} in {} {are} held (mixed-group):\n  --mixed-groups=split would purge {}, merge {}",
-        count(held.jobs, "Job"),
-        count(held.groups, "group"),
-        held.split,
-        held.merge
-    )
+    let (jobs, groups) = (count(held.jobs, "Job"), count(held.groups, "group"));
+    let (split, merge) = (held.split, held.merge);
+    [
+        format!("{jobs} in {groups} {are} held (mixed-group):"),
+        format!("  --mixed-groups=split would purge {split}, merge {merge}"),
+    ]
 }
 
 /// How many Jobs stay since tools say so, and nothing else keeps them: a sentence for each kind of saying.
@@ -146,22 +145,80 @@ pub fn claimed(summary: &Summary) -> Vec<String> {
         let stay = if jobs == 1 { "stays" } else { "stay" };
         format!("{} {stay}", count(jobs, "Job"))
     };
+    let them = |jobs: usize| if jobs == 1 { "it" } else { "them" };
+    let [wanted, unsettled] =
+        [KeepReason::Wanted, KeepReason::Unsettled].map(|reason| summary.kept.of(reason).alone);
     let mut lines = Vec::new();
-    if summary.wanted > 0 {
+    if wanted > 0 {
         lines.push(format!(
             "{} since git still wants {} (wanted)",
-            stay(summary.wanted),
-            if summary.wanted == 1 { "it" } else { "them" },
+            stay(wanted),
+            them(wanted)
         ));
     }
-    if summary.unsettled > 0 {
+    if unsettled > 0 {
         lines.push(format!(
             "{} until the tool that manages {} can tell what it wants (unsettled; -o wide shows why)",
-            stay(summary.unsettled),
-            if summary.unsettled == 1 { "it" } else { "them" },
+            stay(unsettled),
+            them(unsettled)
         ));
     }
     lines
+}
+
+/// How many Jobs stay for each reason, and what would change that; `None` if no Job stays. A Job may stay for several.
+pub fn kept(summary: &Summary) -> Option<String> {
+    let reasons = KeepReason::ALL.into_iter().filter_map(|reason| {
+        let jobs = summary.kept.of(reason).jobs;
+        let change = match flag(reason) {
+            None => String::new(),
+            Some(flag) => format!(" ({flag})"),
+        };
+        (jobs > 0).then(|| format!("{jobs} {}{change}", reason.as_str()))
+    });
+    let reasons: Vec<String> = reasons.collect();
+    (!reasons.is_empty()).then(|| format!("kept: {}", reasons.join(", ")))
+}
+
+/// The flag that changes what a reason keeps; `None` if there is none.
+fn flag(reason: KeepReason) -> Option<&'static str> {
+    Some(match reason {
+        KeepReason::Newest => "--keep",
+        KeepReason::RecentSuccess => "--keep-succeeded",
+        KeepReason::RecentFailure => "--keep-failed",
+        KeepReason::Recent => "--keep-within",
+        KeepReason::RecentlySuperseded => "--keep-superseded-within",
+        KeepReason::RecentlyFinished => "--keep-finished-within",
+        KeepReason::Terminating | KeepReason::Protected => return None,
+        KeepReason::Wanted | KeepReason::Unsettled => "--gitops",
+        KeepReason::Active => "--include-active",
+        KeepReason::Owned => "--include-owned",
+        KeepReason::MixedGroup => "--mixed-groups",
+    })
+}
+
+/// The Jobs that are on their way out already: a sentence; `None` if there are none.
+pub fn already_terminating(plan: &Plan) -> Option<String> {
+    let deletions = || plan.terminating().filter_map(|job| job.deletion.as_ref());
+    let since = deletions().map(|deletion| deletion.since).min()?;
+    let names = deletions().flat_map(|deletion| &deletion.finalizers);
+    let names: BTreeSet<&str> = names.map(|name| &**name).collect();
+    let number = deletions().count();
+    let (are, them) = if number == 1 {
+        ("is", "it")
+    } else {
+        ("are", "them")
+    };
+    let held = match Vec::from_iter(names).as_slice() {
+        [] => String::new(),
+        [one] => format!(", held by the finalizer {one}"),
+        names => format!(", held by the finalizers {}", names.join(", ")),
+    };
+    let age = time::human(plan.taken_at.duration_since(since.timestamp()));
+    Some(format!(
+        "{} {are} terminating already, for up to {age}{held}; --wait waits for {them} as well",
+        count(number, "Job"),
+    ))
 }
 
 /// What one tool says of a Job: `Application argocd/shop: wanted, in git`. Not made harmless.

@@ -231,16 +231,40 @@ pub struct Summary {
     pub purge: usize,
     /// Groups with at least one Job to delete.
     pub groups_to_purge: usize,
-    /// Jobs that stay since they are on their way out already.
-    pub terminating: usize,
     /// Jobs that belong to no group, and are none of the above.
     pub ungrouped: usize,
     /// What is held since it is in a group of several families.
     pub held: Held,
-    /// Jobs that stay only since a tool still wants them.
-    pub wanted: usize,
-    /// Jobs that stay only since a tool cannot say now whether it wants them.
-    pub unsettled: usize,
+    /// What keeps the Jobs that stay.
+    pub kept: Kept,
+}
+
+/// How many Jobs each reason keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Kept([KeptAs; KeepReason::ALL.len()]);
+
+/// How many Jobs one reason keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeptAs {
+    pub jobs: usize,
+    /// Those of them that nothing else keeps.
+    pub alone: usize,
+}
+
+impl Kept {
+    fn add(&mut self, reasons: KeepReasons) {
+        let is_alone = reasons.iter().nth(1).is_none();
+        for reason in reasons.iter() {
+            let kept = &mut self.0[reason as usize];
+            kept.jobs += 1;
+            kept.alone += usize::from(is_alone);
+        }
+    }
+
+    /// How many Jobs this reason keeps.
+    pub fn of(&self, reason: KeepReason) -> KeptAs {
+        self.0[reason as usize]
+    }
 }
 
 /// Groups that are held, since each has several families.
@@ -338,35 +362,30 @@ impl Plan {
 
     /// Count groups and Jobs.
     pub fn summary(&self) -> Summary {
-        self.groups.iter().fold(
-            Summary {
-                groups: self.groups.len(),
-                ungrouped: self.ungrouped,
-                ..Summary::default()
-            },
-            |sum, group| {
-                let purge = group.purge_count();
-                Summary {
-                    jobs: sum.jobs + group.jobs.len(),
-                    skip: sum.skip + group.jobs.len() - purge,
-                    purge: sum.purge + purge,
-                    groups_to_purge: sum.groups_to_purge + usize::from(purge > 0),
-                    terminating: sum.terminating + group.terminating().count(),
-                    held: match group.ways_out() {
-                        None => sum.held,
-                        Some(ways) => Held {
-                            groups: sum.held.groups + 1,
-                            jobs: sum.held.jobs + group.kept_only_as(KeepReason::MixedGroup),
-                            split: sum.held.split + ways.split,
-                            merge: sum.held.merge + ways.merge,
-                        },
-                    },
-                    wanted: sum.wanted + group.kept_only_as(KeepReason::Wanted),
-                    unsettled: sum.unsettled + group.kept_only_as(KeepReason::Unsettled),
-                    ..sum
+        let mut sum = Summary {
+            groups: self.groups.len(),
+            ungrouped: self.ungrouped,
+            ..Summary::default()
+        };
+        for group in &self.groups {
+            let purge = group.purge_count();
+            sum.jobs += group.jobs.len();
+            sum.skip += group.jobs.len() - purge;
+            sum.purge += purge;
+            sum.groups_to_purge += usize::from(purge > 0);
+            if let Some(ways) = group.ways_out() {
+                sum.held.groups += 1;
+                sum.held.split += ways.split;
+                sum.held.merge += ways.merge;
+            }
+            for planned in &group.jobs {
+                if let Verdict::Skip(reasons) = planned.verdict {
+                    sum.kept.add(reasons);
                 }
-            },
-        )
+            }
+        }
+        sum.held.jobs = sum.kept.of(KeepReason::MixedGroup).alone;
+        sum
     }
 
     /// The places of the groups that a Job may belong to by its namespace and its application or values. There are several
@@ -516,13 +535,6 @@ impl PlannedGroup {
     /// What each way out would purge, if it is held.
     pub fn ways_out(&self) -> Option<&WaysOut> {
         self.mixed.as_ref()?.ways_out.as_ref()
-    }
-
-    /// How many of its Jobs are kept for this reason alone.
-    fn kept_only_as(&self, reason: KeepReason) -> usize {
-        let only = KeepReasons::new([reason]).map(Verdict::Skip);
-        let kept = |planned: &&PlannedJob| Some(planned.verdict) == only;
-        self.jobs.iter().filter(kept).count()
     }
 
     fn terminating(&self) -> impl Iterator<Item = &Job> {

@@ -198,6 +198,23 @@ fn table_in_several_widths() {
     }
 }
 
+/// Where lines may be as long as they like, a long name is whole and moves its own row alone. On a terminal it is cut.
+#[test]
+fn one_long_name_does_not_pad_the_others() {
+    let long = "a-name-of-a-job-that-goes-on-and-on-up-to-sixty-three-characters";
+    let names = ["db-migrate-0f0f0f1", "db-migrate-1a2b3c4", &long[..63]];
+    let jobs = names.map(|name| aged(10, name, name));
+    let plan = Plan::new(snapshot(&[LABEL], noon(), jobs.into()), &Policy::default());
+    let view = View::Plan(&plan);
+    golden("long-name-o-table", &as_table(view, PLAIN));
+    golden("long-name-o-table-width-70", &as_table(view, columns(70)));
+    golden("long-name-o-summary", &as_summary(view, PLAIN));
+    golden(
+        "long-name-o-summary-width-90",
+        &as_summary(view, columns(90)),
+    );
+}
+
 #[test]
 fn table_in_colour() {
     let colour = Style {
