@@ -112,9 +112,12 @@ pub(crate) fn is_wide(begin: &[u8]) -> bool {
     wide(begin).is_some()
 }
 
+#[cfg(feature = "cli")]
+type ReadUnit = fn([u8; 2]) -> u16;
+
 /// What follows the byte order mark of a text in UTF-16, and how its units are read.
 #[cfg(feature = "cli")]
-fn wide(bytes: &[u8]) -> Option<(&[u8], fn([u8; 2]) -> u16)> {
+fn wide(bytes: &[u8]) -> Option<(&[u8], ReadUnit)> {
     match bytes {
         [0xff, 0xfe, rest @ ..] => Some((rest, u16::from_le_bytes)),
         [0xfe, 0xff, rest @ ..] => Some((rest, u16::from_be_bytes)),

@@ -133,7 +133,7 @@ pub fn render(form: &str, plan: &Plan, out: &mut dyn io::Write) {
     let written = match form {
         "table" => table::write(out, view, Columns::Normal, style),
         "wide" => table::write(out, view, Columns::Wide, style),
-        "summary" => summary::write(out, view, style),
+        "summary" => summary::write(out, view, style, None),
         "json" => json::write(out, view, Rows::All),
         "yaml" => yaml::write(out, view, Rows::All),
         "name" => name::write(out, view),

@@ -264,14 +264,9 @@ pub struct Action {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct Output {
-    /// Print the plan or report in this form
-    #[arg(
-        short = 'o',
-        long = "output",
-        value_name = "FORMAT",
-        default_value = "table"
-    )]
-    pub format: Format,
+    /// Print the plan or report in this form [default: table; on a terminal a summary of a plan of more than three screens]
+    #[arg(short = 'o', long = "output", value_name = "FORMAT")]
+    pub format: Option<Format>,
     /// Leave out groups in which nothing is purged, and the Jobs that stay; totals are of all
     #[arg(
         long,

@@ -24,6 +24,8 @@ pub struct Options {
     pub max_purge: Option<MaxPurge>,
     /// The form of the plan or report.
     pub format: Format,
+    /// Whether a long plan may be shown as a summary on a terminal, since its form was not asked for.
+    pub may_shorten: bool,
     /// Which Jobs are shown.
     pub show: Show,
     /// Whether tables go without their headers.
@@ -209,7 +211,8 @@ impl Flags {
         Ok(Options {
             run,
             max_purge: action.max_purge,
-            format: self.output.format,
+            format: self.output.format.unwrap_or(Format::Table),
+            may_shorten: self.output.format.is_none(),
             show: self.output.show,
             no_headers: self.output.no_headers,
         })

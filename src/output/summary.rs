@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     plan::{Plan, PlannedGroup, PlannedJob},
-    text::harmless,
+    text::{count, harmless},
     time,
 };
 
@@ -33,15 +33,16 @@ const COLUMNS: [(&str, Holds); 8] = [
 const HELD: usize = 7;
 const PURGE: usize = 4;
 
-/// Write the plan or report.
+/// Write the plan or report, with at most so many groups if there is a limit.
 ///
 /// # Errors
 /// If the writer fails.
-pub fn write(out: &mut dyn Write, view: View, style: Style) -> io::Result<()> {
+pub fn write(out: &mut dyn Write, view: View, style: Style, most: Option<usize>) -> io::Result<()> {
     let plan = view.plan();
     let is_shown = |group: &&PlannedGroup| style.rows == Rows::All || group.purge_count() > 0;
     let mut shown: Vec<&PlannedGroup> = plan.groups.iter().filter(is_shown).collect();
     shown.sort_by_key(|group| Reverse(group.purge_count()));
+    let left_out = shown.split_off(most.unwrap_or(usize::MAX).min(shown.len()));
     let is_held = shown.iter().any(|group| group.ways_out().is_some());
     let columns = &COLUMNS[..if is_held { COLUMNS.len() } else { HELD }];
     let mut grid = Grid::new(columns, 0, style);
@@ -49,7 +50,7 @@ pub fn write(out: &mut dyn Write, view: View, style: Style) -> io::Result<()> {
         grid.measure(texts(plan, group).map(Cow::Owned));
     }
     grid.fit();
-    if !plan.groups.is_empty() {
+    if !shown.is_empty() {
         grid.write_headers(out)?;
     }
     let rows = shown.iter().map(|group| {
@@ -60,6 +61,11 @@ pub fn write(out: &mut dyn Write, view: View, style: Style) -> io::Result<()> {
         row
     });
     grid.write(out, rows)?;
+    if !left_out.is_empty() {
+        let purge: usize = left_out.iter().map(|group| group.purge_count()).sum();
+        let groups = count(left_out.len(), "more group");
+        writeln!(out, "and {groups} with {} to purge", count(purge, "Job"))?;
+    }
     table::write_totals(out, view, style)
 }
 

@@ -147,13 +147,15 @@ pub fn write(out: &mut dyn Write, view: View, columns: Columns, style: Style) ->
         .map(|column| (column.header(), column.holds()))
         .collect();
     let mut grid = Grid::new(&held, INDENT, style);
+    let mut is_empty = true;
     for (_, rows) in view.groups(style.rows) {
+        is_empty = false;
         for row in &rows {
             grid.measure(columns.iter().map(|column| column.text(row, plan)));
         }
     }
     grid.fit();
-    if !plan.groups.is_empty() {
+    if !is_empty {
         grid.write_headers(out)?;
     }
     for (group, rows) in view.groups(style.rows) {

@@ -49,6 +49,12 @@ const HELD_SHOWN: usize = 10;
 /// More Jobs than this that have fallen out of a saved plan are counted, not shown.
 const FALLEN_SHOWN: usize = 10;
 
+/// A plan that would fill more than this many screens of a terminal is shown as what it would purge.
+const SCREENS: usize = 3;
+
+/// The lines after the groups of such a plan: headers, totals, notes and the question.
+const LINES_AFTER: usize = 12;
+
 /// More namespaces than this in which a run stopped are counted, not shown.
 const STOPPED_SHOWN: usize = 10;
 
@@ -388,6 +394,8 @@ pub fn purge_event(event: &purge::Event, ui: &Ui) {
 #[derive(Debug, Clone, Copy)]
 pub struct Printer {
     format: Format,
+    /// Whether a long plan may be shown as a summary on a terminal.
+    may_shorten: bool,
     headers: Headers,
     rows: Rows,
 }
@@ -397,6 +405,7 @@ impl Printer {
     pub fn new(options: &Options) -> Printer {
         Printer {
             format: options.format,
+            may_shorten: options.may_shorten,
             headers: if options.no_headers {
                 Headers::Hide
             } else {
@@ -525,7 +534,7 @@ impl Printer {
     /// If it cannot be written.
     fn print(self, view: View, ui: &Ui) -> Result<(), Error> {
         write_out(|out| self.render(view, out)).map_err(|error| write_error(&error))?;
-        self.totals_of_rows(view, ui);
+        self.say_the_rest(view, ui);
         Ok(())
     }
 
@@ -535,12 +544,18 @@ impl Printer {
     /// If it cannot be written.
     pub fn print_only(self, view: View, ui: &Ui) -> Result<(), Error> {
         write_only(|out| self.render(view, out))?;
-        self.totals_of_rows(view, ui);
+        self.say_the_rest(view, ui);
         Ok(())
     }
 
-    /// Rows for programs have no totals among them; they are told to people.
-    fn totals_of_rows(self, view: View, ui: &Ui) {
+    /// What there is to say of a form that does not show all: rows for programs have no totals among them, and a summary
+    /// no Jobs.
+    fn say_the_rest(self, view: View, ui: &Ui) {
+        if self.shortened(view).is_some() {
+            let jobs = count(view.plan().summary().jobs, "Job");
+            let text = format!("hint: -o table shows each of the {jobs}");
+            ui.note(Verbosity::Normal, &text);
+        }
         if self.format != Format::Tsv {
             return;
         }
@@ -552,12 +567,28 @@ impl Printer {
         }
     }
 
+    /// How many groups are shown instead of all Jobs, where these would fill more than [`SCREENS`] of a terminal.
+    fn shortened(self, view: View) -> Option<usize> {
+        let height = Ui::stdout_height().filter(|_| self.may_shorten)?;
+        let summary = view.plan().summary();
+        let lines = match self.rows {
+            Rows::All => summary.groups + summary.jobs,
+            Rows::Purges => summary.groups_to_purge + summary.purge,
+        };
+        // What comes after it is to be on the same screen.
+        (lines > SCREENS * height).then_some(height.saturating_sub(LINES_AFTER).max(1))
+    }
+
     fn render(self, view: View, out: &mut dyn Write) -> io::Result<()> {
         let style = Ui::stdout_style(self.headers, self.rows);
+        if let Some(groups) = self.shortened(view) {
+            let rows = Rows::Purges;
+            return summary::write(out, view, Style { rows, ..style }, Some(groups));
+        }
         match self.format {
             Format::Table => table::write(out, view, table::Columns::Normal, style),
             Format::Wide => table::write(out, view, table::Columns::Wide, style),
-            Format::Summary => summary::write(out, view, style),
+            Format::Summary => summary::write(out, view, style, None),
             Format::Json => json::write(out, view, self.rows),
             Format::Yaml => yaml::write(out, view, self.rows),
             Format::Tsv => tsv::write(out, view, style.headers, style.rows),

@@ -167,6 +167,15 @@ impl Ui {
         }
     }
 
+    /// How many lines this process's stdout shows at once, if it is a terminal.
+    pub fn stdout_height() -> Option<usize> {
+        if Ability::of(io::stdout().is_terminal()) == Ability::Lines {
+            return None;
+        }
+        let (rows, _) = Term::stdout().size_checked()?;
+        Some(usize::from(rows))
+    }
+
     /// How to write a plan to stderr, where stdout is for a program.
     pub fn stderr_style(&self, headers: Headers, rows: Rows) -> Style {
         Style {

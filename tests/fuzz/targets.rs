@@ -124,7 +124,7 @@ pub fn file(data: &[u8]) {
     };
     let mut out = Vec::new();
     table::write(&mut out, View::Plan(&plan), table::Columns::Wide, style).unwrap();
-    summary::write(&mut out, View::Plan(&plan), style).unwrap();
+    summary::write(&mut out, View::Plan(&plan), style, None).unwrap();
     name::write(&mut out, View::Plan(&plan)).unwrap();
     json::write(&mut out, View::Plan(&plan), Rows::All).unwrap();
     yaml::write(&mut out, View::Plan(&plan), Rows::All).unwrap();

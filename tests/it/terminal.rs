@@ -235,6 +235,61 @@ fn the_whole_plan_can_be_paged() {
     space.holds(&ALL);
 }
 
+/// What matters of a plan of more than three screens is on the last one: what would go, the most first, and the totals.
+#[test]
+fn a_long_plan_is_shown_as_what_it_would_purge() {
+    let space = Space::new();
+    let jobs: Vec<_> = (0..120)
+        .flat_map(|group| {
+            let value = format!("g{group:03}");
+            let of_group = if group == 77 { 4 } else { 2 };
+            let name = move |number| format!("sync-{group:03}-{number}");
+            (0..of_group)
+                .map(|number| space.job(&value, &name(number), 600 - i64::from(number)))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    space.seed(&jobs);
+    let mut command = space.tool(&["--cascade=background"]);
+    command.env("PAGER", "tail -n 3");
+    command.env("PATH", std::env::var_os("PATH").unwrap());
+    let mut terminal = Terminal::start(&command, 160);
+    terminal.wait_for("[y/N/l]");
+    let text = terminal.text();
+    assert!(!text.contains("sync-"), "{text}");
+    let (header, first) = (text.find("NAMESPACE").unwrap(), text.find("g077").unwrap());
+    assert!(
+        header < first && first < text.find("g000").unwrap(),
+        "{text}"
+    );
+    for words in [
+        "more groups with ",
+        "kept: 120 newest (--keep)",
+        "120 groups, 242 Jobs: 120 SKIP, 122 PURGE",
+        "hint: -o table shows each of the 242 Jobs",
+        "Purge 122 Jobs in 120 groups",
+    ] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+    terminal.enter("l");
+    crate::support::until("it asks again", || {
+        terminal.text().matches("[y/N/l]").count() == 2
+    });
+    terminal.enter("n");
+    terminal.finish().exits(4);
+    // A form that was asked for is that form.
+    let mut terminal = Terminal::start(&space.tool(&["-o", "table"]), 160);
+    terminal.wait_for("[y/N/l]");
+    assert!(
+        terminal.text().contains("sync-119-0"),
+        "{}",
+        terminal.text()
+    );
+    terminal.enter("n");
+    terminal.finish().exits(4);
+    assert_eq!(space.names().len(), 242);
+}
+
 #[test]
 fn the_cursor_comes_back_after_a_purge() {
     let space = three();

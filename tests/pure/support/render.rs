@@ -41,7 +41,7 @@ pub fn as_wide(view: View, style: Style) -> String {
 }
 
 pub fn as_summary(view: View, style: Style) -> String {
-    rendered(|out| summary::write(out, view, style))
+    rendered(|out| summary::write(out, view, style, None))
 }
 
 pub fn as_json(view: View) -> String {
