@@ -221,10 +221,7 @@ pub fn write_totals(out: &mut dyn Write, view: View, style: Style) -> io::Result
     writeln!(out, "{}", words::totals(&summary))?;
     match view {
         View::Plan(_) => Ok(()),
-        View::Report(report) => {
-            let outcomes = words::outcomes(report.counts(), summary.purge);
-            write_wrapped(out, &outcomes, style)
-        }
+        View::Report(report) => write_wrapped(out, &words::outcomes(report), style),
     }
 }
 

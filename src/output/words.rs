@@ -7,18 +7,21 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     gitops::{Answer, Claim, Claims, Mode, Says, Tool},
     job::{
-        Deletion,
+        Deletion, Job,
         grouping::{Grouping, Key},
     },
     plan::{
         self, Plan, PlannedGroup, Silence, Source, Summary, Warning,
         group::{GroupKey, MixedGroups},
-        report::{Held, OutcomeCounts},
+        report::{Held, Outcome, Report},
         retention::{KeepReason, Policy, Treatment, WaysOut},
     },
     text::count,
     time,
 };
+
+/// More Jobs than this of which the same is said are counted, not named.
+const NAMES_SHOWN: usize = 3;
 
 /// More Pods than this of one Job are counted, not named.
 const PODS_SHOWN: usize = 5;
@@ -64,16 +67,57 @@ pub fn terminating(deletion: &Deletion, now: Timestamp) -> String {
     parts.join(", ")
 }
 
-/// What became of the Jobs that were to be purged, on one line; outcomes without Jobs are left out.
-pub fn outcomes(counts: OutcomeCounts, purge: usize) -> String {
-    let parts: Vec<String> = counts
-        .iter()
-        .filter(|(_, count)| *count > 0)
+/// What was done, on one line; outcomes without Jobs are left out.
+pub fn outcomes(report: &Report) -> String {
+    let all = report.outcomes.len();
+    let of = |is_meant: fn(&Outcome) -> bool| {
+        let meant = report.outcomes.iter().filter(|outcome| is_meant(outcome));
+        meant.count()
+    };
+    let is_purged = |outcome: &Outcome| {
+        matches!(
+            outcome,
+            Outcome::Deleted | Outcome::Terminating | Outcome::Recreated(_)
+        )
+    };
+    let (done, verb) = match of(|outcome| *outcome == Outcome::WouldDelete) {
+        0 => (of(is_purged), "purged"),
+        tried => (tried, "would be purged"),
+    };
+    let jobs = if done == all {
+        count(all, "Job")
+    } else {
+        format!("{done} of {}", count(all, "Job"))
+    };
+    let parts = report.counts().iter().filter(|(_, count)| *count > 0);
+    let parts: Vec<String> = parts
         .map(|(word, count)| format!("{count} {word}"))
         .collect();
-    match parts.as_slice() {
-        [] => format!("{} to purge", count(purge, "Job")),
-        parts => format!("{} to purge: {}", count(purge, "Job"), parts.join(", ")),
+    let end = if parts.is_empty() { "" } else { ": " };
+    format!(
+        "{jobs} {verb} in {}{end}{}",
+        seconds(report.took),
+        parts.join(", ")
+    )
+}
+
+/// How long something took.
+fn seconds(took: Duration) -> String {
+    match SignedDuration::try_from(took) {
+        Ok(took) if took >= SignedDuration::from_mins(1) => time::human(took),
+        _ => format!("{:.1} s", took.as_secs_f32()),
+    }
+}
+
+/// Names of Jobs, the first [`NAMES_SHOWN`] of them: not made harmless.
+pub fn names(jobs: &[&Job]) -> String {
+    let names = jobs.iter().take(NAMES_SHOWN);
+    let names: Vec<String> = names
+        .map(|job| format!("{}/{}", job.namespace, job.name))
+        .collect();
+    match jobs.len().saturating_sub(NAMES_SHOWN) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
     }
 }
 

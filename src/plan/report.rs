@@ -1,9 +1,6 @@
 //! What became of a Job that was to be purged.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{borrow::Cow, cmp::Reverse, collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
     Plan, PlannedGroup, PlannedJob,
@@ -168,6 +165,8 @@ pub struct Report {
     pub stopped: BTreeMap<Arc<str>, String>,
     /// What waiting for its Jobs to be gone came to, if that was asked for and there were any to wait for.
     pub waited: Option<Waited>,
+    /// How long all of this took.
+    pub took: Duration,
 }
 
 impl Report {
@@ -187,6 +186,27 @@ impl Report {
             }
             _ => Exit::Success,
         }
+    }
+
+    /// The Jobs whose outcome has something to say, by what it says of them: what is said of the most Jobs comes first.
+    /// Where it names a Job that is one of several, `NAME` stands for it.
+    pub fn by_message(&self, is_meant: impl Fn(&Outcome) -> bool) -> Vec<(String, Vec<&Job>)> {
+        let mut by_message: BTreeMap<String, Vec<(&Job, Cow<'_, str>)>> = BTreeMap::new();
+        for (job, outcome) in self.plan.purges().zip(&self.outcomes) {
+            if let Some(message) = outcome.message().filter(|_| is_meant(outcome)) {
+                let alike = message.replace(&*job.name, "NAME");
+                by_message.entry(alike).or_default().push((job, message));
+            }
+        }
+        let mut by_message: Vec<(String, Vec<&Job>)> = by_message
+            .into_iter()
+            .map(|(alike, jobs)| match jobs.as_slice() {
+                [(job, message)] => (message.to_string(), vec![*job]),
+                jobs => (alike, jobs.iter().map(|(job, _)| *job).collect()),
+            })
+            .collect();
+        by_message.sort_by_key(|(_, jobs)| Reverse(jobs.len()));
+        by_message
     }
 
     /// Every group of the plan with its Jobs, what became of each, and what holds it.

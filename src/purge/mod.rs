@@ -90,6 +90,7 @@ pub async fn purge(
     mut stop: watch::Receiver<Option<Stop>>,
     on_event: &mut dyn FnMut(Event<'_>),
 ) -> Report {
+    let begun = Instant::now();
     let mut outcomes: Vec<Option<Outcome>> = vec![None; approved.targets().len()];
     let mut untouched = approved.plan().purges().zip(approved.targets()).enumerate();
     // Jobs that have been asked about and are to be asked about again, now or after a while.
@@ -236,5 +237,6 @@ pub async fn purge(
         ended_early,
         stopped,
         waited: None,
+        took: begun.elapsed(),
     }
 }

@@ -81,6 +81,7 @@ pub async fn wait(
     if is_hopeless {
         return report;
     }
+    let begun = Instant::now();
     let wait = Wait {
         cluster,
         chunk_size,
@@ -118,6 +119,7 @@ pub async fn wait(
     ) {
         wait.look_for_successors(&mut report, on_event).await;
     }
+    report.took += begun.elapsed();
     report
 }
 

@@ -614,7 +614,12 @@ impl<'a> Session<'a> {
 
     /// Show what became of the plan, and tell what the process exits with.
     pub(super) fn report(&self, report: &Report, orders: &Orders) -> Exit {
-        let is_shown = self.printer.report(report, orders.options.effect, self.ui);
+        let backup = match &self.wanted.goal {
+            Goal::Purge(purge) => purge.backup.as_deref(),
+            Goal::Save(_) | Goal::Show | Goal::TryOnServer => None,
+        };
+        let effect = orders.options.effect;
+        let is_shown = self.printer.report(report, effect, backup, self.ui);
         match report.exit() {
             // What was done is not known to the program that reads it.
             Exit::Success if !is_shown => Exit::Incomplete,

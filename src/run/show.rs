@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, BufWriter, Write},
+    path::Path,
     time::Duration,
 };
 
@@ -54,6 +55,9 @@ const SCREENS: usize = 3;
 
 /// The lines after the groups of such a plan: headers, totals, notes and the question.
 const LINES_AFTER: usize = 12;
+
+/// More reasons than this for the same outcome are not shown; a document has them all.
+const MESSAGES_SHOWN: usize = 10;
 
 /// More namespaces than this in which a run stopped are counted, not shown.
 const STOPPED_SHOWN: usize = 10;
@@ -302,24 +306,57 @@ pub fn waiting(delay: Duration, before: &str, why: &str, ui: &Ui) {
     ui.note(Verbosity::Verbose, &text);
 }
 
-/// The purged Jobs that something has made again.
-fn recreated(report: &Report, ui: &Ui) {
-    let again: Vec<_> = (report.plan.purges().zip(&report.outcomes))
-        .filter(|(_, outcome)| matches!(outcome, Outcome::Recreated(_)))
-        .collect();
-    for (job, outcome) in again.iter().take(HELD_SHOWN) {
-        ui.failure(&format!(
-            "Job {}/{} was deleted, but {}",
-            job.namespace,
-            job.name,
-            outcome.message().unwrap_or_default()
-        ));
-    }
-    let more = again.len().saturating_sub(HELD_SHOWN);
-    if more > 0 {
-        ui.failure(&format!(
-            "{more} more were made again; the document that -o json prints has all of them"
-        ));
+/// What went otherwise than planned, each thing once with the Jobs that it is about.
+fn surprises(report: &Report, ui: &Ui) {
+    type Sentence = fn(&[&Job]) -> String;
+    let told: [(fn(&Outcome) -> bool, Sentence, fn(&Ui, &str)); 3] = [
+        (
+            |outcome| matches!(outcome, Outcome::Changed(_)),
+            |jobs| match jobs {
+                [_] => format!(
+                    "Job {} is left alone, since it has changed",
+                    words::names(jobs)
+                ),
+                _ => format!(
+                    "{} Jobs are left alone, since they have changed",
+                    jobs.len()
+                ),
+            },
+            Ui::warning,
+        ),
+        (
+            |outcome| matches!(outcome, Outcome::Failed(_)),
+            |jobs| match jobs {
+                [_] => format!("cannot delete Job {}", words::names(jobs)),
+                _ => format!("cannot delete {} Jobs", jobs.len()),
+            },
+            Ui::failure,
+        ),
+        (
+            |outcome| matches!(outcome, Outcome::Recreated(_)),
+            |jobs| match jobs {
+                [_] => format!("Job {} was deleted and is there again", words::names(jobs)),
+                _ => format!("{} Jobs were deleted and are there again", jobs.len()),
+            },
+            Ui::failure,
+        ),
+    ];
+    for (is_meant, sentence, say) in told {
+        let by_message = report.by_message(is_meant);
+        for (message, jobs) in by_message.iter().take(MESSAGES_SHOWN) {
+            let which = match jobs.as_slice() {
+                [_] => String::new(),
+                jobs => format!(" ({})", words::names(jobs)),
+            };
+            say(ui, &format!("{}: {message}{which}", sentence(jobs)));
+        }
+        let rest: Vec<&Job> = (by_message.iter().skip(MESSAGES_SHOWN))
+            .flat_map(|(_, jobs)| jobs.iter().copied())
+            .collect();
+        if !rest.is_empty() {
+            let why = "for other reasons, which are in the document that -o json prints";
+            say(ui, &format!("{} {why}", sentence(&rest)));
+        }
     }
 }
 
@@ -363,18 +400,17 @@ pub fn purge_event(event: &purge::Event, ui: &Ui) {
     match event {
         purge::Event::Settled { job, outcome } => {
             ui.step();
-            let who = format!("{}/{}", job.namespace, job.name);
-            match outcome {
-                Outcome::Failed(message) => {
-                    ui.failure(&format!("cannot delete Job {who}: {message}"))
-                }
-                Outcome::Changed(change) => ui.warning(&format!(
-                    "Job {who} is left alone, since it has changed: {}",
-                    change.words()
-                )),
-
-                other => ui.note(Verbosity::Debug, &format!("Job {who}: {}", other.as_str())),
-            }
+            let why = match outcome.message() {
+                None => String::new(),
+                Some(message) => format!(": {message}"),
+            };
+            // What failed is said of all Jobs at once when it is over.
+            let at = match outcome {
+                Outcome::Failed(_) | Outcome::Changed(_) => Verbosity::Verbose,
+                _ => Verbosity::Debug,
+            };
+            let (name, outcome) = (words::names(&[*job]), outcome.as_str());
+            ui.note(at, &format!("Job {name}: {outcome}{why}"));
         }
         purge::Event::Waiting { job, delay, why } => {
             let again = format!("trying Job {}/{} again", job.namespace, job.name);
@@ -476,7 +512,7 @@ impl Printer {
     }
 
     /// What became of the plan. If stdout cannot be written, which it says, the outcomes are told on stderr.
-    pub fn report(self, report: &Report, effect: Effect, ui: &Ui) -> bool {
+    pub fn report(self, report: &Report, effect: Effect, backup: Option<&Path>, ui: &Ui) -> bool {
         match &report.ended_early {
             Some(EndedEarly::Unreachable(why)) => {
                 ui.failure(&format!("stopped early: the server does not answer: {why}"))
@@ -495,8 +531,8 @@ impl Printer {
         if let Some(end) = &report.waited {
             waited(report, end, ui);
         }
-        recreated(report, ui);
-        let counts = words::outcomes(report.counts(), report.outcomes.len());
+        surprises(report, ui);
+        let counts = words::outcomes(report);
         let is_new = self.is_for_programs() || effect == Effect::DryRun;
         let written = match (self.format, effect) {
             // The plan has been shown already; what is new are the outcomes, if there are any.
@@ -524,6 +560,12 @@ impl Printer {
                     "hint: what became of each Job is lost; run the command with --dry-run=client to see what is left",
                 );
             }
+        }
+        if let Some(dir) = backup
+            && !report.outcomes.is_empty()
+        {
+            let text = format!("the manifests are in {}", dir.display());
+            ui.note(Verbosity::Normal, &text);
         }
         written.is_ok()
     }
@@ -562,8 +604,7 @@ impl Printer {
         let summary = view.plan().summary();
         ui.note(Verbosity::Normal, &words::totals(&summary));
         if let View::Report(report) = view {
-            let counts = words::outcomes(report.counts(), summary.purge);
-            ui.note(Verbosity::Normal, &counts);
+            ui.note(Verbosity::Normal, &words::outcomes(report));
         }
     }
 

@@ -75,7 +75,8 @@ fn a_person_is_told_what_was_left_alone_and_what_was_gone() {
     for words in [
         "sync-1 is left alone, since it has changed: another Job has its name now",
         "sync-2 is left alone, since it has changed: it would be kept now: protected",
-        "3 Jobs to purge: 1 gone, 2 changed",
+        "0 of 3 Jobs purged in ",
+        ": 1 gone, 2 changed",
     ] {
         assert!(left.text.contains(words), "{words}\n{}", left.text);
     }
@@ -153,11 +154,13 @@ fn a_signal_during_an_outage_leaves_no_failure_unsaid() {
     assert_eq!(count(&report, "failed"), IN_FLIGHT as u64, "{report:#}");
     assert_eq!(count(&report, "not-attempted"), 12 - IN_FLIGHT as u64);
     for job in jobs_of(&report) {
-        let line = format!("cannot delete Job {}/{}: ", space.name, text(job, "name"));
+        let line = format!("Job {}/{}: failed: ", space.name, text(job, "name"));
         let is_failed = job["outcome"] == "failed";
         let said = ended.err.matches(&line).count();
         assert_eq!(said, usize::from(is_failed), "{line}\n{}", ended.err);
     }
+    let line = format!("error: cannot delete {IN_FLIGHT} Jobs: ");
+    assert_eq!(ended.err.matches(&line).count(), 1, "{}", ended.err);
 }
 
 fn warnings(run: &Run) -> Vec<&str> {

@@ -366,7 +366,7 @@ fn what_has_fallen_out_is_neither_chosen_nor_counted() {
     terminal.enter("y");
     let left = terminal.finish().exits(0);
     assert!(
-        left.text.contains("2 Jobs to purge: 2 deleted"),
+        left.text.contains("2 Jobs purged in ") && left.text.contains(": 2 deleted"),
         "{}",
         left.text
     );

@@ -33,7 +33,7 @@ fn only_what_was_chosen_goes() {
     terminal.send("\r");
     let left = answer(terminal, "Purge 3 Jobs in 2 groups of namespace ", "y").exits(0);
     assert!(
-        left.text.contains("3 Jobs to purge: 3 deleted"),
+        left.text.contains("3 Jobs purged in ") && left.text.contains(": 3 deleted"),
         "{}",
         left.text
     );

@@ -115,7 +115,7 @@ fn a_deadline_alone_waits_as_well() {
         .run(&["--yes", "--cascade=background", "--timeout=1s", "-q"])
         .exits(3)
         .complains(&[HOLD, "after 1 s"])
-        .shows(&["2 Jobs to purge: 1 deleted, 1 terminating"]);
+        .shows(&["2 Jobs purged in ", ": 1 deleted, 1 terminating"]);
 }
 
 #[test]
@@ -333,7 +333,7 @@ fn a_terminal_shows_how_many_are_left() {
     let_go(&format!("{}/sync-1", space.path()));
     let left = terminal.finish().exits(0);
     assert!(
-        left.text.contains("2 Jobs to purge: 2 deleted"),
+        left.text.contains("2 Jobs purged in ") && left.text.contains(": 2 deleted"),
         "{}",
         left.text
     );
@@ -394,7 +394,7 @@ fn what_is_made_again_meanwhile_is_said() {
         let run = run(proxy.tool(&space.name, &args));
         let run = run
             .exits(3)
-            .complains(&["sync-1 was deleted, but", message]);
+            .complains(&["sync-1 was deleted and is there again: ", message]);
         let report = run.json();
         assert_eq!(outcomes(&report), ["sync-2 deleted", "sync-1 recreated"]);
         assert_eq!(job(&report, "sync-1")["message"], message);

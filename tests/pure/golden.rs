@@ -125,6 +125,7 @@ fn every_outcome() -> Report {
         ended_early: Some(EndedEarly::Stopped(Stop::Interrupt)),
         stopped: BTreeMap::new(),
         waited: None,
+        took: Duration::from_millis(1_234),
     }
 }
 
@@ -354,6 +355,7 @@ fn an_empty_plan() {
         ended_early: None,
         stopped: BTreeMap::new(),
         waited: None,
+        took: Duration::from_millis(1_234),
     };
     golden("nothing-o-table", &as_table(View::Plan(&plan), PLAIN));
     golden("nothing-o-summary", &as_summary(View::Plan(&plan), PLAIN));

@@ -110,6 +110,7 @@ fn report_on(plan: Plan, drawn: &[Outcome]) -> Report {
         ended_early: None,
         stopped: BTreeMap::new(),
         waited: None,
+        took: std::time::Duration::from_millis(1_234),
     }
 }
 

@@ -85,6 +85,8 @@ pub fn take() -> Result<Taken> {
     }
 }
 
+const USUAL_TIME: &str = "0.3 s";
+
 struct Studio<'a> {
     plane: &'a ControlPlane,
     path: std::ffi::OsString,
@@ -131,7 +133,7 @@ impl Studio<'_> {
         enter(&mut shell, &command);
         shell.wait_for("[y/N/l]: ");
         shell.enter("y");
-        shell.wait_for("to purge:");
+        shell.wait_for("purged in");
         shell.wait_for("\n$");
         let picture = self.develop(&shell, "$ ")?;
         leave(shell);
@@ -167,7 +169,7 @@ impl Studio<'_> {
         shell
     }
 
-    /// The screen once nothing follows these words, with an address that does not change.
+    /// The screen once nothing follows these words, with an address and a time that do not change.
     fn develop(&self, shell: &Terminal, last: &str) -> Result<Parser> {
         let began = Instant::now();
         let mut raw = String::new();
@@ -180,8 +182,18 @@ impl Studio<'_> {
         }
         let size = |number| NonZero::new(number).unwrap_or(NonZero::<u16>::MIN);
         let mut picture = Parser::new(size(ROWS), size(COLUMNS), 0);
-        picture.process(raw.replace(&self.plane.server_url(), ADDRESS).as_bytes());
+        let raw = raw.replace(&self.plane.server_url(), ADDRESS);
+        picture.process(with_usual_time(&raw).as_bytes());
         Ok(picture)
+    }
+}
+
+/// No two purges take the same time.
+fn with_usual_time(raw: &str) -> String {
+    let took = raw.split_once(" purged in ");
+    match took.and_then(|(before, after)| Some((before, after.split_once(": ")?.1))) {
+        None => raw.to_owned(),
+        Some((before, after)) => format!("{before} purged in {USUAL_TIME}: {after}"),
     }
 }
 
