@@ -39,7 +39,7 @@ enum Meaning {
 }
 
 const PROMPT: &str = "Choose the groups to purge";
-const KEYS: &str = "Space: this one. Tab: all shown. Type: filter. Enter: go on. Esc: leave.";
+const KEYS: &str = "Space: this one (while you type, a space). Tab: all shown. Type: filter. Enter: go on. Esc: leave.";
 /// The lines around the list: the prompt, the keys, the filter, and one to breathe.
 const AROUND: usize = 4;
 
@@ -95,7 +95,7 @@ fn meaning(key: io::Result<Key>, page: usize) -> Meaning {
         Ok(Key::Home) => Step::First,
         Ok(Key::End) => Step::Last,
         Ok(Key::Tab) => Step::ToggleShown,
-        Ok(Key::Char(' ')) => Step::Toggle,
+        Ok(Key::Char(' ')) => Step::Space,
         Ok(Key::Backspace) => Step::Erase,
         // Ctrl-U, as a shell has it.
         Ok(Key::Char('\u{15}')) => Step::EraseAll,

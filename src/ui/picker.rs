@@ -18,6 +18,8 @@ pub struct Choice {
     shown: Vec<usize>,
     /// Which of those shown the keys act on.
     at: usize,
+    /// Whether the filter is being typed, so that a space belongs to it.
+    is_typing: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -47,8 +49,8 @@ pub enum Step {
     First,
     /// To the last entry.
     Last,
-    /// Pick this entry, or drop it.
-    Toggle,
+    /// Pick this entry, or drop it; while the filter is being typed, one more character of it.
+    Space,
     /// Pick all that are shown, or drop them if all are picked.
     ToggleShown,
     /// One more character of the filter.
@@ -115,12 +117,22 @@ impl Choice {
             entries,
             filter: String::new(),
             at: 0,
+            is_typing: false,
         }
     }
 
     /// Do what a key asks for.
     pub fn take(&mut self, step: Step) {
         let last = self.shown.len().saturating_sub(1);
+        let step = match step {
+            Step::Space if self.is_typing => Step::Type(' '),
+            step => step,
+        };
+        self.is_typing = match step {
+            Step::Type(_) => true,
+            Step::Erase => self.filter.chars().count() > 1,
+            _ => false,
+        };
         match step {
             Step::Up => self.at = self.at.checked_sub(1).unwrap_or(last),
             Step::Down => self.at = if self.at >= last { 0 } else { self.at + 1 },
@@ -128,7 +140,7 @@ impl Choice {
             Step::Forward(lines) => self.at = self.at.saturating_add(lines).min(last),
             Step::First => self.at = 0,
             Step::Last => self.at = last,
-            Step::Toggle => {
+            Step::Space => {
                 if let Some(entry) = self.shown.get(self.at) {
                     self.entries[*entry].picked ^= true;
                 }
@@ -317,10 +329,10 @@ mod tests {
 
     #[test]
     fn what_is_picked_are_places_in_the_plan() {
-        let choice = with(&[Step::Down, Step::Toggle, Step::Down, Step::Toggle]);
+        let choice = with(&[Step::Down, Step::Space, Step::Down, Step::Space]);
         assert_eq!(choice.picked(), [2, 3]);
         assert_eq!(choice.picked_counts(), (2, 4));
-        assert_eq!(with(&[Step::Toggle, Step::Toggle]).picked(), [0; 0]);
+        assert_eq!(with(&[Step::Space, Step::Space]).picked(), [0; 0]);
     }
 
     #[test]
@@ -335,7 +347,7 @@ mod tests {
 
     #[test]
     fn the_filter_knows_no_case_and_hides_without_dropping() {
-        let mut choice = with(&[Step::Toggle, Step::Type('Ü'), Step::Type('b')]);
+        let mut choice = with(&[Step::Space, Step::Type('Ü'), Step::Type('b')]);
         assert_eq!(texts(&choice, 9), [">  bb  über\\u{202e}  3 of 4"]);
         assert_eq!(choice.counts(), (3, 1));
         choice.take(Step::ToggleShown);
@@ -349,18 +361,39 @@ mod tests {
     }
 
     #[test]
+    fn a_space_belongs_to_the_filter_until_it_is_left() {
+        let mut choice = with(&[Step::Type('a'), Step::Space]);
+        assert_eq!(choice.filter(), "a ");
+        assert_eq!(choice.picked(), [0; 0]);
+        choice.take(Step::Erase);
+        choice.take(Step::Space);
+        assert_eq!(choice.filter(), "a ");
+        for leave in [Step::Up, Step::EraseAll, Step::ToggleShown] {
+            let mut choice = with(&[Step::Type('a'), leave]);
+            let before = choice.picked().len();
+            choice.take(Step::Space);
+            assert_ne!(choice.picked().len(), before, "{leave:?}");
+        }
+        // Nothing is left of the filter.
+        let choice = with(&[Step::Type('a'), Step::Erase, Step::Space]);
+        assert_eq!((choice.filter(), choice.picked().len()), ("", 1));
+    }
+
+    #[test]
     fn a_filter_that_lets_nothing_through_leaves_nothing_to_pick() {
         let nothing = Step::Type('#');
         for step in [
             Step::Up,
             Step::Down,
             Step::Last,
-            Step::Toggle,
+            Step::Up,
+            Step::Space,
             Step::ToggleShown,
             Step::Forward(1),
             Step::Back(1),
         ] {
-            let choice = with(&[nothing, step, Step::Erase]);
+            // An arrow key leaves the filter, so that a space is not one more character of it.
+            let choice = with(&[nothing, Step::Up, step, Step::EraseAll]);
             assert_eq!(choice.picked(), [0; 0], "{step:?}");
             assert_eq!(choice.counts(), (3, 3));
         }
@@ -369,7 +402,7 @@ mod tests {
     #[test]
     fn all_that_are_shown_are_picked_or_dropped() {
         assert_eq!(with(&[Step::ToggleShown]).picked(), [0, 2, 3]);
-        assert_eq!(with(&[Step::Toggle, Step::ToggleShown]).picked(), [0, 2, 3]);
+        assert_eq!(with(&[Step::Space, Step::ToggleShown]).picked(), [0, 2, 3]);
         let none = with(&[Step::ToggleShown, Step::ToggleShown]);
         assert_eq!(none.picked(), [0; 0]);
     }
