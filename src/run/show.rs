@@ -308,55 +308,50 @@ pub fn waiting(delay: Duration, before: &str, why: &str, ui: &Ui) {
 
 /// What went otherwise than planned, each thing once with the Jobs that it is about.
 fn surprises(report: &Report, ui: &Ui) {
-    type Sentence = fn(&[&Job]) -> String;
-    let told: [(fn(&Outcome) -> bool, Sentence, fn(&Ui, &str)); 3] = [
-        (
-            |outcome| matches!(outcome, Outcome::Changed(_)),
-            |jobs| match jobs {
-                [_] => format!(
-                    "Job {} is left alone, since it has changed",
-                    words::names(jobs)
-                ),
-                _ => format!(
-                    "{} Jobs are left alone, since they have changed",
-                    jobs.len()
-                ),
-            },
-            Ui::warning,
+    let changed = report.by_message(|outcome| matches!(outcome, Outcome::Changed(_)));
+    let of_changed = |jobs: &[&Job]| match jobs {
+        [_] => format!(
+            "Job {} is left alone, since it has changed",
+            words::names(jobs)
         ),
-        (
-            |outcome| matches!(outcome, Outcome::Failed(_)),
-            |jobs| match jobs {
-                [_] => format!("cannot delete Job {}", words::names(jobs)),
-                _ => format!("cannot delete {} Jobs", jobs.len()),
-            },
-            Ui::failure,
+        _ => format!(
+            "{} Jobs are left alone, since they have changed",
+            jobs.len()
         ),
-        (
-            |outcome| matches!(outcome, Outcome::Recreated(_)),
-            |jobs| match jobs {
-                [_] => format!("Job {} was deleted and is there again", words::names(jobs)),
-                _ => format!("{} Jobs were deleted and are there again", jobs.len()),
-            },
-            Ui::failure,
-        ),
-    ];
-    for (is_meant, sentence, say) in told {
-        let by_message = report.by_message(is_meant);
-        for (message, jobs) in by_message.iter().take(MESSAGES_SHOWN) {
-            let which = match jobs.as_slice() {
-                [_] => String::new(),
-                jobs => format!(" ({})", words::names(jobs)),
-            };
-            say(ui, &format!("{}: {message}{which}", sentence(jobs)));
-        }
-        let rest: Vec<&Job> = (by_message.iter().skip(MESSAGES_SHOWN))
-            .flat_map(|(_, jobs)| jobs.iter().copied())
-            .collect();
-        if !rest.is_empty() {
-            let why = "for other reasons, which are in the document that -o json prints";
-            say(ui, &format!("{} {why}", sentence(&rest)));
-        }
+    };
+    told(&changed, of_changed, |text| ui.warning(text));
+    let failed = report.by_message(|outcome| matches!(outcome, Outcome::Failed(_)));
+    let of_failed = |jobs: &[&Job]| match jobs {
+        [_] => format!("cannot delete Job {}", words::names(jobs)),
+        _ => format!("cannot delete {} Jobs", jobs.len()),
+    };
+    told(&failed, of_failed, |text| ui.failure(text));
+    let again = report.by_message(|outcome| matches!(outcome, Outcome::Recreated(_)));
+    let of_again = |jobs: &[&Job]| match jobs {
+        [_] => format!("Job {} was deleted and is there again", words::names(jobs)),
+        _ => format!("{} Jobs were deleted and are there again", jobs.len()),
+    };
+    told(&again, of_again, |text| ui.failure(text));
+}
+
+/// Say what there is to say of Jobs with one outcome: a line for each message.
+fn told(
+    by_message: &[(String, Vec<&Job>)],
+    sentence: impl Fn(&[&Job]) -> String,
+    say: impl Fn(&str),
+) {
+    for (message, jobs) in by_message.iter().take(MESSAGES_SHOWN) {
+        let which = match jobs.as_slice() {
+            [_] => String::new(),
+            jobs => format!(" ({})", words::names(jobs)),
+        };
+        say(&format!("{}: {message}{which}", sentence(jobs)));
+    }
+    let rest = by_message.iter().skip(MESSAGES_SHOWN);
+    let rest: Vec<&Job> = rest.flat_map(|(_, jobs)| jobs.iter().copied()).collect();
+    if !rest.is_empty() {
+        let why = "for other reasons, which are in the document that -o json prints";
+        say(&format!("{} {why}", sentence(&rest)));
     }
 }
 
