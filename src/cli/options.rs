@@ -129,6 +129,8 @@ pub struct Purge {
     pub ask: bool,
     /// Where each Job's manifest is written before its delete.
     pub backup: Option<PathBuf>,
+    /// Where each delete is written down before it is sent, with what came of it.
+    pub journal: Option<PathBuf>,
     /// Whether to stay until the Jobs are gone.
     pub patience: Patience,
 }
@@ -201,6 +203,7 @@ impl Flags {
                     (None, DryRun::None) => Goal::Purge(Purge {
                         ask: !action.yes,
                         backup: action.backup,
+                        journal: action.journal,
                         patience: action.waiting.patience(),
                     }),
                 },
@@ -224,6 +227,11 @@ impl Flags {
         }
         if action.save_plan.is_some() && action.dry_run == DryRun::Server {
             return Err("--save-plan only plans: --dry-run=server goes with --plan".into());
+        }
+        if action.journal.is_some() && action.dry_run != DryRun::None {
+            return Err(
+                "--journal and --dry-run cannot be used together: a dry run deletes nothing".into(),
+            );
         }
         // Choosing is a question, and these ask none.
         if action.interactive {

@@ -55,8 +55,8 @@ async fn story(
     let (plan, orders) = session.show(plan).await?;
     let approved = session.approve(plan).await?;
     let report = session.purge(approved, &orders).await;
-    let report = session.wait(report).await;
-    Ok(session.report(&report, &orders))
+    let report = session.wait(report, &orders).await;
+    Ok(session.report(&report, &orders).await)
 }
 
 /// A run that ends before its report: since it failed, since it was asked to, or since the plan was all that was wanted.

@@ -331,6 +331,7 @@ fn it_is_known_of_every_flag_whether_it_deletes_more() {
         "group-by",
         "help",
         "interactive",
+        "journal",
         "keep",
         "keep-failed",
         "keep-finished-within",

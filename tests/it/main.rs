@@ -25,6 +25,7 @@ mod explain;
 mod file_plan;
 mod file_run;
 mod gitops;
+mod journal;
 mod keep_chosen;
 mod keep_families;
 mod keep_max_purge;

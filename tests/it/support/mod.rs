@@ -12,6 +12,7 @@ pub mod gitops;
 pub mod group_list;
 pub mod hostile_text;
 pub mod job_file;
+pub mod journals;
 pub mod kubeconfig;
 pub mod listener;
 pub mod own_control_plane;
