@@ -287,6 +287,10 @@ pub struct Output {
     /// Print the rows of tables alone, without headers, lines that name groups, and totals
     #[arg(long, value_name = "BOOL")]
     pub no_headers: bool,
+    /// When the run ends, write what it came to into this file, as OpenMetrics text for a monitoring system
+    #[arg(long, value_name = "FILE", value_parser = regular_file("name a file, such as jobclean.prom"),
+          value_hint = ValueHint::FilePath)]
+    pub metrics_file: Option<PathBuf>,
     /// Say more on stderr; repeat for still more. -v=LEVEL and --v=LEVEL as in kubectl: 1 to 5 is once, 6 and above twice
     #[arg(short, long, alias = "v", value_name = "LEVEL", num_args = 0..=1, require_equals = true,
           default_missing_value = "3", action = ArgAction::Append)]

@@ -28,6 +28,8 @@ pub struct Options {
     pub show: Show,
     /// Whether tables go without their headers.
     pub no_headers: bool,
+    /// Where it is written for a monitoring system what the run came to.
+    pub metrics_file: Option<PathBuf>,
 }
 
 /// What a run is to do.
@@ -215,6 +217,7 @@ impl Flags {
             format: self.output.format,
             show: self.output.show,
             no_headers: self.output.no_headers,
+            metrics_file: self.output.metrics_file,
         })
     }
 

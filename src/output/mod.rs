@@ -4,6 +4,7 @@ pub mod document;
 mod escape;
 pub mod explain;
 pub mod json;
+pub mod metrics;
 pub mod name;
 pub mod saved;
 #[cfg(feature = "schema")]

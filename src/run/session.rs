@@ -58,6 +58,11 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
+    /// What is shown and asked about.
+    pub(super) fn shown(&self) -> &Plan {
+        &self.shown
+    }
+
     /// These groups of what is shown alone, named by their places, in order.
     fn only(self, groups: &[usize]) -> Candidate {
         let shown = self.shown.only(groups);

@@ -341,6 +341,7 @@ fn it_is_known_of_every_flag_whether_it_deletes_more() {
         "kubeconfig",
         "label",
         "max-purge",
+        "metrics-file",
         "namespace",
         "no-headers",
         "output",

@@ -7,6 +7,7 @@ pub mod backups;
 pub mod canary;
 pub mod control_plane;
 pub mod document;
+pub mod exposition;
 pub mod files;
 pub mod gitops;
 pub mod group_list;
