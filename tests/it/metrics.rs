@@ -59,7 +59,7 @@ fn tells(found: &BTreeMap<String, f64>, document: &Value, exit: i32) {
     let success = found.get("jobclean_last_success_timestamp_seconds");
     assert_eq!(success, (exit == 0).then_some(&last));
     let took = found["jobclean_run_duration_seconds"];
-    assert!((0.001..3600.0).contains(&took), "{took}");
+    assert!((0.0..3600.0).contains(&took), "{took}");
     let info = format!("jobclean_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
     assert_eq!(found[&info], 1.0);
 }
