@@ -44,6 +44,13 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// A character as JSON escapes it, in units of UTF-16.
+pub(crate) fn json_escape(c: char) -> String {
+    let mut units = [0; 2];
+    let units = c.encode_utf16(&mut units).iter();
+    units.map(|unit| format!("\\u{unit:04x}")).collect()
+}
+
 /// A name or value within a sentence: harmless, and in quotes.
 pub fn quoted(text: &str) -> String {
     format!("\"{}\"", harmless(text))

@@ -235,8 +235,8 @@ pub struct Action {
     #[arg(long, value_name = "N|P%")]
     pub max_purge: Option<MaxPurge>,
     /// Write the plan into this file and stop, so that --plan carries it out later
-    #[arg(long, value_name = "FILE", value_parser = plan_file(),
-          conflicts_with_all = ["yes", "filename", "plan", "backup"])]
+    #[arg(long, value_name = "FILE", value_parser = regular_file("-o json prints the plan"),
+          conflicts_with_all = ["yes", "filename", "plan", "backup", "journal"])]
     pub save_plan: Option<PathBuf>,
     /// Carry out the plan in this file, on the cluster that it was made for, and nothing else
     #[arg(long, value_name = "FILE", value_parser = non_empty_path(), conflicts_with_all = [
@@ -249,6 +249,10 @@ pub struct Action {
     #[arg(long, value_name = "DIR", value_parser = non_empty_path(), conflicts_with = "filename",
           value_hint = ValueHint::DirPath)]
     pub backup: Option<PathBuf>,
+    /// Append a JSON line to this file before each delete is sent, and one with its outcome
+    #[arg(long, value_name = "FILE", value_parser = regular_file("-o json prints the report"),
+          conflicts_with = "filename", value_hint = ValueHint::FilePath)]
+    pub journal: Option<PathBuf>,
     /// Whether to wait for them to be gone.
     #[command(flatten)]
     pub waiting: Waiting,
@@ -278,6 +282,10 @@ pub struct Output {
     /// Print the rows of tables alone, without headers, lines that name groups, and totals
     #[arg(long, value_name = "BOOL")]
     pub no_headers: bool,
+    /// When the run ends, write what it came to into this file, as OpenMetrics text for a monitoring system
+    #[arg(long, value_name = "FILE", value_parser = regular_file("name a file, such as jobclean.prom"),
+          value_hint = ValueHint::FilePath)]
+    pub metrics_file: Option<PathBuf>,
     /// Say more on stderr; repeat for still more. -v=LEVEL and --v=LEVEL as in kubectl: 1 to 5 is once, 6 and above twice
     #[arg(short, long, alias = "v", value_name = "LEVEL", num_args = 0..=1, require_equals = true,
           default_missing_value = "3", action = ArgAction::Append)]
@@ -454,11 +462,11 @@ fn as_in_go(flag: Arg) -> Arg {
         }))
 }
 
-/// A plan is only carried out from a file: `-` would make one of this name.
-fn plan_file() -> impl TypedValueParser<Value = PathBuf> {
-    non_empty_path().try_map(|path| {
+/// A file that is written: `-` would make one of this name. What prints it instead is said then.
+fn regular_file(instead: &'static str) -> impl TypedValueParser<Value = PathBuf> {
+    non_empty_path().try_map(move |path| {
         if path.as_os_str() == "-" {
-            Err("it is not a file; -o json prints the plan")
+            Err(format!("it is not a file; {instead}"))
         } else {
             Ok(path)
         }

@@ -30,6 +30,8 @@ pub struct Options {
     pub show: Show,
     /// Whether tables go without their headers.
     pub no_headers: bool,
+    /// Where it is written for a monitoring system what the run came to.
+    pub metrics_file: Option<PathBuf>,
 }
 
 /// What a run is to do.
@@ -131,6 +133,8 @@ pub struct Purge {
     pub ask: bool,
     /// Where each Job's manifest is written before its delete.
     pub backup: Option<PathBuf>,
+    /// Where each delete is written down before it is sent, with what came of it.
+    pub journal: Option<PathBuf>,
     /// Whether to stay until the Jobs are gone.
     pub patience: Patience,
 }
@@ -203,6 +207,7 @@ impl Flags {
                     (None, DryRun::None) => Goal::Purge(Purge {
                         ask: !action.yes,
                         backup: action.backup,
+                        journal: action.journal,
                         patience: action.waiting.patience(),
                     }),
                 },
@@ -215,6 +220,7 @@ impl Flags {
             may_shorten: self.output.format.is_none(),
             show: self.output.show,
             no_headers: self.output.no_headers,
+            metrics_file: self.output.metrics_file,
         })
     }
 
@@ -227,6 +233,11 @@ impl Flags {
         }
         if action.save_plan.is_some() && action.dry_run == DryRun::Server {
             return Err("--save-plan only plans: --dry-run=server goes with --plan".into());
+        }
+        if action.journal.is_some() && action.dry_run != DryRun::None {
+            return Err(
+                "--journal and --dry-run cannot be used together: a dry run deletes nothing".into(),
+            );
         }
         // Choosing is a question, and these ask none.
         if action.interactive {

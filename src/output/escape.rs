@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize, Serializer};
 use serde_saphyr::DoubleQuoted;
 
-use crate::text::{has_unsafe, is_plain, is_unsafe};
+use crate::text::{has_unsafe, is_plain, is_unsafe, json_escape};
 
 /// A text of a document.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -93,11 +93,7 @@ impl<'a> Escaping<'a> {
             self.out.write_all(&rest.as_bytes()[..at])?;
             match self.escapes {
                 Escapes::Yaml if c.len_utf16() > 1 => write!(self.out, "\\U{:08x}", u32::from(c))?,
-                Escapes::Json | Escapes::Yaml => {
-                    for unit in c.encode_utf16(&mut [0; 2]) {
-                        write!(self.out, "\\u{unit:04x}")?;
-                    }
-                }
+                Escapes::Json | Escapes::Yaml => self.out.write_all(json_escape(c).as_bytes())?,
             }
             rest = &rest[at + c.len_utf8()..];
         }

@@ -5,6 +5,7 @@ mod escape;
 pub mod explain;
 mod grid;
 pub mod json;
+pub mod metrics;
 pub mod name;
 pub mod saved;
 #[cfg(feature = "schema")]

@@ -278,6 +278,8 @@ pub enum EndedEarly {
     Stopped(Stop),
     /// The server has not been there for a long time; what happened last.
     Unreachable(String),
+    /// What is about to be deleted cannot be written down before; why, with the file.
+    NotWritten(Arc<str>),
 }
 
 /// What waiting for purged Jobs came to.

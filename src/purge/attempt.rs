@@ -1,6 +1,6 @@
 //! One Job on its way to its outcome: what is asked next, and what an answer leads to.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{Orders, backup::BackupDir};
 use crate::{
@@ -33,6 +33,8 @@ pub(super) enum Attempt {
     BackedUp(Box<Job>),
     /// Nothing is settled; the same request may be sent again.
     Again(Unanswered),
+    /// It was not sent, since the journal cannot be written; why.
+    NotWritten(Arc<str>),
 }
 
 impl From<Deleted> for Attempt {
@@ -96,6 +98,8 @@ pub(super) enum After {
     Now,
     /// It is to be asked again after a while.
     Wait { delay: Duration, why: String },
+    /// There is nothing more to ask of anyone, since the journal cannot be written; why.
+    NotWritten(Arc<str>),
 }
 
 impl Pending {
@@ -119,6 +123,11 @@ impl Pending {
     ) -> Attempt {
         match (self.step, &orders.backup) {
             (Step::Delete, _) | (Step::BackUp, None) => {
+                if let Some(journal) = &orders.journal
+                    && let Err(why) = journal.sent(&self.job).await
+                {
+                    return Attempt::NotWritten(why);
+                }
                 let deleted = cluster.delete(&self.job, orders.options).await;
                 deleted.map_or_else(Attempt::from, Attempt::from)
             }
@@ -148,6 +157,7 @@ impl Pending {
             Attempt::Settled(outcome) => {
                 After::Settled(self.own(outcome, Outcome::Deleted, orders))
             }
+            Attempt::NotWritten(why) => After::NotWritten(why),
             Attempt::BackedUp(job) => {
                 self.job = *job;
                 self.step = Step::Delete;

@@ -232,6 +232,7 @@ impl Cleaner {
             options: self.deletes,
             concurrency: self.concurrency.get(),
             backup: None,
+            journal: None,
             query: self.query.clone(),
         };
         let stop = self.stop.clone();

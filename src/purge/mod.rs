@@ -6,6 +6,7 @@ mod attempt;
 pub(crate) mod backup;
 mod breaker;
 pub mod cleaner;
+pub(crate) mod journal;
 pub(crate) mod remaining;
 pub(crate) mod stop;
 pub mod wait;
@@ -26,6 +27,7 @@ use self::{
     attempt::{After, Attempt, Pending, Step},
     backup::BackupDir,
     breaker::Breaker,
+    journal::Journal,
     window::Window,
 };
 use crate::{
@@ -37,6 +39,7 @@ use crate::{
     error::Stop,
     job::{Job, query::Query},
     plan::{
+        Plan,
         recheck::{Approved, Target},
         report::{EndedEarly, Outcome, Report},
     },
@@ -75,8 +78,36 @@ pub struct Orders {
     pub concurrency: usize,
     /// Where a Job's manifest is written before its delete leaves, if anywhere.
     pub backup: Option<BackupDir>,
+    /// Where each delete is written down before it leaves, and what came of it, if anywhere.
+    pub journal: Option<Journal>,
     /// What was listed, so that a Job that is read again is held against it.
     pub query: Query,
+}
+
+/// What has become of each Job so far, in the order of [`Plan::purges`].
+struct Outcomes<'a> {
+    known: Vec<Option<Outcome>>,
+    journal: Option<&'a Journal>,
+}
+
+impl Outcomes<'_> {
+    /// This is what became of the Job in this place.
+    fn set(&mut self, place: usize, job: &Job, outcome: Outcome) {
+        if let Some(journal) = self.journal {
+            journal.outcome(job, &outcome);
+        }
+        self.known[place] = Some(outcome);
+    }
+
+    /// All of them. What nothing is known of was not attempted.
+    fn finish(mut self, plan: &Plan) -> Vec<Outcome> {
+        for (place, job) in plan.purges().enumerate() {
+            if self.known[place].is_none() {
+                self.set(place, job, Outcome::NotAttempted);
+            }
+        }
+        self.known.into_iter().flatten().collect()
+    }
 }
 
 /// Carry an approved plan out.
@@ -91,7 +122,15 @@ pub async fn purge(
     on_event: &mut dyn FnMut(Event<'_>),
 ) -> Report {
     let begun = Instant::now();
-    let mut outcomes: Vec<Option<Outcome>> = vec![None; approved.targets().len()];
+    let mut outcomes = Outcomes {
+        known: vec![None; approved.targets().len()],
+        journal: orders.journal.as_ref(),
+    };
+    if let Some(journal) = outcomes.journal {
+        let connection = &cluster.connection;
+        let jobs = approved.targets().len();
+        journal.begin(&connection.context, &connection.server, jobs);
+    }
     let mut untouched = approved.plan().purges().zip(approved.targets()).enumerate();
     // Jobs that have been asked about and are to be asked about again, now or after a while.
     let mut pending: HashMap<usize, Pending> = HashMap::new();
@@ -127,7 +166,7 @@ pub async fn purge(
                     None => break,
                     Some((index, (job, Target::Settled(outcome)))) => {
                         on_event(Event::Settled { job, outcome });
-                        outcomes[index] = Some((**outcome).clone());
+                        outcomes.set(index, job, (**outcome).clone());
                         continue;
                     }
                     Some((_, (job, _))) if breaker.has_stopped(&job.namespace) => continue,
@@ -160,6 +199,7 @@ pub async fn purge(
             Some((index, mut next, attempt)) = in_flight.next() => {
                 let step = next.step;
                 let answered = match &attempt {
+                    Attempt::NotWritten(_) => false,
                     Attempt::Again(Unanswered { trouble, why, .. }) => {
                         if *trouble == Trouble::PushedBack {
                             window.shrink(step);
@@ -179,7 +219,11 @@ pub async fn purge(
                             breaker.settled(index, &next.job.namespace, &next.job.name, &outcome);
                         }
                         on_event(Event::Settled { job: &next.job, outcome: &outcome });
-                        outcomes[index] = Some(outcome);
+                        outcomes.set(index, &next.job, outcome);
+                    }
+                    After::NotWritten(why) => {
+                        ended_early.get_or_insert(EndedEarly::NotWritten(why));
+                        left.push((index, next));
                     }
                     After::Now => {
                         pending.insert(index, next);
@@ -199,9 +243,9 @@ pub async fn purge(
         }
     }
     // What was known before the run began is known all the same.
-    for (index, (_, target)) in untouched {
+    for (index, (job, target)) in untouched {
         if let Target::Settled(outcome) = target {
-            outcomes[index] = Some((**outcome).clone());
+            outcomes.set(index, job, (**outcome).clone());
         }
     }
     // What was tried without an answer has failed: its effect is not known.
@@ -212,14 +256,11 @@ pub async fn purge(
                 job: &pending.job,
                 outcome: &outcome,
             });
-            outcomes[index] = Some(outcome);
+            outcomes.set(index, &pending.job, outcome);
         }
     }
     drop((in_flight, waiting));
-    let outcomes: Vec<Outcome> = outcomes
-        .into_iter()
-        .map(|outcome| outcome.unwrap_or(Outcome::NotAttempted))
-        .collect();
+    let outcomes = outcomes.finish(approved.plan());
     // With nothing left to try, nothing was cut short.
     if matches!(ended_early, Some(EndedEarly::Unreachable(_))) {
         ended_early = ended_early.filter(|_| outcomes.contains(&Outcome::NotAttempted));

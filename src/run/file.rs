@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::show::{self, Printer};
+use super::{
+    metrics::Metrics,
+    show::{self, Printer},
+};
 use crate::{
     cli::{FromFile, Options},
     decode::file,
@@ -20,8 +23,20 @@ use crate::{
 /// # Errors
 /// If the file gives no plan, or the plan cannot be written.
 pub fn plan_file(wanted: &FromFile, options: &Options, ui: &Ui) -> Result<Exit, Error> {
+    let mut metrics = Metrics::begin(options);
+    let ended = story(wanted, options, ui, &mut metrics);
+    metrics.end(ended, ui)
+}
+
+fn story(
+    wanted: &FromFile,
+    options: &Options,
+    ui: &Ui,
+    metrics: &mut Metrics<'_>,
+) -> Result<Exit, Error> {
     let printer = Printer::new(options);
     let (mut plan, place) = plan(wanted)?;
+    metrics.plan(&plan);
     if wanted.asks_for_server {
         ui.warning("no cluster is contacted with --filename: the plan is not tried on a server");
     }

@@ -2,10 +2,12 @@
 
 mod explain;
 mod file;
+mod metrics;
 mod role;
 mod saved_plan;
 mod session;
 pub mod show;
+mod whole_file;
 
 use tokio::sync::watch;
 
@@ -15,7 +17,7 @@ pub use self::{
     role::print_role,
 };
 
-use self::{session::Session, show::Printer};
+use self::{metrics::Metrics, session::Session, show::Printer};
 use crate::{
     cli::{OnCluster, Options, Shell, complete},
     error::{Error, Exit, Stop},
@@ -36,8 +38,10 @@ pub async fn clean(
     stop: watch::Receiver<Option<Stop>>,
 ) -> Result<Exit, Error> {
     let printer = Printer::new(options);
-    let ended = story(wanted, options.max_purge, printer, ui, stop).await;
-    ended.or_else(|ended| ended.settle(printer, ui))
+    let mut metrics = Metrics::begin(options);
+    let ended = story(wanted, options.max_purge, printer, ui, stop, &mut metrics).await;
+    let ended = ended.or_else(|ended| ended.settle(printer, ui));
+    metrics.end(ended, ui)
 }
 
 async fn story(
@@ -46,17 +50,20 @@ async fn story(
     printer: Printer,
     ui: &Ui,
     stop: watch::Receiver<Option<Stop>>,
+    metrics: &mut Metrics<'_>,
 ) -> Result<Exit, Ended> {
     let connecting = Session::connect(wanted, printer, ui, stop.clone());
     let mut session = unless_stopped(&stop, connecting).await??;
     let plan = session.plan().await?;
+    metrics.plan(plan.shown());
     let plan = session.choose(plan).await?;
     let plan = session.check(plan, max_purge)?;
     let (plan, orders) = session.show(plan).await?;
     let approved = session.approve(plan).await?;
     let report = session.purge(approved, &orders).await;
-    let report = session.wait(report).await;
-    Ok(session.report(&report, &orders))
+    let report = session.wait(report, &orders).await;
+    metrics.report(&report);
+    Ok(session.report(&report, &orders).await)
 }
 
 /// A run that ends before its report: since it failed, since it was asked to, or since the plan was all that was wanted.

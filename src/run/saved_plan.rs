@@ -1,19 +1,16 @@
 //! A plan in a file, and the cluster that it is for.
 
-use std::{
-    fs,
-    io::{self, Write as _},
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{io, path::Path, time::Duration};
 
-use super::show;
+use super::{
+    show,
+    whole_file::{self, Readers},
+};
 use crate::{
     cluster::Cluster,
     error::{Error, io_words},
     output::saved::{Identity, SavedPlan},
     plan::Source,
-    purge::backup::sync_dir,
     ui::Ui,
 };
 
@@ -22,7 +19,8 @@ use crate::{
 /// # Errors
 /// If it cannot be written.
 pub(super) fn save(saved: &SavedPlan, path: &Path) -> Result<(), Error> {
-    write(saved, path).map_err(|error| cannot_save(path, &error))
+    whole_file::write(path, Readers::Own, |out| saved.write(out))
+        .map_err(|error| cannot_save(path, &error))
 }
 
 /// Find out before anything is listed whether a plan can be saved under this path.
@@ -30,7 +28,7 @@ pub(super) fn save(saved: &SavedPlan, path: &Path) -> Result<(), Error> {
 /// # Errors
 /// If it cannot.
 pub fn check_target(path: &Path) -> Result<(), Error> {
-    target(path)
+    whole_file::target(path)
         .map(drop)
         .map_err(|error| cannot_save(path, &error))
 }
@@ -93,57 +91,4 @@ pub(super) async fn identity(cluster: &Cluster, ui: &Ui) -> Result<Identity, Err
         ca_sha256: cluster.connection.ca_sha256.clone(),
         uid: cluster.uid(&mut on_wait).await?,
     })
-}
-
-/// As many links as Linux follows.
-const LINKS: usize = 40;
-
-/// The folder that a file is in.
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir,
-        _ => Path::new("."),
-    }
-}
-
-/// The file that a plan saved under this path would be, which may be there already. A link stays a link.
-///
-/// # Errors
-/// If there is something else than a file: a device would be replaced, and what is written into a pipe is no file.
-fn target(path: &Path) -> io::Result<PathBuf> {
-    let mut target = path.to_owned();
-    for _ in 0..LINKS {
-        match fs::symlink_metadata(&target) {
-            Ok(found) if found.is_file() => return Ok(target),
-            Ok(found) if found.is_symlink() => {
-                let to = fs::read_link(&target)?;
-                target = folder(&target).join(to);
-            }
-            Ok(_) => {
-                let why = "it exists and is not a regular file";
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(target),
-            Err(error) => return Err(error),
-        }
-    }
-    let why = "it leads from one link to the next";
-    Err(io::Error::new(io::ErrorKind::InvalidInput, why))
-}
-
-/// Write it for this user alone, whole or not at all.
-///
-/// # Errors
-/// If it cannot be written; what was there before is then untouched.
-fn write(saved: &SavedPlan, path: &Path) -> io::Result<()> {
-    let path = target(path)?;
-    let dir = folder(&path);
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    let mut buffered = io::BufWriter::new(&mut file);
-    saved.write(&mut buffered)?;
-    buffered.flush()?;
-    drop(buffered);
-    file.as_file().sync_all()?;
-    file.persist(&path).map_err(|error| error.error)?;
-    sync_dir(dir)
 }

@@ -36,10 +36,13 @@ use crate::{
         Plan,
         max_purge::MaxPurge,
         recheck::{Approved, Recheck},
-        report::Report,
+        report::{EndedEarly, Report},
         retention::Policy,
     },
-    purge::{self, Orders, backup::BackupDir, cleaner::Cleaner, stop::unless_stopped, wait},
+    purge::{
+        self, Orders, backup::BackupDir, cleaner::Cleaner, journal::Journal, stop::unless_stopped,
+        wait,
+    },
     text::{count, harmless},
     ui::{Answer, Consent, Picked, Ui, Verbosity, picker::Choice},
 };
@@ -55,6 +58,11 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
+    /// What is shown and asked about.
+    pub(super) fn shown(&self) -> &Plan {
+        &self.shown
+    }
+
     /// These groups of what is shown alone, named by their places, in order.
     fn only(self, groups: &[usize]) -> Candidate {
         let shown = self.shown.only(groups);
@@ -245,7 +253,7 @@ impl<'a> Session<'a> {
     /// If the run ends here, since the plan was all that was wanted, or if the plan cannot be shown.
     pub(super) async fn show(&self, plan: Candidate) -> Result<(Candidate, Orders), Ended> {
         let shown = &plan.shown;
-        let (effect, backup) = match &self.wanted.goal {
+        let (effect, backup, journal) = match &self.wanted.goal {
             Goal::Save(path) => {
                 self.printer.print_only(View::Plan(shown), self.ui)?;
                 unless_stopped(&self.stop, self.save(plan.shown, path)).await??;
@@ -256,13 +264,14 @@ impl<'a> Session<'a> {
                 return Err(Exit::Success.into());
             }
             // Each Job is shown once, with what the server said to its delete.
-            Goal::TryOnServer => (Effect::DryRun, None),
+            Goal::TryOnServer => (Effect::DryRun, None, None),
             Goal::Purge(purge) => {
                 let backup = purge.backup.as_deref().map(backup_dir).transpose()?;
+                let journal = purge.journal.as_deref().map(open_journal).transpose()?;
                 let cascade = self.wanted.deletes.cascade;
                 self.printer
                     .before_purge(shown, purge.ask, cascade, self.ui)?;
-                (Effect::Delete, backup)
+                (Effect::Delete, backup, journal)
             }
         };
         let orders = Orders {
@@ -272,6 +281,7 @@ impl<'a> Session<'a> {
             },
             concurrency: self.wanted.deletes.concurrency,
             backup,
+            journal,
             query: self.cleaner.query.clone(),
         };
         Ok((plan, orders))
@@ -588,7 +598,7 @@ impl<'a> Session<'a> {
     }
 
     /// Stay until the Jobs are gone, if that was asked for.
-    pub(super) async fn wait(&self, report: Report) -> Report {
+    pub(super) async fn wait(&self, report: Report, orders: &Orders) -> Report {
         let Goal::Purge(wanted) = &self.wanted.goal else {
             return report;
         };
@@ -598,6 +608,8 @@ impl<'a> Session<'a> {
         let (stop, ui) = (self.stop.clone(), self.ui);
         let mut on_event = |event: wait::Event| show::wait_event(&event, ui);
         let chunk_size = self.cleaner.query.chunk_size;
+        let journal = orders.journal.as_ref();
+        let before = journal.map(|journal| (journal, report.outcomes.clone()));
         let report = wait::wait(
             report,
             &self.cleaner.cluster,
@@ -607,23 +619,42 @@ impl<'a> Session<'a> {
             &mut on_event,
         )
         .await;
+        if let Some((journal, before)) = before {
+            journal.waited(&before, &report);
+        }
         self.ui.finish();
         self.show_server_warnings();
         report
     }
 
     /// Show what became of the plan, and tell what the process exits with.
-    pub(super) fn report(&self, report: &Report, orders: &Orders) -> Exit {
+    pub(super) async fn report(&self, report: &Report, orders: &Orders) -> Exit {
         let backup = match &self.wanted.goal {
             Goal::Purge(purge) => purge.backup.as_deref(),
             Goal::Save(_) | Goal::Show | Goal::TryOnServer => None,
         };
         let effect = orders.options.effect;
         let is_shown = self.printer.report(report, effect, backup, self.ui);
-        match report.exit() {
+        let exit = match report.exit() {
             // What was done is not known to the program that reads it.
             Exit::Success if !is_shown => Exit::Incomplete,
             exit => exit,
+        };
+        let Some(journal) = &orders.journal else {
+            return exit;
+        };
+        match (journal.end(report.counts(), exit).await, exit) {
+            (Ok(()), exit) => exit,
+            (Err(why), exit) => {
+                // The reason to stop has been told.
+                if !matches!(report.ended_early, Some(EndedEarly::NotWritten(_))) {
+                    self.ui.failure(&why);
+                }
+                match exit {
+                    Exit::Success => Exit::Incomplete,
+                    exit => exit,
+                }
+            }
         }
     }
 
@@ -702,5 +733,13 @@ fn backup_dir(path: &Path) -> Result<BackupDir, Error> {
         let (path, why) = (path.display(), io_words(&error));
         Error::failure(format!("cannot back up into {path}: {why}"))
             .hint("name a folder that you may write to")
+    })
+}
+
+fn open_journal(path: &Path) -> Result<Journal, Error> {
+    Journal::open(path).map_err(|error| {
+        let (path, why) = (path.display(), io_words(&error));
+        Error::failure(format!("cannot write the journal {path}: {why}"))
+            .hint("name a file that you may write to, for one run at a time")
     })
 }

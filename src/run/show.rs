@@ -512,6 +512,7 @@ impl Printer {
             Some(EndedEarly::Unreachable(why)) => {
                 ui.failure(&format!("stopped early: the server does not answer: {why}"))
             }
+            Some(EndedEarly::NotWritten(why)) => ui.failure(&format!("stopped early: {why}")),
             Some(EndedEarly::Stopped(_)) | None => {}
         }
         for (namespace, why) in report.stopped.iter().take(STOPPED_SHOWN) {

@@ -2,13 +2,17 @@
 //!
 //! `JOBCLEAN_TEST_SEED` repeats the runs of a seed that a failure printed, `JOBCLEAN_TEST_RUNS` makes more of them.
 
+use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use fastrand::Rng;
 
 use crate::support::account::account;
+use crate::support::files::{Files, arg};
+use crate::support::journals::{adds_up, lines};
 use crate::support::proxy::{Kind, Proxy, Reply, Request};
 use crate::support::random::{at_once, number};
 use crate::support::{ApiClient, Run, Space, outcomes, plane, run};
@@ -62,7 +66,7 @@ fn fault(dice: &mut Rng, request: &Request, up: &ApiClient) -> Reply {
 }
 
 /// One run with faults of this seed.
-fn purge(seed: u64) -> (Space, Proxy, Run) {
+fn purge(seed: u64, journal: &Path) -> (Space, Proxy, Run) {
     let space = Space::new();
     let jobs: Vec<_> = (0..JOBS)
         .flat_map(|age| {
@@ -87,7 +91,7 @@ fn purge(seed: u64) -> (Space, Proxy, Run) {
     let concurrency = format!("--concurrency={}", of_run.u32(1..12));
     let cascade = ["background", "background", "foreground"][of_run.usize(0..3)];
     let cascade = format!("--cascade={cascade}");
-    let args = [
+    let mut args = vec![
         "--yes",
         "--request-timeout=1s",
         "-o",
@@ -96,18 +100,24 @@ fn purge(seed: u64) -> (Space, Proxy, Run) {
         &concurrency,
         &cascade,
     ];
+    if of_run.bool() {
+        args.extend(["--journal", arg(journal)]);
+    }
     let run = run(proxy.tool(&space.name, &args));
     (space, proxy, run)
 }
 
 fn holds(seed: u64) {
-    let (space, proxy, run) = purge(seed);
+    let files = Files::new();
+    let journal = files.path("journal");
+    let (space, proxy, run) = purge(seed, &journal);
     let left = proxy.upstream().settled_jobs(&space.name);
     match run.code {
         Some(1) => {
             assert_eq!(run.out, "", "{}", run.story());
             assert_eq!(proxy.count(Kind::Delete), 0, "{}", run.story());
             assert_eq!(left.len() as i64, 2 * JOBS);
+            assert!(fs::read_to_string(journal).unwrap_or_default().is_empty());
         }
         Some(code @ (0 | 3)) => {
             let report = run.json();
@@ -118,6 +128,9 @@ fn holds(seed: u64) {
                 run.story()
             );
             account(&report, &left);
+            if journal.exists() {
+                adds_up(&lines(&journal), &report, code);
+            }
             for line in outcomes(&report) {
                 let (name, outcome) = line.split_once(' ').unwrap();
                 assert!(

@@ -1,22 +1,31 @@
 //! The tables of the README and of `docs/` say what the code says: every reason, every outcome, every exit code, the
 //! family rule.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use clap::ValueEnum as _;
+use jiff::Timestamp;
 use kubectl_jobclean::{
     error::Exit,
     job::{Job, family::of_name},
+    output::metrics::{Ending, Known},
     plan::{
+        Plan,
         group::MixedGroups,
-        report::Outcome,
-        retention::{KeepReason, SUPERSEDED},
+        report::{Outcome, Report},
+        retention::{KeepReason, Policy, SUPERSEDED},
     },
 };
 
-use crate::support::tool::{run, tool};
+use crate::support::{
+    jobs::{LABEL, snapshot},
+    tool::{run, tool},
+};
 
 const README: &str = include_str!("../../README.md");
 
 const DOCUMENT: &str = include_str!("../../docs/document.md");
+const METRICS: &str = include_str!("../../docs/metrics.md");
 const RULES: &str = include_str!("../../docs/rules.md");
 
 /// The text under a heading of a page.
@@ -67,6 +76,52 @@ fn every_reason_is_explained_with_its_verdict() {
 fn every_outcome_is_explained() {
     let rows = table(section(DOCUMENT, "After a purge"), "outcome | meaning");
     assert_eq!(words(&rows), Outcome::WORDS);
+}
+
+#[test]
+fn every_metric_is_explained_with_its_label() {
+    let at = Timestamp::UNIX_EPOCH;
+    let plan = Plan::new(snapshot(&[LABEL], at, Vec::new()), &Policy::default());
+    let mut known = Known::default();
+    known.report(&Report {
+        plan,
+        outcomes: Vec::new(),
+        ended_early: None,
+        stopped: BTreeMap::new(),
+        waited: None,
+        took: Duration::ZERO,
+    });
+    let mut text = Vec::new();
+    let ending = Ending {
+        at,
+        took: Duration::ZERO,
+        exit: Exit::Success,
+    };
+    known.write(&mut text, ending).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    let families = text.split("# TYPE ").skip(1);
+    let written: Vec<(&str, &str)> = families
+        .map(|family| {
+            let (name, rest) = family.split_once(' ').unwrap();
+            let sample = rest
+                .lines()
+                .find(|line| !line.starts_with('#') && *line != "gauge");
+            let label = sample.unwrap().split_once('{');
+            let label = label.and_then(|(_, label)| label.split_once('='));
+            (name, label.map_or("", |(label, _)| label))
+        })
+        .collect();
+    let rows = table(METRICS, "metric | label | meaning");
+    let told: Vec<(&str, &str)> = rows
+        .iter()
+        .map(|row| {
+            (
+                codes(row[0])[0],
+                codes(row[1]).first().copied().unwrap_or(""),
+            )
+        })
+        .collect();
+    assert_eq!(told, written);
 }
 
 #[test]

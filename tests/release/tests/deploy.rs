@@ -11,8 +11,8 @@ use controlplane::ARGOCD_INSTANCE;
 use serde_json::{Value, json};
 
 use crate::support::{
-    entry, is_admitted_as_restricted, jobs, namespace_with_jobs, plane, project, read, run,
-    succeeds, succeeds_quietly, token,
+    entry, is_admitted_as_restricted, jobs, namespace_with_jobs, path_after, plane, project, read,
+    run, succeeds, succeeds_quietly, token,
 };
 
 const NAMESPACE: &str = "jobclean";
@@ -271,4 +271,117 @@ fn an_account_without_the_rights_makes_the_job_fail() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("forbidden") && said.ends_with('\n'), "{said}");
     assert!(output.stdout.is_empty());
+}
+
+/// The folder as it is once the lines about metrics are taken out of their comment, as the server would have its CronJob.
+fn with_metrics() -> Value {
+    deployed();
+    let copy = tempfile::tempdir().unwrap();
+    let mut cp = Command::new("cp");
+    succeeds(
+        cp.arg("-r")
+            .arg(project().root.join("deploy/."))
+            .arg(copy.path()),
+    );
+    let kustomization = copy.path().join("kustomization.yaml");
+    let text = fs::read_to_string(&kustomization).unwrap();
+    let (before, lines) = text.split_once("# components:\n").unwrap();
+    let lines = lines.replace("#   - ", "  - ");
+    fs::write(&kustomization, format!("{before}components:\n{lines}")).unwrap();
+    let mut apply = plane().kubectl_command(["apply", "--server-side", "--dry-run=server"]);
+    apply.args(["--output", "json", "--kustomize"]);
+    let applied: Value = serde_json::from_str(&succeeds_quietly(apply.arg(copy.path()))).unwrap();
+    let mut objects = applied["items"].as_array().unwrap().iter();
+    let found = objects.find(|object| object["kind"] == "CronJob");
+    found.unwrap().clone()
+}
+
+/// The sidecar pushes what the run has written when it is told to end, and that is when the run has ended.
+#[test]
+fn a_sidecar_pushes_the_metrics_when_the_run_has_ended() {
+    let cron_job = with_metrics();
+    let spec = &cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+    is_admitted_as_restricted(NAMESPACE, spec);
+    let (tool, sidecar) = (&spec["containers"][0], &spec["initContainers"][0]);
+    assert_eq!(sidecar["restartPolicy"], "Always");
+    let variable = |name: &str| {
+        let mut variables = sidecar["env"].as_array().unwrap().iter();
+        let found = variables.find(|variable| variable["name"] == name);
+        found.unwrap()["value"].as_str().unwrap()
+    };
+    let args: Vec<&str> = tool["args"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|arg| arg.as_str().unwrap())
+        .collect();
+    assert!(
+        args.contains(&format!("--metrics-file={}", variable("FILE")).as_str()),
+        "{args:?}"
+    );
+    for container in [tool, sidecar] {
+        let mount = &container["volumeMounts"][0];
+        assert!(variable("FILE").starts_with(mount["mountPath"].as_str().unwrap()));
+        assert_eq!(mount["name"], spec["volumes"][0]["name"]);
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    let [file, pushed, ready] =
+        ["jobclean.prom", "pushed", "ready"].map(|name| folder.path().join(name));
+    let script = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    // Stand-ins: the one says what it was given, the other that the trap is set.
+    script(
+        "curl",
+        r#"for arg; do case $arg in @*) cat "${arg#@}" ;; http*) echo "$arg" ;; esac; done >>"$PUSHED""#,
+    );
+    script(
+        "sleep",
+        r#"[ -n "$1" ] && : >"$READY"; exec /bin/sleep 0.05"#,
+    );
+    for (text, expected) in [
+        (None, String::new()),
+        (
+            Some("a 1\n"),
+            format!("a 1\n{}/metrics/job/jobclean\n", variable("PUSHGATEWAY")),
+        ),
+    ] {
+        if let Some(text) = text {
+            fs::write(&file, text).unwrap();
+        }
+        let _ = fs::remove_file(&ready);
+        let command: Vec<&str> = sidecar["command"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|word| word.as_str().unwrap())
+            .collect();
+        let mut running = Command::new(command[0])
+            .args(&command[1..])
+            .env("PATH", path_after(&[folder.path()]))
+            .env("FILE", &file)
+            .env("PUSHGATEWAY", variable("PUSHGATEWAY"))
+            .env("PUSHED", &pushed)
+            .env("READY", &ready)
+            .spawn()
+            .unwrap();
+        while !ready.exists() {
+            assert!(
+                running.try_wait().unwrap().is_none(),
+                "it has ended by itself"
+            );
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        assert!(!pushed.exists(), "before the run has ended");
+        rustix::process::kill_process(
+            rustix::process::Pid::from_child(&running),
+            rustix::process::Signal::TERM,
+        )
+        .unwrap();
+        assert!(running.wait().unwrap().success());
+        assert_eq!(fs::read_to_string(&pushed).unwrap_or_default(), expected);
+    }
 }
