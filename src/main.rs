@@ -29,12 +29,13 @@ fn main() -> ExitCode {
         Some(Command::Rbac { flags, .. } | Command::Explain { flags, .. }) => &flags.output,
         Some(Command::Version | Command::Completion { .. }) | None => &flags.output,
     };
-    let ui = Ui::new(match output.level() {
+    let verbosity = match output.level() {
         _ if output.quiet => Verbosity::Quiet,
         0 => Verbosity::Normal,
         Output::EVERYTHING.. => Verbosity::Debug,
         _ => Verbosity::Verbose,
-    });
+    };
+    let ui = Ui::new(verbosity, output.log_format);
     let result = match command {
         Some(Command::Version) => run::print_version(),
         Some(Command::Completion { shell }) => run::print_completion(shell),

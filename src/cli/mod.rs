@@ -32,6 +32,7 @@ use crate::{
         query::{NamespacePattern, Scope},
         selector::Selector,
     },
+    output::log::LogFormat,
     plan::{
         group::MixedGroups,
         max_purge::MaxPurge,
@@ -282,6 +283,9 @@ pub struct Output {
     /// Print the rows of tables alone, without headers, lines that name groups, and totals
     #[arg(long, value_name = "BOOL")]
     pub no_headers: bool,
+    /// Log a line for each thing that happens instead of showing the plan and the report, for runs that ask nothing
+    #[arg(long, value_name = "FORMAT", conflicts_with_all = ["format", "no_headers", "show", "interactive", "filename"])]
+    pub log_format: Option<LogFormat>,
     /// When the run ends, write what it came to into this file, as OpenMetrics text for a monitoring system
     #[arg(long, value_name = "FILE", value_parser = regular_file("name a file, such as jobclean.prom"),
           value_hint = ValueHint::FilePath)]
@@ -363,6 +367,21 @@ impl ValueEnum for MixedGroups {
                 PossibleValue::new("split").help("Make each family its own group")
             }
             MixedGroups::Merge => PossibleValue::new("merge").help("Ignore families"),
+        })
+    }
+}
+
+impl ValueEnum for LogFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[LogFormat::Text, LogFormat::Json]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            LogFormat::Text => PossibleValue::new("text").help("Lines for people"),
+            LogFormat::Json => {
+                PossibleValue::new("json").help("JSON objects, on stderr as on stdout")
+            }
         })
     }
 }

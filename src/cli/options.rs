@@ -12,6 +12,7 @@ use crate::{
         grouping::Grouping,
         query::{Query, Scope},
     },
+    output::log::LogFormat,
     plan::{group::MixedGroups, max_purge::MaxPurge, retention::Policy},
 };
 
@@ -30,6 +31,8 @@ pub struct Options {
     pub show: Show,
     /// Whether tables go without their headers.
     pub no_headers: bool,
+    /// The form of the log, if there is one instead of plan and report.
+    pub log_format: Option<LogFormat>,
     /// Where it is written for a monitoring system what the run came to.
     pub metrics_file: Option<PathBuf>,
 }
@@ -220,6 +223,7 @@ impl Flags {
             may_shorten: self.output.format.is_none(),
             show: self.output.show,
             no_headers: self.output.no_headers,
+            log_format: self.output.log_format,
             metrics_file: self.output.metrics_file,
         })
     }
@@ -238,6 +242,10 @@ impl Flags {
             return Err(
                 "--journal and --dry-run cannot be used together: a dry run deletes nothing".into(),
             );
+        }
+        let asks = !action.yes && action.dry_run == DryRun::None && action.save_plan.is_none();
+        if self.output.log_format.is_some() && asks {
+            return Err("--log-format is for runs that ask nothing: add --yes or --dry-run".into());
         }
         // Choosing is a question, and these ask none.
         if action.interactive {

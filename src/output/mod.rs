@@ -5,6 +5,7 @@ mod escape;
 pub mod explain;
 mod grid;
 pub mod json;
+pub mod log;
 pub mod metrics;
 pub mod name;
 pub mod saved;

@@ -101,6 +101,15 @@ pub fn outcomes(report: &Report) -> String {
     )
 }
 
+/// A plan's totals and what was done, on one line.
+pub fn totals_and_outcomes(report: &Report) -> String {
+    let totals = totals(&report.plan.summary());
+    if report.outcomes.is_empty() {
+        return totals;
+    }
+    format!("{totals}; {}", outcomes(report))
+}
+
 /// How long something took.
 fn seconds(took: Duration) -> String {
     match SignedDuration::try_from(took) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    metrics::Metrics,
+    end::AtEnd,
     show::{self, Printer},
 };
 use crate::{
@@ -23,20 +23,20 @@ use crate::{
 /// # Errors
 /// If the file gives no plan, or the plan cannot be written.
 pub fn plan_file(wanted: &FromFile, options: &Options, ui: &Ui) -> Result<Exit, Error> {
-    let mut metrics = Metrics::begin(options);
-    let ended = story(wanted, options, ui, &mut metrics);
-    metrics.end(ended, ui)
+    let mut at_end = AtEnd::begin(options);
+    let ended = story(wanted, options, ui, &mut at_end);
+    at_end.end(ended, ui)
 }
 
 fn story(
     wanted: &FromFile,
     options: &Options,
     ui: &Ui,
-    metrics: &mut Metrics<'_>,
+    at_end: &mut AtEnd<'_>,
 ) -> Result<Exit, Error> {
     let printer = Printer::new(options);
     let (mut plan, place) = plan(wanted)?;
-    metrics.plan(&plan);
+    at_end.plan(&plan);
     if wanted.asks_for_server {
         ui.warning("no cluster is contacted with --filename: the plan is not tried on a server");
     }

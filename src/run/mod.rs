@@ -1,8 +1,10 @@
 //! The story of a run, and what it says on the way.
 
+mod end;
 mod explain;
 mod file;
-mod metrics;
+mod log;
+
 mod role;
 mod saved_plan;
 mod session;
@@ -17,7 +19,7 @@ pub use self::{
     role::print_role,
 };
 
-use self::{metrics::Metrics, session::Session, show::Printer};
+use self::{end::AtEnd, session::Session, show::Printer};
 use crate::{
     cli::{OnCluster, Options, Shell, complete},
     error::{Error, Exit, Stop},
@@ -38,10 +40,10 @@ pub async fn clean(
     stop: watch::Receiver<Option<Stop>>,
 ) -> Result<Exit, Error> {
     let printer = Printer::new(options);
-    let mut metrics = Metrics::begin(options);
-    let ended = story(wanted, options.max_purge, printer, ui, stop, &mut metrics).await;
+    let mut at_end = AtEnd::begin(options);
+    let ended = story(wanted, options.max_purge, printer, ui, stop, &mut at_end).await;
     let ended = ended.or_else(|ended| ended.settle(printer, ui));
-    metrics.end(ended, ui)
+    at_end.end(ended, ui)
 }
 
 async fn story(
@@ -50,19 +52,19 @@ async fn story(
     printer: Printer,
     ui: &Ui,
     stop: watch::Receiver<Option<Stop>>,
-    metrics: &mut Metrics<'_>,
+    at_end: &mut AtEnd<'_>,
 ) -> Result<Exit, Ended> {
     let connecting = Session::connect(wanted, printer, ui, stop.clone());
     let mut session = unless_stopped(&stop, connecting).await??;
     let plan = session.plan().await?;
-    metrics.plan(plan.shown());
+    at_end.plan(plan.shown());
     let plan = session.choose(plan).await?;
     let plan = session.check(plan, max_purge)?;
     let (plan, orders) = session.show(plan).await?;
     let approved = session.approve(plan).await?;
     let report = session.purge(approved, &orders).await;
     let report = session.wait(report, &orders).await;
-    metrics.report(&report);
+    at_end.report(&report);
     Ok(session.report(&report, &orders).await)
 }
 

@@ -1,6 +1,7 @@
 //! The steps of a run against one cluster.
 
 use std::{
+    cell::Cell,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -9,7 +10,9 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    Ended, saved_plan,
+    Ended,
+    log::Log,
+    saved_plan,
     show::{self, Printer},
 };
 use crate::{
@@ -26,12 +29,13 @@ use crate::{
         Connection,
         console::Console,
         flags::{ConnectionFlags, Unchecked},
+        open::user_agent,
         target::check_names,
     },
     error::{Error, Exit, Stop, io_words},
     gitops::{Claims, Places},
     job::query::{Query, Scope, Sink},
-    output::{View, saved::SavedPlan, words},
+    output::{View, log::Line, saved::SavedPlan, words},
     plan::{
         Plan,
         max_purge::MaxPurge,
@@ -105,6 +109,8 @@ pub(super) struct Session<'a> {
     saved: Option<Plan>,
     /// When the plan was read, or its reading began.
     begun: Instant,
+    /// Whether a line of the log could not be written.
+    has_lost_lines: Cell<bool>,
 }
 
 impl<'a> Session<'a> {
@@ -155,6 +161,12 @@ impl<'a> Session<'a> {
                 )
             }
         };
+        printer.log_line(Line::start(
+            (&cluster.connection.context, &cluster.connection.server),
+            &user_agent(),
+            &query.grouping,
+            &policy,
+        ))?;
         let sources = sources(&places, &wanted.connection, console, ui).await?;
         Ok(Session {
             wanted,
@@ -170,6 +182,7 @@ impl<'a> Session<'a> {
             places,
             saved,
             begun: Instant::now(),
+            has_lost_lines: Cell::new(false),
         })
     }
 
@@ -589,10 +602,21 @@ impl<'a> Session<'a> {
             &format!("{{bar:30}} {{pos}}/{{len}} {verb}{{rate}}{{left}}"),
         );
         let (stop, ui) = (self.stop.clone(), self.ui);
-        let mut on_event = |event: purge::Event| show::purge_event(&event, ui);
+        let format = self.printer.log();
+        let mut log = format.map(|format| Log::new(format, approved.plan()));
+        let mut on_event = |event: purge::Event| {
+            if let (Some(log), purge::Event::Settled { job, outcome }) = (&mut log, &event) {
+                log.settled(job, outcome);
+            }
+            show::purge_event(&event, ui);
+        };
         let report =
             purge::purge(approved, &self.cleaner.cluster, orders, stop, &mut on_event).await;
         self.ui.finish();
+        if let Some(Err(error)) = log.map(|log| log.finish(&report)) {
+            self.ui.failure(&show::cannot_write(&error));
+            self.has_lost_lines.set(true);
+        }
         self.show_server_warnings();
         report
     }
@@ -637,7 +661,7 @@ impl<'a> Session<'a> {
         let is_shown = self.printer.report(report, effect, backup, self.ui);
         let exit = match report.exit() {
             // What was done is not known to the program that reads it.
-            Exit::Success if !is_shown => Exit::Incomplete,
+            Exit::Success if !is_shown || self.has_lost_lines.get() => Exit::Incomplete,
             exit => exit,
         };
         let Some(journal) = &orders.journal else {

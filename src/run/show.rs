@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use super::log;
 use crate::{
     cli::{Format, Options, Show},
     cluster::{
@@ -21,7 +22,11 @@ use crate::{
         mark::HELM_RELEASE,
         query::{Query, Scope},
     },
-    output::{Colour, Headers, Rows, Style, View, json, name, summary, table, tsv, words, yaml},
+    output::{
+        Colour, Headers, Rows, Style, View, json,
+        log::{Line, LogFormat},
+        name, summary, table, tsv, words, yaml,
+    },
     plan::{
         Plan, Warning,
         max_purge::MaxPurge,
@@ -425,6 +430,8 @@ pub fn purge_event(event: &purge::Event, ui: &Ui) {
 #[derive(Debug, Clone, Copy)]
 pub struct Printer {
     format: Format,
+    /// The form of the log that there is instead of plan and report.
+    log: Option<LogFormat>,
     /// Whether a long plan may be shown as a summary on a terminal.
     may_shorten: bool,
     headers: Headers,
@@ -436,6 +443,7 @@ impl Printer {
     pub fn new(options: &Options) -> Printer {
         Printer {
             format: options.format,
+            log: options.log_format,
             may_shorten: options.may_shorten,
             headers: if options.no_headers {
                 Headers::Hide
@@ -452,6 +460,20 @@ impl Printer {
     /// Whether a program reads it, which gets one text.
     pub fn is_for_programs(self) -> bool {
         self.format.is_for_programs()
+    }
+
+    /// The form of the log, if there is one instead of plan and report.
+    pub fn log(self) -> Option<LogFormat> {
+        self.log
+    }
+
+    /// Log one line, if there is a log.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn log_line(self, line: Line<'_>) -> Result<(), Error> {
+        let written = self.log.map_or(Ok(()), |format| log::line(format, line));
+        written.map_err(|error| write_error(&error))
     }
 
     /// A name alone says nothing where there are several namespaces: what reads it would delete in the wrong one.
@@ -482,6 +504,10 @@ impl Printer {
         cascade: Cascade,
         ui: &Ui,
     ) -> Result<(), Error> {
+        if let Some(format) = self.log {
+            // What is purged is logged with its outcome.
+            return self.log_skips(format, plan, ui);
+        }
         let is_document = self.is_for_programs();
         let asks = ask && plan.summary().purge > 0;
         if !is_document && plan.summary().purge == 0 || asks && Ui::can_ask().is_err() {
@@ -531,6 +557,7 @@ impl Printer {
         let counts = words::outcomes(report);
         let is_new = self.is_for_programs() || effect == Effect::DryRun;
         let written = match (self.format, effect) {
+            _ if self.log.is_some() => self.print(View::Report(report), ui),
             // The plan has been shown already; what is new are the outcomes, if there are any.
             (Format::Table | Format::Wide | Format::Summary | Format::Name, Effect::Delete)
                 if report.outcomes.is_empty() =>
@@ -571,6 +598,9 @@ impl Printer {
     /// # Errors
     /// If it cannot be written.
     fn print(self, view: View, ui: &Ui) -> Result<(), Error> {
+        if let Some(format) = self.log {
+            return log::ending(format, view).map_err(|error| write_error(&error));
+        }
         write_out(|out| self.render(view, out)).map_err(|error| write_error(&error))?;
         self.say_the_rest(view, ui);
         Ok(())
@@ -581,9 +611,21 @@ impl Printer {
     /// # Errors
     /// If it cannot be written.
     pub fn print_only(self, view: View, ui: &Ui) -> Result<(), Error> {
+        if let Some(format) = self.log {
+            self.log_skips(format, view.plan(), ui)?;
+            return self.print(view, ui);
+        }
         write_only(|out| self.render(view, out))?;
         self.say_the_rest(view, ui);
         Ok(())
+    }
+
+    /// Log the Jobs that stay, for those who want to know of each.
+    fn log_skips(self, format: LogFormat, plan: &Plan, ui: &Ui) -> Result<(), Error> {
+        if !ui.tells(Verbosity::Verbose) {
+            return Ok(());
+        }
+        log::skips(format, plan).map_err(|error| write_error(&error))
     }
 
     /// What there is to say of a form that does not show all: rows for programs have no totals among them, and a summary
@@ -659,7 +701,7 @@ pub fn check_limit(
 }
 
 /// Write something to stdout as a whole.
-fn write_out(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+pub(super) fn write_out(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     write(&mut out).and_then(|()| out.flush())
 }

@@ -27,8 +27,12 @@ use self::progress::{Bar, People};
 use crate::{
     connection::console::{Console, Stdin},
     error::{Error, Stop},
-    output::{Colour, Headers, Rows, Style},
+    output::{
+        Colour, Headers, Rows, Style,
+        log::{self, LogFormat},
+    },
     text::harmless,
+    time,
 };
 
 /// How much is said on stderr.
@@ -42,6 +46,24 @@ pub enum Verbosity {
     Verbose,
     /// Every step as well.
     Debug,
+}
+
+/// How much something matters that is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Error,
+    Warning,
+    Info,
+}
+
+impl Level {
+    fn as_str(self) -> &'static str {
+        match self {
+            Level::Error => "error",
+            Level::Warning => "warning",
+            Level::Info => "info",
+        }
+    }
 }
 
 /// An answer to a question.
@@ -101,6 +123,8 @@ impl NotATerminal {
 /// What people see besides the plan and the report.
 pub struct Ui {
     verbosity: Verbosity,
+    /// Whether what is said goes into a log that a program reads.
+    is_for_programs: bool,
     /// What a terminal on stderr can do.
     stderr: Ability,
     bar: Bar,
@@ -140,9 +164,10 @@ impl Ability {
 
 impl Ui {
     /// For this process's stderr.
-    pub fn new(verbosity: Verbosity) -> Ui {
+    pub fn new(verbosity: Verbosity, log: Option<LogFormat>) -> Ui {
         Ui {
             verbosity,
+            is_for_programs: log == Some(LogFormat::Json),
             stderr: Ability::of(io::stderr().is_terminal()),
             bar: Bar::default(),
             said: RefCell::default(),
@@ -191,34 +216,24 @@ impl Ui {
 
     /// Say what went wrong and what to do about it.
     pub fn error(&self, error: &Error) {
-        self.line(&format!(
-            "{} {}",
-            self.paint("1;31", "error:"),
-            one_line(&error.message)
-        ));
-        if let Some(hint) = &error.hint {
-            self.line(&format!("{} {}", self.paint("1", "hint:"), one_line(hint)));
-        }
+        self.say(Level::Error, &error.message, error.hint.as_deref());
     }
 
     /// Say something worth knowing, once.
     pub fn warning(&self, text: &str) {
         if self.verbosity >= Verbosity::Normal && self.said.borrow_mut().insert(text.to_owned()) {
-            self.line(&format!(
-                "{} {}",
-                self.paint("1;33", "warning:"),
-                one_line(text)
-            ));
+            self.say(Level::Warning, text, None);
         }
     }
 
     /// Say that one of many things failed; never left out.
     pub fn failure(&self, text: &str) {
-        self.line(&format!(
-            "{} {}",
-            self.paint("1;31", "error:"),
-            one_line(text)
-        ));
+        self.say(Level::Error, text, None);
+    }
+
+    /// Whether this is said.
+    pub fn tells(&self, at: Verbosity) -> bool {
+        self.verbosity >= at
     }
 
     /// Whether nothing but errors is to be said.
@@ -229,13 +244,37 @@ impl Ui {
     /// Say something at this verbosity and above.
     pub fn note(&self, at: Verbosity, text: &str) {
         if self.verbosity >= at {
-            self.line(&one_line(text));
+            self.say(Level::Info, text, None);
         }
     }
 
     /// Write lines that are already safe, such as a rendered plan.
     pub fn text(&self, text: &str) {
         self.line(text.trim_end_matches('\n'));
+    }
+
+    fn say(&self, level: Level, text: &str, hint: Option<&str>) {
+        let text = one_line(text);
+        let hint = hint.map(one_line);
+        if self.is_for_programs {
+            let line = log::Line::Message {
+                level: level.as_str(),
+                message: text.into(),
+                hint: hint.map(Into::into),
+            };
+            let mut json = Vec::new();
+            // Writing to a Vec cannot fail.
+            let _ = line.write(&mut json, LogFormat::Json, time::now());
+            return self.text(&String::from_utf8_lossy(&json));
+        }
+        match level {
+            Level::Error => self.line(&format!("{} {text}", self.paint("1;31", "error:"))),
+            Level::Warning => self.line(&format!("{} {text}", self.paint("1;33", "warning:"))),
+            Level::Info => self.line(&text),
+        }
+        if let Some(hint) = hint {
+            self.line(&format!("{} {hint}", self.paint("1", "hint:")));
+        }
     }
 
     fn line(&self, text: &str) {

@@ -340,6 +340,7 @@ fn it_is_known_of_every_flag_whether_it_deletes_more() {
         "keep-within",
         "kubeconfig",
         "label",
+        "log-format",
         "max-purge",
         "metrics-file",
         "namespace",

@@ -47,6 +47,7 @@ mod list_requests;
 mod list_retries;
 mod list_scope;
 mod list_unreachable;
+mod log;
 mod metrics;
 mod output_document;
 mod output_hostile_files;
