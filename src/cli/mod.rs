@@ -2,6 +2,9 @@
 
 pub mod complete;
 mod options;
+pub mod policy;
+#[cfg(feature = "schema")]
+mod schema;
 mod subcommands;
 pub mod tips;
 mod wait;
@@ -20,6 +23,8 @@ pub use self::{
     wait::{Patience, Waiting},
 };
 
+use self::policy::Said;
+
 use crate::{
     cluster::delete::Cascade,
     connection::flags::{ConnectionFlags, go_bool, non_empty, non_empty_path},
@@ -29,15 +34,11 @@ use crate::{
         field::FieldSelector,
         grouping::Grouping,
         label::{LabelKey, is_dns_label},
-        query::{NamespacePattern, Scope},
+        pattern::NamespacePattern,
+        query::Scope,
         selector::Selector,
     },
-    plan::{
-        group::MixedGroups,
-        max_purge::MaxPurge,
-        retention::{Policy, Treatment},
-    },
-    time::HumanDuration,
+    plan::{group::MixedGroups, max_purge::MaxPurge},
 };
 
 const AFTER_HELP: &str = "\
@@ -166,30 +167,9 @@ pub struct Which {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Retention")]
 pub struct Kept {
-    /// Keep the N newest of every group
-    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
-    pub keep: NonZeroUsize,
-    /// Keep the N newest Complete ones of every group as well
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    pub keep_succeeded: usize,
-    /// Keep the N newest Failed ones of every group as well
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    pub keep_failed: usize,
-    /// Keep what was created within this time: 90s, 45m, 12h, 7d, 1d12h
-    #[arg(long, value_name = "DURATION", visible_alias = "older-than")]
-    pub keep_within: Option<HumanDuration>,
-    /// Keep what was pushed out of the N newest within this time
-    #[arg(long, value_name = "DURATION")]
-    pub keep_superseded_within: Option<HumanDuration>,
-    /// Keep what finished within this time
-    #[arg(long, value_name = "DURATION")]
-    pub keep_finished_within: Option<HumanDuration>,
-    /// Judge Jobs that are not finished like any other, instead of keeping them
-    #[arg(long, value_name = "BOOL")]
-    pub include_active: bool,
-    /// Judge Jobs that have a controller (a CronJob's) like any other, instead of keeping them
-    #[arg(long, value_name = "BOOL")]
-    pub include_owned: bool,
+    /// What is kept of a group.
+    #[command(flatten)]
+    pub said: Said,
     /// What to do with a group that holds Jobs of different families [default: split where groups are applications, else
     /// hold]
     #[arg(long, value_name = "HOW")]
@@ -199,6 +179,9 @@ pub struct Kept {
     /// A Job that git or a release still has is made and run again when it is deleted.
     #[arg(long, value_name = "HOW")]
     pub gitops: Option<gitops::Mode>,
+    /// Keep what this file of rules says; the flags for what it sets are refused
+    #[arg(long, value_name = "FILE", value_parser = policy_file(), value_hint = ValueHint::FilePath)]
+    pub policy: Option<PathBuf>,
     /// Read Argo CD's Applications with this context of the kubeconfig, where Argo CD runs on another cluster
     #[arg(long, value_name = "NAME", value_parser = non_empty, conflicts_with = "filename")]
     pub argocd_context: Option<String>,
@@ -243,6 +226,7 @@ pub struct Action {
         "namespace", "all_namespaces", "group_by", "family", "selector", "field_selector", "exclude_namespaces",
         "filename", "keep", "keep_succeeded", "keep_failed", "keep_within", "keep_superseded_within",
         "keep_finished_within", "include_active", "include_owned", "mixed_groups", "gitops", "gitops_namespaces",
+        "policy",
     ])]
     pub plan: Option<PathBuf>,
     /// Write each Job's manifest into this folder before its delete; without a backup it is not deleted
@@ -421,26 +405,6 @@ impl Which {
     }
 }
 
-impl Kept {
-    /// The policy that the flags come to.
-    pub fn policy(&self, family: Option<NameEnding>) -> Policy {
-        let time = |time: Option<HumanDuration>| time.map(|time| time.0);
-        Policy {
-            keep: self.keep,
-            keep_succeeded: self.keep_succeeded,
-            keep_failed: self.keep_failed,
-            keep_within: time(self.keep_within),
-            keep_superseded_within: time(self.keep_superseded_within),
-            keep_finished_within: time(self.keep_finished_within),
-            active: Treatment::included(self.include_active),
-            owned: Treatment::included(self.include_owned),
-            mixed_groups: self.mixed_groups,
-            family,
-            gitops: self.gitops.unwrap_or_default(),
-        }
-    }
-}
-
 /// Lets a flag that takes a BOOL stand alone for `true`. It is `false` by default, unless it is an `Option`.
 fn as_in_go(flag: Arg) -> Arg {
     if flag.get_value_names().is_none_or(|names| names != ["BOOL"]) {
@@ -464,6 +428,16 @@ fn plan_file() -> impl TypedValueParser<Value = PathBuf> {
     non_empty_path().try_map(|path| {
         if path.as_os_str() == "-" {
             Err("it is not a file; -o json prints the plan")
+        } else {
+            Ok(path)
+        }
+    })
+}
+
+fn policy_file() -> impl TypedValueParser<Value = PathBuf> {
+    non_empty_path().try_map(|path| {
+        if path.as_os_str() == "-" {
+            Err("it is not a file")
         } else {
             Ok(path)
         }

@@ -141,7 +141,7 @@ impl Cluster {
 }
 
 fn found_in(list: MetadataList<'_>) -> (ListMeta, Vec<Found>) {
-    let mut intake = Intake::new(&Grouping::Family, Identity::Optional);
+    let mut intake = Intake::new(&Grouping::Family, &Arc::default(), Identity::Optional);
     let metas = list.items.into_iter().filter_map(|object| object.metadata);
     let text = |text: Option<Text>| text.unwrap_or_default().0.into_owned();
     let found = metas.map(|meta| Found {

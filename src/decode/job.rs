@@ -12,6 +12,7 @@ use crate::{
         ids::Stamp,
         mark::{ArgoMark, HELM_RELEASE, Kustomization, MarkedBy, Marks, OtherTool},
         query::Query,
+        rules::{self, Match, Matched, RuleNumber},
     },
 };
 
@@ -70,6 +71,7 @@ pub enum Identity {
 pub struct Intake {
     grouping: Grouping,
     identity: Identity,
+    rules: Arc<[Match]>,
     strings: HashSet<Arc<str>>,
     value_lists: HashSet<Arc<[Arc<str>]>>,
     controllers: HashSet<Arc<Controller>>,
@@ -78,11 +80,12 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// For Jobs that are grouped like this.
-    pub fn new(grouping: &Grouping, identity: Identity) -> Intake {
+    /// For Jobs that are grouped like this, and that these rules are for.
+    pub fn new(grouping: &Grouping, rules: &Arc<[Match]>, identity: Identity) -> Intake {
         Intake {
             grouping: grouping.clone(),
             identity,
+            rules: Arc::clone(rules),
             strings: HashSet::new(),
             value_lists: HashSet::new(),
             controllers: HashSet::new(),
@@ -107,6 +110,7 @@ impl Intake {
         let restored = if has_run { None } else { restored(&meta) };
         let controller = self.controller(&meta);
         let marks = self.marks(&meta);
+        let rule = self.rule(&meta, &group_values);
         let namespace = meta.namespace.unwrap_or_default();
         let name = meta
             .name
@@ -141,6 +145,7 @@ impl Intake {
             protection,
             controller,
             marks,
+            rule,
             group_values,
             namespace: self.share(&namespace),
             generated_after: meta
@@ -173,6 +178,20 @@ impl Intake {
         let shared: Arc<[Arc<str>]> = values.into();
         self.value_lists.insert(Arc::clone(&shared));
         Some(shared)
+    }
+
+    /// The first rule that is for a Job, by what it says now.
+    fn rule(&self, meta: &decode::ObjectMeta<'_>, values: &[Arc<str>]) -> Option<RuleNumber> {
+        let application = match &self.grouping {
+            Grouping::Application => values.first().map(AsRef::as_ref),
+            Grouping::Keys(_) | Grouping::Family => None,
+        };
+        let job = Matched {
+            namespace: meta.namespace.as_deref().unwrap_or_default(),
+            application,
+            label: |key: &str| meta.labels.get(key),
+        };
+        rules::first(&self.rules, &job)
     }
 
     fn controller(&mut self, meta: &decode::ObjectMeta<'_>) -> Option<Arc<Controller>> {
@@ -383,7 +402,11 @@ mod tests {
                     "deletionTimestamp":"2026-01-02T00:00:0{second}Z","finalizers":["{finalizer}"]}}}}"#
             )
         };
-        let mut intake = Intake::new(&"label:app".parse().unwrap(), Identity::Optional);
+        let mut intake = Intake::new(
+            &"label:app".parse().unwrap(),
+            &Arc::default(),
+            Identity::Optional,
+        );
         let mut deletion = |text: &str| {
             let job = intake.take(serde_json::from_str(text).unwrap());
             job.unwrap().unwrap().deletion.unwrap()

@@ -45,6 +45,7 @@ enum Column {
     Rank,
     Uid,
     Owner,
+    Rule,
     Reason,
     Claims,
 }
@@ -63,6 +64,7 @@ impl Column {
             Column::Rank => "RANK",
             Column::Uid => "UID",
             Column::Owner => "OWNER",
+            Column::Rule => "RULE",
             Column::Reason => "REASON",
             Column::Claims => "GITOPS",
         }
@@ -72,7 +74,12 @@ impl Column {
     fn is_flexible(self) -> bool {
         matches!(
             self,
-            Column::Job | Column::Uid | Column::Owner | Column::Reason | Column::Claims
+            Column::Job
+                | Column::Uid
+                | Column::Owner
+                | Column::Rule
+                | Column::Reason
+                | Column::Claims
         )
     }
 
@@ -99,6 +106,10 @@ impl Column {
                 .map(|owner| format!("{}/{}", harmless(&owner.kind), harmless(&owner.name)))
                 .unwrap_or_default()
                 .into(),
+            Column::Rule => {
+                let rule = plan.rule_of(job).unwrap_or_default();
+                harmless(&rule).into_owned().into()
+            }
             Column::Reason => match (row.planned.verdict, &job.deletion) {
                 (Verdict::Purge, _) => format!("superseded ({} of {})", row.rank, row.of).into(),
                 (verdict, None) => verdict.reasons().join(", ").into(),
@@ -265,8 +276,8 @@ fn write_lines(out: &mut dyn Write, table: Table) -> io::Result<()> {
 impl<'a> Layout<'a> {
     fn fit(view: View<'a>, columns: Columns, style: Style) -> Layout<'a> {
         use Column::{
-            Age, Claims, Created, Duration, Job, Namespace, Outcome, Owner, Rank, Reason, Status,
-            Uid, Verdict,
+            Age, Claims, Created, Duration, Job, Namespace, Outcome, Owner, Rank, Reason, Rule,
+            Status, Uid, Verdict,
         };
         let plan = view.plan();
         let has_claims = plan.has_claims();
@@ -274,13 +285,14 @@ impl<'a> Layout<'a> {
             Columns::Normal => vec![Verdict, Outcome, Job, Status, Age, Reason],
             Columns::Wide => vec![
                 Verdict, Outcome, Namespace, Job, Status, Age, Created, Duration, Rank, Uid, Owner,
-                Reason, Claims,
+                Rule, Reason, Claims,
             ],
         };
         let mut columns: Vec<(Column, u16)> = chosen
             .into_iter()
             .filter(|column| *column != Outcome || matches!(view, View::Report(_)))
             .filter(|column| *column != Claims || has_claims)
+            .filter(|column| *column != Rule || plan.rules.is_some())
             .map(|column| (column, column.header().len() as u16))
             .collect();
         for (_, rows) in view.groups(style.rows) {

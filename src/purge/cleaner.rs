@@ -26,6 +26,7 @@ use crate::{
         recheck::{Approved, Recheck},
         report::Report,
         retention::Policy,
+        rules::Rules,
     },
 };
 
@@ -122,6 +123,11 @@ impl Cleaner {
 
     /// What to keep.
     pub fn policy(mut self, policy: Policy) -> Cleaner {
+        self.query.rules = policy
+            .rules
+            .as_ref()
+            .map(Rules::matches)
+            .unwrap_or_default();
         self.policy = policy;
         self
     }

@@ -234,7 +234,7 @@ mod tests {
         job::{Job, State},
         plan::{
             Snapshot, Source,
-            retention::{Policy, Treatment},
+            retention::{Policy, Retention},
         },
     };
 
@@ -269,8 +269,7 @@ mod tests {
             jobs: jobs.collect(),
         };
         let policy = Policy {
-            active: Treatment::Judge,
-            owned: Treatment::Judge,
+            defaults: Retention::LEAST,
             mixed_groups: Some(crate::plan::group::MixedGroups::Merge),
             ..Policy::default()
         };

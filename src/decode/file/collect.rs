@@ -116,7 +116,7 @@ impl<'a> Collector<'a> {
     pub(super) fn new(query: &'a Query) -> Collector<'a> {
         Collector {
             query,
-            intake: Intake::new(&query.grouping, Identity::Optional),
+            intake: Intake::new(&query.grouping, &query.rules, Identity::Optional),
             found: Found::default(),
             open: Vec::new(),
             documents: 0,
