@@ -11,10 +11,7 @@ use std::{env, error::Error, time::Duration};
 use kube::Client;
 use kubectl_jobclean::{
     Cleaner,
-    plan::{
-        report::Report,
-        retention::{Policy, Retention},
-    },
+    plan::{report::Report, retention::Policy, rules::Retention},
     purge::Event,
 };
 

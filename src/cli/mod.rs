@@ -3,8 +3,6 @@
 pub mod complete;
 mod options;
 pub mod policy;
-#[cfg(feature = "schema")]
-mod schema;
 mod subcommands;
 pub mod tips;
 mod wait;

@@ -22,8 +22,8 @@ use crate::{
         Plan, PlannedGroup, Source,
         group::MixedGroups,
         report::{Outcome, RECREATED, Row},
-        retention::{Policy, Retention, Treatment},
-        rules::{Rule, Rules, Ruling},
+        retention::Policy,
+        rules::{Retention, Rule, Rules, Ruling, Treatment},
     },
 };
 

@@ -14,8 +14,8 @@ use crate::{
     },
     plan::{
         Plan, PlannedGroup,
-        retention::{KeepReason, Policy, Retention, Verdict},
-        rules::Ruling,
+        retention::{KeepReason, Policy, Verdict},
+        rules::{Retention, Ruling},
     },
     text::harmless,
     time,
@@ -139,11 +139,15 @@ pub fn write(
             }
             Verdict::Purge if !planned.verdict.is_purge() => writeln!(out, "{indent}nothing")?,
             Verdict::Purge => {
+                let colon = match setting {
+                    Setting::Flag => "",
+                    Setting::Rule(..) => ":",
+                };
                 let keep = setting.name("keep");
-                writeln!(out, "{indent}newest: {keep} {} or more", place + 1)?;
+                writeln!(out, "{indent}newest: {keep}{colon} {} or more", place + 1)?;
                 let hours = now.duration_since(job.created.timestamp()).as_hours() + 1;
-                let keep_within = setting.name("keep-within");
-                writeln!(out, "{indent}recent: {keep_within} {hours}h or more")?;
+                let within = setting.name("keep-within");
+                writeln!(out, "{indent}recent: {within}{colon} {hours}h or more")?;
             }
         }
     }

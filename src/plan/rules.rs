@@ -1,12 +1,76 @@
-//! The rules of a policy: what is kept of groups that are not like others.
+//! What is kept of a group, and the rules of a policy for groups that are not like others.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, num::NonZeroUsize, sync::Arc, time::Duration};
 
-use super::retention::Retention;
 use crate::job::rules::{Match, RuleNumber, number};
 
 /// What the defaults are called where a rule is named.
 pub const DEFAULTS: &str = "defaults";
+
+/// What is kept of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// The newest of the group that stay. At least one: no group is ever emptied.
+    pub keep: NonZeroUsize,
+    /// The newest Complete ones of the group that stay as well.
+    pub keep_succeeded: usize,
+    /// The newest Failed ones of the group that stay as well.
+    pub keep_failed: usize,
+    /// Anything created at most this long ago stays.
+    pub keep_within: Option<Duration>,
+    /// What was pushed out of the newest that stay at most this long ago stays.
+    pub keep_superseded_within: Option<Duration>,
+    /// What finished at most this long ago stays.
+    pub keep_finished_within: Option<Duration>,
+    /// What becomes of Jobs that are not finished.
+    pub active: Treatment,
+    /// What becomes of Jobs that have a controller.
+    pub owned: Treatment,
+}
+
+impl Retention {
+    /// What is kept always: the newest one.
+    pub const LEAST: Retention = Retention {
+        keep: NonZeroUsize::MIN,
+        keep_succeeded: 0,
+        keep_failed: 0,
+        keep_within: None,
+        keep_superseded_within: None,
+        keep_finished_within: None,
+        active: Treatment::Judge,
+        owned: Treatment::Judge,
+    };
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Retention {
+            active: Treatment::Keep,
+            owned: Treatment::Keep,
+            ..Retention::LEAST
+        }
+    }
+}
+
+/// What becomes of a class of Jobs that is kept by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Treatment {
+    /// They stay.
+    Keep,
+    /// They are judged like any other.
+    Judge,
+}
+
+impl Treatment {
+    /// From a flag that asks to include the class.
+    pub fn included(include: bool) -> Treatment {
+        if include {
+            Treatment::Judge
+        } else {
+            Treatment::Keep
+        }
+    }
+}
 
 /// A rule.
 #[derive(Debug, Clone, PartialEq, Eq)]

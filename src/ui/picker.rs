@@ -232,10 +232,7 @@ mod tests {
     use super::*;
     use crate::{
         job::{Job, State},
-        plan::{
-            Snapshot, Source,
-            retention::{Policy, Retention},
-        },
+        plan::{Snapshot, Source, retention::Policy, rules::Retention},
     };
 
     /// Groups with these numbers of Jobs.
@@ -256,6 +253,7 @@ mod tests {
                 protection: None,
                 controller: None,
                 marks: None,
+                rule: None,
             })
         });
         let snapshot = Snapshot {

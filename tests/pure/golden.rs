@@ -11,7 +11,8 @@ use kubectl_jobclean::{
         Plan, Snapshot, Source, Warning,
         group::MixedGroups,
         report::{Change, EndedEarly, Outcome, Report},
-        retention::{Policy, Retention},
+        retention::Policy,
+        rules::Retention,
     },
 };
 

@@ -21,7 +21,8 @@ use kubectl_jobclean::{
     plan::{
         Plan, PlannedJob, Snapshot,
         group::MixedGroups,
-        retention::{Policy, Retention, Treatment, Verdict},
+        retention::{Policy, Verdict},
+        rules::{Retention, Treatment},
     },
 };
 use proptest::{prelude::*, sample::select, test_runner::Config};

@@ -13,7 +13,8 @@ use kubectl_jobclean::{
         Plan, Snapshot, Source,
         group::MixedGroups,
         report::{Change, Outcome},
-        retention::{KeepReason, KeepReasons, Policy, Retention, Treatment},
+        retention::{KeepReason, KeepReasons, Policy},
+        rules::{Retention, Treatment},
     },
 };
 use proptest::{collection::vec, prelude::*, sample::select};

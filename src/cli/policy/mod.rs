@@ -1,6 +1,9 @@
 //! `--policy`: what is kept, as a file says it for many groups at once. The file has the flags' names; a typo in it is
 //! an error, as it is on the command line.
 
+#[cfg(feature = "schema")]
+mod schema;
+
 use std::{fs, num::NonZeroUsize, path::Path, path::PathBuf};
 
 use clap::Args;
@@ -8,8 +11,6 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use super::at_least_one;
-#[cfg(feature = "schema")]
-use super::schema;
 use crate::{
     error::{Error, io_words},
     gitops,
@@ -21,16 +22,16 @@ use crate::{
     },
     plan::{
         group::MixedGroups,
-        retention::{Policy, Retention, Treatment},
-        rules::{DEFAULTS, Rule, Rules, Ruling},
+        retention::Policy,
+        rules::{DEFAULTS, Retention, Rule, Rules, Ruling, Treatment},
     },
     text::{decode, harmless, quoted, yaml},
     time::HumanDuration,
 };
 
 /// The version of the files that are understood.
-pub(super) const API_VERSION: &str = "jobclean/v1";
-pub(super) const KIND: &str = "Policy";
+const API_VERSION: &str = "jobclean/v1";
+const KIND: &str = "Policy";
 
 /// What is said of what a group keeps, by flags or in a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize)]
@@ -48,14 +49,17 @@ pub struct Said {
     pub keep_failed: Option<usize>,
     /// Keep what was created within this time: 90s, 45m, 12h, 7d, 1d12h
     #[arg(long, value_name = "DURATION", visible_alias = "older-than")]
+    #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::duration"))]
     pub keep_within: Option<HumanDuration>,
     /// Keep what was pushed out of the N newest within this time
     #[arg(long, value_name = "DURATION")]
+    #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::duration"))]
     pub keep_superseded_within: Option<HumanDuration>,
     /// Keep what finished within this time
     #[arg(long, value_name = "DURATION")]
+    #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::duration"))]
     pub keep_finished_within: Option<HumanDuration>,
     /// Judge Jobs that are not finished like any other, instead of keeping them
@@ -108,12 +112,13 @@ impl Said {
 #[serde(rename_all = "camelCase")]
 struct PolicyForm<D, R> {
     /// The version of this form; fields may be added within a version.
-    #[cfg_attr(
-        feature = "schema",
-        schemars(required, schema_with = "schema::api_version")
-    )]
+    #[cfg(feature = "schema")]
+    #[expect(dead_code, reason = "it is looked at before all others")]
+    #[schemars(required, schema_with = "schema::api_version")]
     api_version: Option<String>,
-    #[cfg_attr(feature = "schema", schemars(required, schema_with = "schema::kind"))]
+    #[cfg(feature = "schema")]
+    #[expect(dead_code, reason = "it is looked at before all others")]
+    #[schemars(required, schema_with = "schema::kind")]
     kind: Option<String>,
     /// What is kept of groups that no rule is for, and what the rules start from.
     defaults: Option<D>,
@@ -146,6 +151,7 @@ struct DefaultsForm {
 #[serde(rename_all = "camelCase")]
 struct RuleForm<M> {
     /// What the rule is called; without a name it is called by its number
+    #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::name"))]
     name: Option<String>,
     #[cfg_attr(feature = "schema", schemars(required))]
@@ -162,12 +168,14 @@ struct RuleForm<M> {
 #[cfg_attr(feature = "schema", schemars(transform = schema::not_empty))]
 struct MatchForm {
     /// Their namespace is one of these; *, ? and [...] stand for several
+    #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::patterns"))]
     namespaces: Option<Vec<String>>,
     /// Their labels match this label selector
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     selector: Option<String>,
     /// They are grouped by an Argo CD application that is one of these; *, ? and [...] stand for several
+    #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::patterns"))]
     applications: Option<Vec<String>>,
 }
@@ -276,14 +284,10 @@ impl PolicyFile {
                 ));
             }
         };
-        let head = PolicyForm::<Value, Value>::deserialize(&document).ok();
-        let (api_version, kind) = head.map_or((None, None), |head| (head.api_version, head.kind));
-        for (field, known, found) in [
-            ("apiVersion", API_VERSION, api_version),
-            ("kind", KIND, kind),
-        ] {
-            if found.as_deref() != Some(known) {
-                let found = found.map_or("missing".to_owned(), |found| quoted(&found));
+        for (field, known) in [("apiVersion", API_VERSION), ("kind", KIND)] {
+            let found = document.get(field);
+            if found.and_then(Value::as_str) != Some(known) {
+                let found = found.map_or("missing".to_owned(), shown);
                 return Err(format!("its {field} is {found}: write {field}: {known}"));
             }
         }

@@ -3,7 +3,7 @@
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use super::policy::{API_VERSION, KIND};
+use super::{API_VERSION, KIND};
 use crate::text::schema::add;
 
 /// A typo in a field is an error.
