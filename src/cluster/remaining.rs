@@ -180,6 +180,7 @@ fn address(kind: Kind, place: &Place, chunk_size: u32, token: Option<&str>) -> S
     };
     let path = match (kind, namespace) {
         (Kind::Jobs, namespace) => jobs_path(namespace),
+        (Kind::Namespaces, _) => "/api/v1/namespaces".to_owned(),
         (Kind::Pods, None) => "/api/v1/pods".to_owned(),
         (Kind::Pods, Some(namespace)) => format!("/api/v1/namespaces/{}/pods", escape(namespace)),
     };

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::{
     decode,
     job::{
-        CREATED, Controller, Deletion, Job, Protection, State, generated_after,
+        CREATED, Controller, Deletion, Job, KEEP, Protection, State, generated_after,
         grouping::{Grouping, INSTANCE, Key, TRACKING_ID, tracked_application},
         ids::Stamp,
         mark::{ArgoMark, HELM_RELEASE, Kustomization, MarkedBy, Marks, OtherTool},
@@ -16,8 +16,6 @@ use crate::{
     },
 };
 
-/// The annotation or label with which a user keeps a Job.
-const KEEP_MARK: &str = "jobclean/keep";
 /// Where Argo CD keeps an object's sync options.
 const ARGO_SYNC_OPTIONS: &str = "argocd.argoproj.io/sync-options";
 /// Where Helm is told what to do with an object that it would remove.
@@ -360,6 +358,12 @@ fn state(status: &decode::JobStatus<'_>) -> (State, Option<decode::Time>) {
     }
 }
 
+/// What the marks with which a user keeps an object say.
+pub(crate) fn keep_marks<'m>(meta: &'m decode::ObjectMeta<'_>) -> impl Iterator<Item = &'m str> {
+    let maps = [&meta.annotations, &meta.labels];
+    maps.into_iter().filter_map(|map| map.get(KEEP))
+}
+
 /// Read generously: a near miss was meant to keep the Job.
 fn protection(meta: &decode::ObjectMeta<'_>) -> Option<Protection> {
     let is = |found: &str, word: &str| found.trim().eq_ignore_ascii_case(word);
@@ -375,7 +379,7 @@ fn protection(meta: &decode::ObjectMeta<'_>) -> Option<Protection> {
         })
     };
     let annotation = |key: &str| meta.annotations.get(key);
-    if holds(KEEP_MARK, "true") {
+    if holds(KEEP, "true") {
         Some(Protection::KeepMark)
     } else if annotation(ARGO_SYNC_OPTIONS)
         .is_some_and(|options| options.split(',').any(holds_back))

@@ -6,6 +6,7 @@ pub mod grouping;
 pub mod ids;
 pub mod label;
 pub mod mark;
+pub mod namespaces;
 pub mod pattern;
 pub mod query;
 pub mod rules;
@@ -58,6 +59,9 @@ pub struct Job {
     /// The first rule of a policy that is for it; none if the defaults are.
     pub rule: Option<RuleNumber>,
 }
+
+/// The annotation or label with which a user keeps a Job, or all Jobs of a namespace.
+pub const KEEP: &str = "jobclean/keep";
 
 /// The annotation of a restored Job that says when the one was created that it was restored from.
 pub const CREATED: &str = "jobclean/created";

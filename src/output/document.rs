@@ -546,6 +546,9 @@ pub struct PolicyDocument {
     /// The rules of --policy, in order; what stands above is its defaults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rules: Option<Vec<RuleDocument>>,
+    /// Whether namespaces are asked if they keep all of their Jobs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    namespace_annotations: bool,
 }
 
 /// A [`Rule`] as it is written down.
@@ -679,6 +682,7 @@ impl PolicyDocument {
             family: policy.family.as_ref().map(ToString::to_string),
             gitops: policy.gitops,
             rules: rules.map(|rules| rules.iter().map(RuleDocument::new).collect()),
+            namespace_annotations: policy.asks_namespaces,
         }
     }
 
@@ -716,6 +720,7 @@ impl PolicyDocument {
             family: family.map_err(|error: NameEndingError| format!("its family: {error}"))?,
             gitops: self.gitops,
             rules: rules.map(Rules::new),
+            asks_namespaces: self.namespace_annotations,
         })
     }
 }

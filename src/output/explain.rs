@@ -127,7 +127,13 @@ pub fn write(
         match verdict {
             Verdict::Skip(kept) => {
                 for reason in kept.iter() {
-                    let why = why(reason, group, policy, setting);
+                    let is_held_there = plan.claims.holders.hold(&job.namespace);
+                    let why = match reason {
+                        KeepReason::Held if is_held_there => {
+                            "its Namespace has the annotation or label jobclean/keep".to_owned()
+                        }
+                        _ => why(reason, group, policy, setting),
+                    };
                     writeln!(out, "{indent}{}: {why}", reason.as_str())?;
                     for claim in plan.claims_on(planned) {
                         if words::says(claim.says) == reason.as_str() {

@@ -29,6 +29,8 @@ pub struct Policy {
     pub gitops: Mode,
     /// What is kept of others, if there is a policy with rules.
     pub rules: Option<Rules>,
+    /// Whether namespaces are asked if they keep all of their Jobs.
+    pub asks_namespaces: bool,
 }
 
 /// Why a Job stays.
@@ -51,7 +53,7 @@ pub enum KeepReason {
     Terminating,
     /// Marked to be kept.
     Protected,
-    /// A rule of the policy keeps all of its group.
+    /// A rule of the policy keeps all of its group, or its namespace keeps all of its Jobs.
     Held,
     /// GitOps or Helm still has it: deleted, it would be made and run again.
     Wanted,
@@ -362,7 +364,10 @@ impl Policy {
                 ),
                 (KeepReason::Terminating, !stays),
                 (KeepReason::Protected, job.protection.is_some()),
-                (KeepReason::Held, holds_all),
+                (
+                    KeepReason::Held,
+                    holds_all || claims.holders.hold(&job.namespace),
+                ),
                 (KeepReason::Wanted, opinion.is_wanted),
                 (KeepReason::Unsettled, opinion.is_unsettled),
                 (

@@ -359,14 +359,17 @@ impl<'a> Session<'a> {
         let mut jobs = Vec::new();
         let reading = self.read(&mut jobs).await?;
         let plan = self.cleaner.judge(jobs, reading);
-        Ok(match self.claims(&plan).await {
+        Ok(match self.claims(&plan).await? {
             None => plan,
             Some(claims) => plan.claimed(claims, &self.cleaner.policy),
         })
     }
 
-    /// Ask GitOps tools what they want, unless that makes no difference to a plan.
-    async fn claims(&self, plan: &Plan) -> Option<Arc<Claims>> {
+    /// Ask GitOps tools and namespaces what they want, unless that makes no difference to a plan.
+    ///
+    /// # Errors
+    /// If a namespace that is to be asked cannot be.
+    async fn claims(&self, plan: &Plan) -> Result<Option<Arc<Claims>>, Error> {
         self.ui
             .start_spinner("{spinner} asking what git still wants ({elapsed})");
         let mut on_wait =
@@ -374,10 +377,11 @@ impl<'a> Session<'a> {
         let claims = self.cleaner.claims(plan, &mut on_wait).await;
         self.ui.finish();
         self.show_server_warnings();
+        let claims = claims?;
         if let Some(claims) = &claims {
             self.ui.note(Verbosity::Verbose, &words::asked(claims));
         }
-        claims
+        Ok(claims)
     }
 
     /// List, and show how far it is.
@@ -475,7 +479,7 @@ impl<'a> Session<'a> {
         let mut recheck = Recheck::new(plan);
         let again = async {
             let reading = self.read(&mut recheck).await?;
-            let claims = self.claims(recheck.plan()).await;
+            let claims = self.claims(recheck.plan()).await?;
             Ok::<_, Error>((reading, claims.unwrap_or_default()))
         };
         match unless_stopped(&self.stop, again).await {

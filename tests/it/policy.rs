@@ -1,19 +1,19 @@
 //! `--policy` on a cluster: the run goes by the rules, and so does every later look at the Jobs.
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use controlplane::SeedJob;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
     ApiClient, LABEL, Space, Terminal,
     account::message,
     backups::PURGE,
-    control_plane::hours_ago,
+    control_plane::{everywhere, hours_ago, job_in},
     document::{jobs_of, reasons_of, text},
     kubeconfig::{Files, arg},
     outcomes, plane, printed_document,
-    proxy::{Kind, Proxy},
+    proxy::{Kind, Proxy, Reply},
     run,
     saved_plan::Saved,
     tool,
@@ -30,7 +30,7 @@ fn policy(files: &Files, text: &str) -> PathBuf {
 }
 
 /// What makes the rule of [`HOLD`] match.
-fn audited() -> serde_json::Value {
+fn audited() -> Value {
     json!({"metadata": {"labels": {"audit": "yes"}}})
 }
 
@@ -216,4 +216,154 @@ fn explain_on_a_cluster_names_the_rule() {
         "under defaults:",
         "keep: 3 or more",
     ]);
+}
+
+/// Annotates the namespace as its owner would.
+fn mark(space: &Space, value: &str) {
+    let mark = format!("jobclean/keep={value}");
+    plane()
+        .kubectl_run(["annotate", "--overwrite", "namespace", &space.name, &mark])
+        .unwrap();
+}
+
+#[test]
+fn a_namespace_keeps_its_jobs() {
+    const KEY: &str = "test.example/policy-namespaces";
+    let (spaces, files) = ([Space::new(), Space::new()], Files::new());
+    for space in &spaces {
+        space.seed(&[1, 2].map(|age| job_in(&space.name, KEY, "g", &format!("sync-{age}"), age)));
+    }
+    let policy = policy(&files, "defaults: {keep: 1}\n");
+    let purged = |args: &[&str]| {
+        let flags = ["-o", "json", "--dry-run=client", "--policy", arg(&policy)];
+        let plan = run(everywhere(KEY, &[&flags[..], args].concat()))
+            .exits(0)
+            .json();
+        let groups = plan["groups"].as_array().unwrap().iter();
+        let purges = |group: &&Value| {
+            let jobs = group["jobs"].as_array().unwrap();
+            jobs.iter().any(|job| job["verdict"] == "PURGE")
+        };
+        let names = groups
+            .filter(purges)
+            .map(|group| text(group, "namespace").to_owned());
+        names.collect::<BTreeSet<_>>()
+    };
+    let [held, other] = &spaces;
+    let both = BTreeSet::from([held.name.clone(), other.name.clone()]);
+    assert_eq!(purged(&[]), both);
+    // Whatever else it says was meant to keep them. One Job a page, and one Namespace: there are several pages.
+    for (value, holds) in [("true", true), ("yes", true), ("", true), ("false", false)] {
+        mark(held, value);
+        assert_eq!(
+            purged(&["--chunk-size=1"]).contains(&held.name),
+            !holds,
+            "{value:?}"
+        );
+        assert!(purged(&[]).contains(&other.name));
+    }
+    mark(held, "true");
+    let one = |args: &[&str]| {
+        let mut command = tool();
+        command.args(args).args(["-L", KEY, "-n", &held.name]);
+        command.args(["--kubeconfig", arg(plane().kubeconfig())]);
+        command
+    };
+    run(one(&["--yes", "--policy", arg(&policy)])).exits(0);
+    held.holds(&["sync-1", "sync-2"]);
+    run(one(&["explain", "sync-2", "--policy", arg(&policy)]))
+        .exits(0)
+        .shows(&[
+            "SKIP (held)",
+            "held: its Namespace has the annotation or label jobclean/keep",
+        ]);
+    // Without a policy, or if it says so, Namespaces are not read.
+    run(one(&["--dry-run=client", "-o", "json"]))
+        .exits(0)
+        .shows(&["PURGE"]);
+    let ignoring = files.write("ignoring", &format!("{HEAD}namespaceAnnotations: false\n"));
+    run(one(&["--dry-run=client", "--policy", arg(&ignoring)]))
+        .exits(0)
+        .shows(&["PURGE"]);
+}
+
+#[test]
+fn a_namespace_that_is_marked_while_the_question_waits_keeps_its_jobs() {
+    let (space, files) = (Space::three(), Files::new());
+    let policy = policy(&files, HOLD);
+    let flags = [
+        "--policy",
+        arg(&policy),
+        "-o",
+        "json",
+        "--cascade=background",
+    ];
+    let mut terminal = Terminal::start(&space.tool(&flags), 160);
+    terminal.wait_for("Purge 2 Jobs in 1 group");
+    mark(&space, "true");
+    terminal.enter("y");
+    let left = terminal.finish().exits(0);
+    let report = printed_document(&left);
+    assert_eq!(outcomes(&report), ["sync-2 changed", "sync-1 changed"]);
+    assert!(message(&report, "sync-1").contains("held"), "{report:#}");
+    space.holds(&["sync-1", "sync-2", "sync-3"]);
+}
+
+#[test]
+fn a_saved_plan_asks_the_namespace_again() {
+    let (space, files) = (Space::three(), Files::new());
+    let policy = policy(&files, HOLD);
+    let saved = Saved::of(&space, &["--policy", arg(&policy)]);
+    mark(&space, "true");
+    saved.run(&["--yes"]).exits(0);
+    space.holds(&["sync-1", "sync-2", "sync-3"]);
+}
+
+/// What cannot be read may keep Jobs, so there is no plan.
+#[test]
+fn a_namespace_that_cannot_be_read_ends_the_run() {
+    let (space, files) = (Space::three(), Files::new());
+    let kubeconfig = space.kubeconfig_for("cleaner", &["list", "delete"]);
+    let policy = policy(&files, HOLD);
+    let run_with = |args: &[&str]| {
+        run(space.tool_as(
+            &kubeconfig,
+            &[&["--yes", "--policy", arg(&policy)][..], args].concat(),
+        ))
+    };
+    for args in [&[][..], &["-o", "json"]] {
+        let refused = run_with(args).exits(1).complains(&[
+            "cannot read the Namespaces, which may keep their Jobs",
+            "forbidden",
+            "verb get on namespaces",
+            "namespaceAnnotations: false",
+        ]);
+        assert_eq!(refused.out, "", "{}", refused.story());
+    }
+    space.holds(&["sync-1", "sync-2", "sync-3"]);
+    // A server that answers with something else, or with another Namespace, is not believed.
+    for wrong in [
+        json!({"kind": "Status", "apiVersion": "v1"}),
+        json!({"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "other"}}),
+    ] {
+        let proxy = Proxy::new(ApiClient::admin(plane()), move |request, up| match request
+            .target
+            .starts_with("/api/v1/namespaces/it")
+        {
+            true => Reply::new(
+                200,
+                vec![("Content-Type".into(), "application/json".into())],
+                wrong.to_string().into(),
+            ),
+            false => up.pass(request),
+        });
+        let flags = [&PURGE[..], &["--policy", arg(&policy)]].concat();
+        run(proxy.tool(&space.name, &flags))
+            .exits(1)
+            .complains(&["cannot read the Namespaces"]);
+    }
+    space.holds(&["sync-1", "sync-2", "sync-3"]);
+    fs::write(&policy, format!("{HEAD}namespaceAnnotations: false\n")).unwrap();
+    run_with(&["--cascade=background"]).exits(0);
+    space.holds(&["sync-3"]);
 }

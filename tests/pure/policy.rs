@@ -77,6 +77,7 @@ fn the_example_of_the_documentation_is_one() {
         "gitops",
         "name",
         "hold",
+        "namespaceAnnotations",
         "namespaces",
         "selector",
         "applications",
@@ -115,7 +116,7 @@ fn every_mistake_is_an_error_that_says_where() {
         ),
         (
             format!("{HEAD}rule: []"),
-            "it has no field \"rule\": there are apiVersion, kind, defaults, rules",
+            "it has no field \"rule\": there are apiVersion, kind, defaults, rules, namespaceAnnotations",
         ),
         (
             format!("{HEAD}rules: []"),
@@ -420,6 +421,69 @@ fn each_kind_of_rule_judges_a_file() {
     assert_eq!(verdicts[2], "ci-a/sync-1 recently-finished (rule 1)");
     assert_eq!(verdicts[5], "other/sync-1 recently-superseded (rule 2)");
     assert_eq!(verdicts[8], "prod-a/sync-1 superseded (defaults)");
+}
+
+#[test]
+fn namespaces_in_a_file_keep_their_jobs() {
+    let namespace = |name: &str, marks: &str| {
+        format!(
+            "{{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{{\"name\":\"{name}\",{marks}}},\"spec\":{{\"finalizers\":[\"kubernetes\"]}},\"status\":{{\"phase\":\"Active\"}}}}"
+        )
+    };
+    let files = Files::new();
+    let jobs = std::fs::read_to_string(jobs(&files)).expect("the Jobs");
+    let policy = |text: &str| files.write("policy", &format!("{HEAD}{text}"));
+    let keeps = |value: &str| format!("\"annotations\":{{\"jobclean/keep\":\"{value}\"}}");
+    let label = "\"labels\":{\"jobclean/keep\":\"true\"}".to_owned();
+    for (marks, holds) in [
+        (keeps("true"), true),
+        (keeps(""), true),
+        (keeps("False"), true),
+        (keeps("no"), true),
+        (label, true),
+        (keeps("false"), false),
+        ("\"annotations\":{}".to_owned(), false),
+    ] {
+        let ci = namespace("ci-a", &marks);
+        let list = format!("{{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[{ci}]}}");
+        for namespaces in [ci.clone(), list] {
+            let file = files.write("all", &format!("{jobs}\n{namespaces}\n"));
+            let run = |text: &str| {
+                let policy = policy(text);
+                job_file::from_file(&file, &["--policy", arg(&policy), "-o", "tsv"]).exits(0)
+            };
+            let asked = run("defaults: {gitops: ignore}");
+            assert!(!asked.err.contains("ignored"), "{}", asked.story());
+            let held = asked.out.lines().filter(|line| line.contains("held"));
+            let held: Vec<&str> = held.filter(|line| line.starts_with("ci-a\t")).collect();
+            assert_eq!(
+                held.len(),
+                if holds { 3 } else { 0 },
+                "{marks}\n{}",
+                asked.out
+            );
+            assert_eq!(asked.out.matches("held").count(), held.len());
+            let not_asked = run("namespaceAnnotations: false");
+            assert!(!not_asked.out.contains("held"), "{}", not_asked.story());
+            assert!(
+                not_asked.err.contains("ignored in the file: 1 Namespace"),
+                "{}",
+                not_asked.story()
+            );
+        }
+    }
+    let file = files.write(
+        "all",
+        &format!("{jobs}\n{}\n", namespace("ci-a", &keeps("true"))),
+    );
+    let policy = policy("defaults: {keep: 1}");
+    let mut command = tool();
+    command.args(["explain", "sync-1", "-n", "ci-a", "-L", LABEL]);
+    command.args(["-f", arg(&file), "--policy", arg(&policy)]);
+    run(command).exits(0).shows(&[
+        "SKIP (held)",
+        "held: its Namespace has the annotation or label jobclean/keep",
+    ]);
 }
 
 #[test]

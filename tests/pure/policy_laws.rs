@@ -287,7 +287,7 @@ fn a_saved_plan_has_its_rules() {
     use kubectl_jobclean::output::saved::{Identity, SavedPlan};
     let text = "apiVersion: jobclean/v1\nkind: Policy\ndefaults: {keep: 2}\nrules:\n\
                 - {name: old, match: {namespaces: [a], selector: 'x in (1,2)'}, keep: 3, keepSupersededWithin: 1s, includeActive: true}\n\
-                - {match: {namespaces: [b-*]}, hold: true}";
+                - {match: {namespaces: [b-*]}, hold: true}\nnamespaceAnnotations: true";
     let said = Said::default();
     let flags = Flagged {
         said: &said,
@@ -331,6 +331,7 @@ fn a_saved_plan_has_its_rules() {
     saved.write(&mut written).expect("a Vec takes everything");
     let read = SavedPlan::parse(&written, 500).expect("a saved plan");
     assert_eq!(read.policy.rules, saved.policy.rules);
+    assert!(read.policy.asks_namespaces);
     assert_eq!(read.policy.defaults, saved.policy.defaults);
     assert_eq!(read.query.rules, saved.query.rules);
     assert_eq!(read.plan, saved.plan);

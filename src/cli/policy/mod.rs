@@ -125,6 +125,8 @@ struct PolicyForm<D, R> {
     /// The first rule that is for a Job counts.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     rules: Option<Vec<R>>,
+    /// Whether a Namespace with the annotation jobclean/keep keeps all of its Jobs [default: true]
+    namespace_annotations: Option<bool>,
 }
 
 /// What is kept of groups that no rule is for, and what the rules start from.
@@ -183,11 +185,12 @@ struct MatchForm {
 /// A field, and what it takes.
 type Field = (&'static str, &'static str);
 
-const WHOLE: [Field; 4] = [
+const WHOLE: [Field; 5] = [
     ("apiVersion", API_VERSION),
     ("kind", KIND),
     (DEFAULTS, "fields such as keep: 2"),
     ("rules", "a list of rules"),
+    ("namespaceAnnotations", SWITCH),
 ];
 const DURATION: &str = "a time such as 90s, 45m, 12h, 7d or 1d12h";
 const COUNT: &str = "a whole number";
@@ -227,6 +230,7 @@ pub struct PolicyFile {
     path: PathBuf,
     defaults: Defaults,
     rules: Vec<SaidRule>,
+    asks_namespaces: bool,
 }
 
 #[derive(Debug, Default)]
@@ -292,7 +296,7 @@ impl PolicyFile {
             }
         }
         let form: PolicyForm<Value, Value> = read("", document, &[&WHOLE])?;
-        if form.defaults.is_none() && form.rules.is_none() {
+        if form.defaults.is_none() && form.rules.is_none() && form.namespace_annotations.is_none() {
             return Err("it says nothing: give it defaults or rules".to_owned());
         }
         let rules = form.rules.unwrap_or_default();
@@ -317,6 +321,7 @@ impl PolicyFile {
                 .defaults
                 .map_or(Ok(Defaults::default()), Defaults::parse)?,
             rules,
+            asks_namespaces: form.namespace_annotations.unwrap_or(true),
         })
     }
 
@@ -348,6 +353,7 @@ impl PolicyFile {
             family: flags.family.or(family.as_ref()).cloned(),
             gitops: flags.gitops.or(*gitops).unwrap_or_default(),
             rules: Some(Rules::new(rules.collect())),
+            asks_namespaces: self.asks_namespaces,
         })
     }
 
@@ -441,6 +447,7 @@ impl Flagged<'_> {
             family: self.family.cloned(),
             gitops: self.gitops.unwrap_or_default(),
             rules: None,
+            asks_namespaces: false,
         }
     }
 }

@@ -12,7 +12,8 @@ fn close(schema: &mut Schema) {
 }
 
 pub(super) fn policy(schema: &mut Schema) {
-    let says_something = json!([{"required": ["defaults"]}, {"required": ["rules"]}]);
+    let says_something = ["defaults", "rules", "namespaceAnnotations"];
+    let says_something = says_something.map(|field| json!({"required": [field]}));
     add(schema, json!({"anyOf": says_something}));
     close(schema);
 }

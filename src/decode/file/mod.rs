@@ -9,6 +9,7 @@ mod stream;
 
 use std::{
     borrow::Cow,
+    collections::BTreeMap,
     fs,
     io::{self, BufReader, Read},
 };
@@ -16,6 +17,8 @@ use std::{
 use flate2::bufread::MultiGzDecoder;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
+
+pub use self::collect::{NAMESPACE, listed};
 
 use self::{
     collect::{Collector, Place},
@@ -37,9 +40,9 @@ pub struct Contents {
     pub ungrouped: usize,
     /// The resourceVersion of the list, if the file is one.
     pub resource_version: String,
-    /// What else it holds, `2 Pod, 1 Service` for one; empty if nothing.
-    pub ignored: String,
-    /// What the Applications and Kustomizations in it say.
+    /// How often each other kind occurs.
+    pub ignored: BTreeMap<String, usize>,
+    /// What the Applications and Kustomizations in it say, and the Namespaces.
     pub claims: Claims,
 }
 

@@ -159,17 +159,6 @@ mod tests {
         }
     }
 
-    /// For whoever has no control plane.
-    #[test]
-    #[ignore]
-    fn write_schemas_TEMP() {
-        for (path, schema) in schemas() {
-            fs::write(root().join(path), schema).unwrap();
-        }
-        let page = published("docs/flags.md").unwrap();
-        fs::write(root().join("docs/flags.md"), flags::fill(&page).unwrap()).unwrap();
-    }
-
     #[test]
     fn the_tables_of_flags_are_what_the_command_line_says() {
         let page = published("docs/flags.md").unwrap();

@@ -256,6 +256,7 @@ pub fn any_policy() -> impl Strategy<Value = Policy> {
             family: None,
             gitops,
             rules: None,
+            asks_namespaces: false,
         },
     )
 }
