@@ -11,7 +11,7 @@ use std::{env, error::Error, time::Duration};
 use kube::Client;
 use kubectl_jobclean::{
     Cleaner,
-    plan::{report::Report, retention::Policy},
+    plan::{report::Report, retention::Policy, rules::Retention},
     purge::Event,
 };
 
@@ -35,7 +35,10 @@ pub async fn clean(client: Client, namespace: &str, label: &str) -> Result<Repor
         .namespace(namespace)
         .label(label.parse()?)
         .policy(Policy {
-            keep: 2.try_into()?,
+            defaults: Retention {
+                keep: 2.try_into()?,
+                ..Retention::default()
+            },
             ..Policy::default()
         });
     // Nothing is changed yet. An error here means that there is no plan.

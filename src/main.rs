@@ -4,9 +4,11 @@ use std::{env, ffi::OsString, io, process::ExitCode};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
 use kubectl_jobclean::{
-    cli::{Cli, Command, Flags, Options, Output, Run, complete, tips::with_tip},
+    cli::{
+        Cli, Command, Flags, Options, Output, Run, complete, policy::PolicyFile, tips::with_tip,
+    },
     error::{Error, Exit, Stop},
-    run::{self, show},
+    run::{self, stdout},
     ui::{TerminalModes, Ui, Verbosity, signals},
 };
 use tokio::sync::watch;
@@ -14,7 +16,7 @@ use tokio::sync::watch;
 fn main() -> ExitCode {
     if let Some(words) = complete::asked(env::args_os()) {
         // An error would only disturb the line that is being typed.
-        let answered = show::write_only(|out| complete::answer(words, out));
+        let answered = stdout::write_only(|out| complete::answer(words, out));
         let exit = answered.map_or(Exit::Failure, |()| Exit::Success);
         return ExitCode::from(exit.code());
     }
@@ -44,18 +46,18 @@ fn main() -> ExitCode {
             flags,
         }) => {
             let options = options(*flags, matches.subcommand_matches("rbac"));
-            run::print_role(&options.run, serviceaccount.as_ref())
+            options.and_then(|options| run::print_role(&options.run, serviceaccount.as_ref()))
         }
         Some(Command::Explain { name, flags }) => {
             let options = options(*flags, matches.subcommand_matches("explain"));
-            match &options.run {
+            options.and_then(|options| match &options.run {
                 Run::FromFile(wanted) => run::explain_in_file(&name, wanted),
                 Run::OnCluster(wanted) => on_cluster(&ui, async |stop| {
                     run::explain(&name, wanted, &options, &ui, stop).await
                 }),
-            }
+            })
         }
-        None => clean(&options(flags, Some(&matches)), &ui),
+        None => options(flags, Some(&matches)).and_then(|options| clean(&options, &ui)),
     };
     let exit = result.unwrap_or_else(|error| {
         ui.finish();
@@ -74,7 +76,7 @@ fn not_parsed(error: clap::Error) -> ExitCode {
     let exit = match (error.use_stderr(), written) {
         (true, _) => Exit::Usage,
         (false, Err(why)) if why.kind() != io::ErrorKind::BrokenPipe => {
-            eprintln!("error: {}", show::cannot_write(&why));
+            eprintln!("error: {}", stdout::cannot_write(&why));
             Exit::Failure
         }
         (false, _) => Exit::Success,
@@ -83,15 +85,21 @@ fn not_parsed(error: clap::Error) -> ExitCode {
 }
 
 /// What the flags come to. Leave with a usage error if they contradict each other in a way that clap cannot see.
-fn options(flags: Flags, matches: Option<&ArgMatches>) -> Options {
+///
+/// # Errors
+/// If the file of a policy is of no use.
+fn options(flags: Flags, matches: Option<&ArgMatches>) -> Result<Options, Error> {
     let source = matches.and_then(|matches| matches.value_source("labels"));
     // Its default from the environment is no contradiction.
     let label_given = source == Some(ValueSource::CommandLine);
-    flags.options(label_given).unwrap_or_else(|contradiction| {
+    let policy = flags.kept.policy.as_deref().map(PolicyFile::load);
+    let policy = policy.transpose()?;
+    let options = flags.options(label_given, policy.as_ref());
+    Ok(options.unwrap_or_else(|contradiction| {
         Cli::command()
             .error(ErrorKind::ArgumentConflict, contradiction)
             .exit()
-    })
+    }))
 }
 
 fn clean(options: &Options, ui: &Ui) -> Result<Exit, Error> {

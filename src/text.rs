@@ -199,6 +199,33 @@ pub(crate) mod yaml {
         }
     }
 
+    /// What is wrong with YAML, in words that help: the parser speaks of its own settings.
+    pub(crate) fn words(error: &serde_saphyr::Error) -> String {
+        use serde_saphyr::{Error as Yaml, MessageFormatter as _, UserMessageFormatter};
+        let place = error.location();
+        let mut advice = "";
+        let what = match error.without_snippet() {
+            Yaml::DuplicateMappingKey { key: Some(key), .. } => {
+                if place.is_some_and(|place| place.column() == 1) {
+                    advice = "; between two documents write a line with --- alone";
+                }
+                format!("{key} stands there twice")
+            }
+            Yaml::RecursiveReferencesRequireWeakTypes { .. } => "an anchor holds itself".to_owned(),
+            Yaml::UnknownAnchor { .. } => "the anchor of an alias is missing".to_owned(),
+            other => match limit_met(other) {
+                Some(limit) => {
+                    advice = "; write it with fewer aliases, and less nested";
+                    limit
+                }
+                None => UserMessageFormatter.format_message(other).into_owned(),
+            },
+        };
+        let place =
+            place.map(|place| format!(" at line {} column {}", place.line(), place.column()));
+        what + &place.unwrap_or_default() + advice
+    }
+
     /// Which of the limits a file has met, if it was one.
     pub(crate) fn limit_met(error: &serde_saphyr::Error) -> Option<String> {
         use serde_saphyr::{Error as Yaml, budget::BudgetBreach};
@@ -221,5 +248,46 @@ pub(crate) mod yaml {
             }
             _ => None,
         }
+    }
+}
+
+/// JSON Schemas, made from types.
+#[cfg(feature = "schema")]
+pub(crate) mod schema {
+    use schemars::{Schema, json_schema};
+    use serde_json::Value;
+
+    /// What is not there is left out; nothing is ever `null`.
+    pub(crate) fn never_null(schema: &mut Schema) {
+        if let Some(types) = schema.get_mut("type").and_then(Value::as_array_mut) {
+            types.retain(|name| name != "null");
+            if let [only] = types.as_slice() {
+                let only = only.clone();
+                schema.insert("type".to_owned(), only);
+            }
+        }
+        if let Some(options) = schema.get_mut("anyOf").and_then(Value::as_array_mut) {
+            options.retain(|option| option["type"] != "null");
+            if let [Value::Object(only)] = options.as_slice() {
+                let only = only.clone();
+                schema.remove("anyOf");
+                only.into_iter().for_each(|(key, value)| {
+                    schema.insert(key, value);
+                });
+            }
+        }
+        schemars::transform::transform_subschemas(&mut never_null, schema);
+    }
+
+    /// Say what types cannot say by themselves.
+    pub(crate) fn add(schema: &mut Schema, rules: Value) {
+        if let Value::Object(rules) = rules {
+            schema.ensure_object().extend(rules);
+        }
+    }
+
+    /// One of these words.
+    pub(crate) fn words(words: &[&str]) -> Schema {
+        json_schema!({"type": "string", "enum": words})
     }
 }

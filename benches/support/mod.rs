@@ -81,7 +81,7 @@ pub fn grouping() -> Grouping {
 
 /// Reads pages of protobuf as the tool does: decodes each while it comes and takes its Jobs in.
 pub fn read(pages: &[Bytes]) -> Vec<Job> {
-    let mut intake = Intake::new(&grouping(), Identity::Required);
+    let mut intake = Intake::new(&grouping(), &Default::default(), Identity::Required);
     let mut jobs = Vec::new();
     for page in pages {
         let mut list = ListReader::default();

@@ -2,6 +2,7 @@
 
 pub mod complete;
 mod options;
+pub mod policy;
 mod subcommands;
 pub mod tips;
 mod wait;
@@ -20,6 +21,8 @@ pub use self::{
     wait::{Patience, Waiting},
 };
 
+use self::policy::Said;
+
 use crate::{
     cluster::delete::Cascade,
     connection::flags::{ConnectionFlags, go_bool, non_empty, non_empty_path},
@@ -29,16 +32,12 @@ use crate::{
         field::FieldSelector,
         grouping::Grouping,
         label::{LabelKey, is_dns_label},
-        query::{NamespacePattern, Scope},
+        pattern::NamespacePattern,
+        query::Scope,
         selector::Selector,
     },
-    output::log::LogFormat,
-    plan::{
-        group::MixedGroups,
-        max_purge::MaxPurge,
-        retention::{Policy, Treatment},
-    },
-    time::HumanDuration,
+    output::{Rows, log::LogFormat},
+    plan::{group::MixedGroups, max_purge::MaxPurge},
 };
 
 const AFTER_HELP: &str = "\
@@ -167,30 +166,9 @@ pub struct Which {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Retention")]
 pub struct Kept {
-    /// Keep the N newest of every group
-    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
-    pub keep: NonZeroUsize,
-    /// Keep the N newest Complete ones of every group as well
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    pub keep_succeeded: usize,
-    /// Keep the N newest Failed ones of every group as well
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    pub keep_failed: usize,
-    /// Keep what was created within this time: 90s, 45m, 12h, 7d, 1d12h
-    #[arg(long, value_name = "DURATION", visible_alias = "older-than")]
-    pub keep_within: Option<HumanDuration>,
-    /// Keep what was pushed out of the N newest within this time
-    #[arg(long, value_name = "DURATION")]
-    pub keep_superseded_within: Option<HumanDuration>,
-    /// Keep what finished within this time
-    #[arg(long, value_name = "DURATION")]
-    pub keep_finished_within: Option<HumanDuration>,
-    /// Judge Jobs that are not finished like any other, instead of keeping them
-    #[arg(long, value_name = "BOOL")]
-    pub include_active: bool,
-    /// Judge Jobs that have a controller (a CronJob's) like any other, instead of keeping them
-    #[arg(long, value_name = "BOOL")]
-    pub include_owned: bool,
+    /// What is kept of a group.
+    #[command(flatten)]
+    pub said: Said,
     /// What to do with a group that holds Jobs of different families [default: split where groups are applications, else
     /// hold]
     #[arg(long, value_name = "HOW")]
@@ -200,6 +178,9 @@ pub struct Kept {
     /// A Job that git or a release still has is made and run again when it is deleted.
     #[arg(long, value_name = "HOW")]
     pub gitops: Option<gitops::Mode>,
+    /// Keep what this file of rules says; the flags for what it sets are refused
+    #[arg(long, value_name = "FILE", value_parser = policy_file(), value_hint = ValueHint::FilePath)]
+    pub policy: Option<PathBuf>,
     /// Read Argo CD's Applications with this context of the kubeconfig, where Argo CD runs on another cluster
     #[arg(long, value_name = "NAME", value_parser = non_empty, conflicts_with = "filename")]
     pub argocd_context: Option<String>,
@@ -244,6 +225,7 @@ pub struct Action {
         "namespace", "all_namespaces", "group_by", "family", "selector", "field_selector", "exclude_namespaces",
         "filename", "keep", "keep_succeeded", "keep_failed", "keep_within", "keep_superseded_within",
         "keep_finished_within", "include_active", "include_owned", "mixed_groups", "gitops", "gitops_namespaces",
+        "policy",
     ])]
     pub plan: Option<PathBuf>,
     /// Write each Job's manifest into this folder before its delete; without a backup it is not deleted
@@ -279,7 +261,7 @@ pub struct Output {
         default_value = "all",
         hide_default_value = true
     )]
-    pub show: Show,
+    pub show: Rows,
     /// Print the rows of tables alone, without headers, lines that name groups, and totals
     #[arg(long, value_name = "BOOL")]
     pub no_headers: bool,
@@ -329,15 +311,6 @@ pub enum Format {
     Name,
 }
 
-/// Which Jobs are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Show {
-    /// Every Job
-    All,
-    /// What is to be purged
-    Purge,
-}
-
 impl Output {
     /// How much to say. Levels add up, and a bare `-v` is half of [`Output::EVERYTHING`].
     pub fn level(&self) -> u32 {
@@ -367,6 +340,19 @@ impl ValueEnum for MixedGroups {
                 PossibleValue::new("split").help("Make each family its own group")
             }
             MixedGroups::Merge => PossibleValue::new("merge").help("Ignore families"),
+        })
+    }
+}
+
+impl ValueEnum for Rows {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Rows::All, Rows::Purges]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Rows::All => PossibleValue::new("all").help("Every Job"),
+            Rows::Purges => PossibleValue::new("purge").help("What is to be purged"),
         })
     }
 }
@@ -443,26 +429,6 @@ impl Which {
     }
 }
 
-impl Kept {
-    /// The policy that the flags come to.
-    pub fn policy(&self, family: Option<NameEnding>) -> Policy {
-        let time = |time: Option<HumanDuration>| time.map(|time| time.0);
-        Policy {
-            keep: self.keep,
-            keep_succeeded: self.keep_succeeded,
-            keep_failed: self.keep_failed,
-            keep_within: time(self.keep_within),
-            keep_superseded_within: time(self.keep_superseded_within),
-            keep_finished_within: time(self.keep_finished_within),
-            active: Treatment::included(self.include_active),
-            owned: Treatment::included(self.include_owned),
-            mixed_groups: self.mixed_groups,
-            family,
-            gitops: self.gitops.unwrap_or_default(),
-        }
-    }
-}
-
 /// Lets a flag that takes a BOOL stand alone for `true`. It is `false` by default, unless it is an `Option`.
 fn as_in_go(flag: Arg) -> Arg {
     if flag.get_value_names().is_none_or(|names| names != ["BOOL"]) {
@@ -486,6 +452,16 @@ fn regular_file(instead: &'static str) -> impl TypedValueParser<Value = PathBuf>
     non_empty_path().try_map(move |path| {
         if path.as_os_str() == "-" {
             Err(format!("it is not a file; {instead}"))
+        } else {
+            Ok(path)
+        }
+    })
+}
+
+fn policy_file() -> impl TypedValueParser<Value = PathBuf> {
+    non_empty_path().try_map(|path| {
+        if path.as_os_str() == "-" {
+            Err("it is not a file")
         } else {
             Ok(path)
         }

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{DryRun, Flags, Format, Patience, Show};
+use super::{
+    DryRun, Flags, Format, Patience,
+    policy::{Flagged, PolicyFile},
+};
 use crate::{
     cluster::delete::Cascade,
     connection::flags::{ConnectionFlags, NOT_UNSEEN, Unchecked},
@@ -12,8 +15,8 @@ use crate::{
         grouping::Grouping,
         query::{Query, Scope},
     },
-    output::log::LogFormat,
-    plan::{group::MixedGroups, max_purge::MaxPurge, retention::Policy},
+    output::{Rows, log::LogFormat},
+    plan::{group::MixedGroups, max_purge::MaxPurge, retention::Policy, rules::Rules},
 };
 
 /// What a run is to do, and how it is shown.
@@ -28,7 +31,7 @@ pub struct Options {
     /// Whether a long plan may be shown as a summary on a terminal, since its form was not asked for.
     pub may_shorten: bool,
     /// Which Jobs are shown.
-    pub show: Show,
+    pub show: Rows,
     /// Whether tables go without their headers.
     pub no_headers: bool,
     /// The form of the log, if there is one instead of plan and report.
@@ -143,26 +146,42 @@ pub struct Purge {
 }
 
 impl Flags {
-    /// What the flags come to. Whether the label was given as a flag is not to be seen in its value.
+    /// What the flags come to, with the file that `--policy` names. Whether the label was given as a flag is not to be seen
+    /// in its value.
     ///
     /// # Errors
     /// If flags contradict each other in a way that clap cannot see; a fragment for a usage error.
-    pub fn options(self, label_given: bool) -> Result<Options, String> {
-        self.refuse_contradiction(label_given)?;
+    pub fn options(self, label_given: bool, file: Option<&PolicyFile>) -> Result<Options, String> {
+        let gitops = self.kept.gitops.or(file.and_then(PolicyFile::gitops));
+        self.refuse_contradiction(label_given, gitops)?;
         let scope = self.which.scope();
-        let gitops = self.kept.gitops;
-        let policy = self.kept.policy(self.which.family);
+        let grouping = match self.which.group_by {
+            Some(grouping) => grouping,
+            None if self.which.labels.is_empty() => Grouping::Application,
+            None => Grouping::labels(self.which.labels),
+        };
+        let flagged = Flagged {
+            said: &self.kept.said,
+            mixed_groups: self.kept.mixed_groups,
+            family: self.which.family.as_ref(),
+            gitops: self.kept.gitops,
+        };
+        let policy = match file {
+            None => flagged.policy(),
+            Some(file) => file.policy(&flagged, &grouping)?,
+        };
         let places = Places {
             argocd_context: self.kept.argocd_context,
             namespaces: self.kept.gitops_namespaces,
         };
         let is_in_context = scope.is_none() && self.which.filename.is_none();
         let query = Query {
-            grouping: match self.which.group_by {
-                Some(grouping) => grouping,
-                None if self.which.labels.is_empty() => Grouping::Application,
-                None => Grouping::labels(self.which.labels),
-            },
+            grouping,
+            rules: policy
+                .rules
+                .as_ref()
+                .map(Rules::matches)
+                .unwrap_or_default(),
             selector: self.which.selector.unwrap_or_default(),
             fields: self.which.field_selector.unwrap_or_default(),
             scope: scope.unwrap_or(Scope::AllNamespaces),
@@ -228,7 +247,11 @@ impl Flags {
         })
     }
 
-    fn refuse_contradiction(&self, label_given: bool) -> Result<(), String> {
+    fn refuse_contradiction(
+        &self,
+        label_given: bool,
+        gitops: Option<gitops::Mode>,
+    ) -> Result<(), String> {
         let (action, connection) = (&self.action, &self.connection);
         if action.plan.is_some() && label_given {
             return Err(
@@ -299,9 +322,13 @@ impl Flags {
             ),
         ];
         let asked = asks_tools.into_iter().find(|(_, given)| *given);
-        if let (Some(gitops::Mode::Ignore), Some((flag, _))) = (self.kept.gitops, asked) {
+        if let (Some(gitops::Mode::Ignore), Some((flag, _))) = (gitops, asked) {
+            let said = match self.kept.gitops {
+                Some(_) => "--gitops=ignore",
+                None => "gitops: ignore of the policy",
+            };
             return Err(format!(
-                "--gitops=ignore asks no tool: {flag} cannot be used together with it"
+                "{said} asks no tool: {flag} cannot be used together with it"
             ));
         }
         let mut seen = Vec::new();

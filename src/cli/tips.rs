@@ -14,7 +14,7 @@ use super::Cli;
 use crate::{connection::flags::go_bool, time::HumanDuration};
 
 /// Flags with which more is deleted than without, or with less care.
-pub const DELETE_MORE: [&str; 11] = [
+pub const DELETE_MORE: [&str; 12] = [
     "all-namespaces",
     "argocd-context",
     "family",
@@ -25,6 +25,7 @@ pub const DELETE_MORE: [&str; 11] = [
     "insecure-skip-tls-verify",
     "mixed-groups",
     "plan",
+    "policy",
     "yes",
 ];
 /// Values of which the same is true: `--dry-run=none`, `--gitops=ignore`, and `--mixed-groups` other than `hold`.

@@ -107,7 +107,7 @@ fn reread(job: &Job, items: Vec<decode::Job<'_>>, query: &Query) -> Result<Rerea
         is_other: uid != Some(&*job.uid.to_string()),
         is_terminating: meta.is_some_and(|meta| meta.deletion_timestamp.is_some()),
     };
-    match Intake::new(&query.grouping, Identity::Required).take(found) {
+    match Intake::new(&query.grouping, &query.rules, Identity::Required).take(found) {
         Ok(Some(job)) if selected => Ok(Reread::Found(job)),
         Ok(_) => Ok(not_selected),
         Err(error) => Err(unreadable(error)),

@@ -23,6 +23,7 @@ use crate::{
         argocd::{Applications, Here, same_server},
         flux::Kustomizations,
     },
+    job::namespaces::Holders,
 };
 
 /// Where the objects of the tools are read, beside the cluster whose Jobs they are about.
@@ -120,6 +121,7 @@ impl Cluster {
             argocd,
             flux: kustomizations,
             is_of_some_namespaces: !namespaces.is_empty(),
+            holders: Holders::default(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The cluster: who and where it is, and what is asked of it: `list` and `delete` on Jobs. Beyond these it is only asked
-//! what may also be left unanswered: whether deletes are allowed, which cluster it is, what GitOps tools want, and, to
-//! complete a command line, which namespaces there are.
+//! which Namespaces keep their Jobs, if a policy wants that, and what may also be left unanswered: whether deletes are
+//! allowed, which cluster it is, what GitOps tools want, and, to complete a command line, which namespaces there are.
 
 pub(crate) mod access;
 pub mod delete;
@@ -8,6 +8,7 @@ pub mod discover;
 mod get;
 pub mod gitops;
 pub(crate) mod list;
+pub mod namespaces;
 mod page;
 pub(crate) mod remaining;
 pub mod retry;

@@ -87,7 +87,11 @@ impl Pages {
         let pages = Pages {
             cluster: cluster.clone(),
             query: Arc::new(query.clone()),
-            intake: Arc::new(Mutex::new(Intake::new(&query.grouping, Identity::Required))),
+            intake: Arc::new(Mutex::new(Intake::new(
+                &query.grouping,
+                &query.rules,
+                Identity::Required,
+            ))),
             held: Arc::new(Semaphore::new(PAGES_HELD)),
             waits,
         };

@@ -141,7 +141,7 @@ impl Cluster {
 }
 
 fn found_in(list: MetadataList<'_>) -> (ListMeta, Vec<Found>) {
-    let mut intake = Intake::new(&Grouping::Family, Identity::Optional);
+    let mut intake = Intake::new(&Grouping::Family, &Arc::default(), Identity::Optional);
     let metas = list.items.into_iter().filter_map(|object| object.metadata);
     let text = |text: Option<Text>| text.unwrap_or_default().0.into_owned();
     let found = metas.map(|meta| Found {
@@ -180,6 +180,7 @@ fn address(kind: Kind, place: &Place, chunk_size: u32, token: Option<&str>) -> S
     };
     let path = match (kind, namespace) {
         (Kind::Jobs, namespace) => jobs_path(namespace),
+        (Kind::Namespaces, _) => "/api/v1/namespaces".to_owned(),
         (Kind::Pods, None) => "/api/v1/pods".to_owned(),
         (Kind::Pods, Some(namespace)) => format!("/api/v1/namespaces/{}/pods", escape(namespace)),
     };

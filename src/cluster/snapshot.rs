@@ -23,6 +23,7 @@ pub(crate) const MAX_STARTS: usize = 4;
 pub(crate) struct Newest {
     jobs: Arc<AtomicU64>,
     pods: Arc<AtomicU64>,
+    namespaces: Arc<AtomicU64>,
 }
 
 /// The pages of one list, held against each other as they come. By default the list is not held against others.
@@ -58,6 +59,7 @@ impl Newest {
         match kind {
             Kind::Jobs => &self.jobs,
             Kind::Pods => &self.pods,
+            Kind::Namespaces => &self.namespaces,
         }
     }
 

@@ -7,16 +7,15 @@ use jiff::Timestamp;
 use crate::{
     decode,
     job::{
-        CREATED, Controller, Deletion, Job, Protection, State, generated_after,
+        CREATED, Controller, Deletion, Job, KEEP, Protection, State, generated_after,
         grouping::{Grouping, INSTANCE, Key, TRACKING_ID, tracked_application},
         ids::Stamp,
         mark::{ArgoMark, HELM_RELEASE, Kustomization, Marks, OtherTool},
         query::Query,
+        rules::{self, Match, Matched, RuleNumber},
     },
 };
 
-/// The annotation or label with which a user keeps a Job.
-const KEEP_MARK: &str = "jobclean/keep";
 /// Where Argo CD keeps an object's sync options.
 const ARGO_SYNC_OPTIONS: &str = "argocd.argoproj.io/sync-options";
 /// Where Helm is told what to do with an object that it would remove.
@@ -70,6 +69,7 @@ pub enum Identity {
 pub struct Intake {
     grouping: Grouping,
     identity: Identity,
+    rules: Arc<[Match]>,
     strings: HashSet<Arc<str>>,
     value_lists: HashSet<Arc<[Arc<str>]>>,
     controllers: HashSet<Arc<Controller>>,
@@ -78,11 +78,12 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// For Jobs that are grouped like this.
-    pub fn new(grouping: &Grouping, identity: Identity) -> Intake {
+    /// For Jobs that are grouped like this, and that these rules are for.
+    pub fn new(grouping: &Grouping, rules: &Arc<[Match]>, identity: Identity) -> Intake {
         Intake {
             grouping: grouping.clone(),
             identity,
+            rules: Arc::clone(rules),
             strings: HashSet::new(),
             value_lists: HashSet::new(),
             controllers: HashSet::new(),
@@ -107,6 +108,7 @@ impl Intake {
         let restored = if has_run { None } else { restored(&meta) };
         let controller = self.controller(&meta);
         let marks = self.marks(&meta);
+        let rule = self.rule(&meta, &group_values);
         let namespace = meta.namespace.unwrap_or_default();
         let name = meta
             .name
@@ -141,6 +143,7 @@ impl Intake {
             protection,
             controller,
             marks,
+            rule,
             group_values,
             namespace: self.share(&namespace),
             generated_after: meta
@@ -173,6 +176,20 @@ impl Intake {
         let shared: Arc<[Arc<str>]> = values.into();
         self.value_lists.insert(Arc::clone(&shared));
         Some(shared)
+    }
+
+    /// The first rule that is for a Job, by what it says now.
+    fn rule(&self, meta: &decode::ObjectMeta<'_>, values: &[Arc<str>]) -> Option<RuleNumber> {
+        let application = match &self.grouping {
+            Grouping::Application => values.first().map(AsRef::as_ref),
+            Grouping::Keys(_) | Grouping::Family => None,
+        };
+        let job = Matched {
+            namespace: meta.namespace.as_deref().unwrap_or_default(),
+            application,
+            label: |key: &str| meta.labels.get(key),
+        };
+        rules::first(&self.rules, &job)
     }
 
     fn controller(&mut self, meta: &decode::ObjectMeta<'_>) -> Option<Arc<Controller>> {
@@ -334,6 +351,12 @@ fn state(status: &decode::JobStatus<'_>) -> (State, Option<decode::Time>) {
     }
 }
 
+/// What the marks with which a user keeps an object say.
+pub(crate) fn keep_marks<'m>(meta: &'m decode::ObjectMeta<'_>) -> impl Iterator<Item = &'m str> {
+    let maps = [&meta.annotations, &meta.labels];
+    maps.into_iter().filter_map(|map| map.get(KEEP))
+}
+
 /// Read generously: a near miss was meant to keep the Job.
 fn protection(meta: &decode::ObjectMeta<'_>) -> Option<Protection> {
     let is = |found: &str, word: &str| found.trim().eq_ignore_ascii_case(word);
@@ -349,7 +372,7 @@ fn protection(meta: &decode::ObjectMeta<'_>) -> Option<Protection> {
         })
     };
     let annotation = |key: &str| meta.annotations.get(key);
-    if holds(KEEP_MARK, "true") {
+    if holds(KEEP, "true") {
         Some(Protection::KeepMark)
     } else if annotation(ARGO_SYNC_OPTIONS)
         .is_some_and(|options| options.split(',').any(holds_back))
@@ -376,7 +399,11 @@ mod tests {
                     "deletionTimestamp":"2026-01-02T00:00:0{second}Z","finalizers":["{finalizer}"]}}}}"#
             )
         };
-        let mut intake = Intake::new(&"label:app".parse().unwrap(), Identity::Optional);
+        let mut intake = Intake::new(
+            &"label:app".parse().unwrap(),
+            &Arc::default(),
+            Identity::Optional,
+        );
         let mut deletion = |text: &str| {
             let job = intake.take(serde_json::from_str(text).unwrap());
             job.unwrap().unwrap().deletion.unwrap()

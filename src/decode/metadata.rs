@@ -20,6 +20,7 @@ pub const ACCEPT: &str = "application/vnd.kubernetes.protobuf;as=PartialObjectMe
 pub enum Kind {
     Jobs,
     Pods,
+    Namespaces,
 }
 
 impl Kind {
@@ -28,6 +29,7 @@ impl Kind {
         let whole = match self {
             Kind::Jobs => "JobList",
             Kind::Pods => "PodList",
+            Kind::Namespaces => "NamespaceList",
         };
         list == "PartialObjectMetadataList" || list == whole
     }
@@ -113,9 +115,9 @@ pub fn decode<'a>(
     };
     let identified = |object: &Object| {
         object.metadata.as_ref().is_some_and(|meta| {
-            let texts = [&meta.uid, &meta.name, &meta.namespace];
-            let is_said = |text: &&Option<Text>| text.as_ref().is_some_and(|text| !text.is_empty());
-            texts.iter().all(is_said)
+            let is_said = |text: &Option<Text>| text.as_ref().is_some_and(|text| !text.is_empty());
+            let is_in_namespace = kind == Kind::Namespaces || is_said(&meta.namespace);
+            is_said(&meta.uid) && is_said(&meta.name) && is_in_namespace
         })
     };
     if list.items.iter().all(identified) {

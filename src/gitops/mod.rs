@@ -16,6 +16,7 @@ use self::{
 use crate::job::{
     Job,
     mark::{self, OtherTool},
+    namespaces::Holders,
 };
 
 /// How far a run heeds what GitOps tools say.
@@ -82,13 +83,15 @@ impl Answer {
     }
 }
 
-/// What the tools say of Jobs.
+/// What others than the Jobs themselves say of them: the tools, and the namespaces.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Claims {
     pub argocd: Applications,
     pub flux: Kustomizations,
     /// Whether they were asked in some namespaces only.
     pub is_of_some_namespaces: bool,
+    /// The namespaces that keep all of their Jobs, which is no tool's business.
+    pub holders: Holders,
 }
 
 /// What one claimant says of a Job.

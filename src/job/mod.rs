@@ -6,7 +6,10 @@ pub mod grouping;
 pub mod ids;
 pub mod label;
 pub mod mark;
+pub mod namespaces;
+pub mod pattern;
 pub mod query;
+pub mod rules;
 pub mod selector;
 
 use std::{num::NonZeroU8, sync::Arc};
@@ -16,6 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use self::{
     ids::{Stamp, Uid, Version},
     mark::Marks,
+    rules::RuleNumber,
 };
 
 /// One Job of the cluster, reduced to what a verdict and a safe delete need.
@@ -52,7 +56,12 @@ pub struct Job {
     pub controller: Option<Arc<Controller>>,
     /// What it says of who manages it, if it says anything.
     pub marks: Option<Arc<Marks>>,
+    /// The first rule of a policy that is for it; none if the defaults are.
+    pub rule: Option<RuleNumber>,
 }
+
+/// The annotation or label with which a user keeps a Job, or all Jobs of a namespace.
+pub const KEEP: &str = "jobclean/keep";
 
 /// The annotation of a restored Job that says when the one was created that it was restored from.
 pub const CREATED: &str = "jobclean/created";

@@ -1,10 +1,11 @@
 //! Which Jobs are asked for, and what comes of it.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, sync::Arc};
 
-use glob::Pattern;
-
-use super::{Job, field::FieldSelector, grouping::Grouping, selector::Selector};
+use super::{
+    Job, field::FieldSelector, grouping::Grouping, pattern::NamespacePattern, rules::Match,
+    selector::Selector,
+};
 
 /// Which Jobs to list.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub struct Query {
     pub scope: Scope,
     /// Where they are not.
     pub excluded: Vec<NamespacePattern>,
+    /// What the rules of a policy are for, in their order: each Job says which is its own.
+    pub rules: Arc<[Match]>,
     /// The most Jobs in one answer; 0 asks for all at once.
     pub chunk_size: u32,
 }
@@ -33,6 +36,7 @@ impl Query {
             selector: Selector::default(),
             fields: FieldSelector::default(),
             excluded: Vec::new(),
+            rules: Arc::default(),
         }
     }
 
@@ -69,43 +73,6 @@ impl fmt::Display for Scope {
             Scope::AllNamespaces => f.write_str("any namespace"),
             Scope::Namespace(namespace) => write!(f, "namespace {namespace}"),
         }
-    }
-}
-
-/// Names of namespaces, as a shell matches them: `*`, `?` and `[…]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamespacePattern(Pattern);
-
-impl NamespacePattern {
-    /// Whether this namespace is one of them.
-    pub fn matches(&self, namespace: &str) -> bool {
-        self.0.matches(namespace)
-    }
-}
-
-impl fmt::Display for NamespacePattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.as_str())
-    }
-}
-
-impl FromStr for NamespacePattern {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<NamespacePattern, Self::Err> {
-        let is_of_namespace =
-            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-*?[]!".contains(c);
-        if text.is_empty() {
-            return Err("it is empty");
-        }
-        if !text.chars().all(is_of_namespace) {
-            return Err(
-                "a namespace has lower-case letters, digits and '-'; *, ? and [...] stand for several",
-            );
-        }
-        Pattern::new(text)
-            .map(NamespacePattern)
-            .map_err(|error| error.msg)
     }
 }
 

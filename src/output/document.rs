@@ -15,12 +15,15 @@ use crate::{
         family::NameEndingError,
         grouping::{Grouping, Key},
         label::LabelKey,
+        rules::{self, Match},
+        selector::SelectorError,
     },
     plan::{
         Plan, PlannedGroup, Source,
         group::MixedGroups,
         report::{Outcome, RECREATED, Row},
-        retention::{KeepReason, Policy, Treatment},
+        retention::{KeepReason, Policy},
+        rules::{Retention, Rule, Rules, Ruling, Treatment},
     },
 };
 
@@ -218,6 +221,9 @@ pub(super) struct Group<'a> {
     /// That its Jobs belong to several families.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) mixed: Option<Mixed<'a>>,
+    /// The rule of the policy that is for its Jobs, or defaults, if it is the same for all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) rule: Option<Text<'a>>,
     /// Newest first.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub(super) jobs: Vec<Job<'a>>,
@@ -254,6 +260,9 @@ pub(super) struct Job<'a> {
     /// Why.
     #[cfg_attr(feature = "schema", schemars(schema_with = "schema::reasons"))]
     pub(super) reasons: Vec<Text<'a>>,
+    /// The rule of the policy that is for it, or defaults, where the Jobs of its group have several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) rule: Option<Text<'a>>,
     /// What GitOps tools say of it, if one of the reasons is theirs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) claims: Vec<Claim<'a>>,
@@ -314,6 +323,8 @@ impl<'a> Group<'a> {
             Grouping::Keys(_) | Grouping::Family => None,
         };
         let ways = group.ways_out();
+        let rule = group.rule();
+        let names_rules = rule.is_none();
         Group {
             namespace: (&*group.key.namespace).into(),
             labels,
@@ -326,13 +337,16 @@ impl<'a> Group<'a> {
                 merge: ways.map(|ways| ways.merge),
                 ending: ways.and_then(|ways| Some(ways.family.as_ref()?.to_string().into())),
             }),
-            jobs: rows.into_iter().map(|row| Job::new(plan, row)).collect(),
+            rule: rule.and_then(|rule| Some(Text(plan.rules.as_ref()?.name(rule)))),
+            jobs: (rows.into_iter())
+                .map(|row| Job::new(plan, row, names_rules))
+                .collect(),
         }
     }
 }
 
 impl<'a> Job<'a> {
-    fn new(plan: &'a Plan, row: Row<'a>) -> Job<'a> {
+    fn new(plan: &'a Plan, row: Row<'a>, names_rule: bool) -> Job<'a> {
         let job = &row.planned.job;
         let claims = plan.claims_on(row.planned);
         let pods = row.held.map(|held| held.pods.iter());
@@ -349,6 +363,7 @@ impl<'a> Job<'a> {
             status: job.status().into(),
             verdict: row.planned.verdict.as_str().into(),
             reasons: all(row.planned.verdict.reasons()),
+            rule: plan.rule_of(job).filter(|_| names_rule).map(Text),
             claims: (claims.iter())
                 .map(|claim| Claim {
                     by: claim.by.to_string().into(),
@@ -528,46 +543,184 @@ pub struct PolicyDocument {
     /// How far GitOps tools are heeded.
     #[serde(default)]
     gitops: Mode,
+    /// The rules of --policy, in order; what stands above is its defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rules: Option<Vec<RuleDocument>>,
+    /// Whether namespaces are asked if they keep all of their Jobs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    namespace_annotations: bool,
+}
+
+/// A [`Rule`] as it is written down.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RuleDocument {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    namespaces: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    applications: Vec<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    selector: String,
+    ruling: RulingDocument,
+}
+
+/// What is kept under a rule.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+enum RulingDocument {
+    /// Everything.
+    Hold,
+    /// What this says.
+    Keep(RetentionDocument),
+}
+
+/// A [`Retention`] as it is written down.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RetentionDocument {
+    keep: NonZeroUsize,
+    keep_succeeded: usize,
+    keep_failed: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keep_within_seconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keep_superseded_within_seconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keep_finished_within_seconds: Option<u64>,
+    include_active: bool,
+    include_owned: bool,
+}
+
+impl RetentionDocument {
+    fn new(kept: &Retention) -> RetentionDocument {
+        let seconds = |time: Option<Duration>| time.map(|time| time.as_secs());
+        RetentionDocument {
+            keep: kept.keep,
+            keep_succeeded: kept.keep_succeeded,
+            keep_failed: kept.keep_failed,
+            keep_within_seconds: seconds(kept.keep_within),
+            keep_superseded_within_seconds: seconds(kept.keep_superseded_within),
+            keep_finished_within_seconds: seconds(kept.keep_finished_within),
+            include_active: kept.active == Treatment::Judge,
+            include_owned: kept.owned == Treatment::Judge,
+        }
+    }
+
+    fn retention(self) -> Retention {
+        let time = |seconds: Option<u64>| seconds.map(Duration::from_secs);
+        Retention {
+            keep: self.keep,
+            keep_succeeded: self.keep_succeeded,
+            keep_failed: self.keep_failed,
+            keep_within: time(self.keep_within_seconds),
+            keep_superseded_within: time(self.keep_superseded_within_seconds),
+            keep_finished_within: time(self.keep_finished_within_seconds),
+            active: Treatment::included(self.include_active),
+            owned: Treatment::included(self.include_owned),
+        }
+    }
+}
+
+impl RuleDocument {
+    fn new(rule: &Rule) -> RuleDocument {
+        let Match {
+            namespaces,
+            applications,
+            selector,
+        } = &rule.matches;
+        RuleDocument {
+            name: rule.name.as_deref().map(str::to_owned),
+            namespaces: namespaces.iter().map(ToString::to_string).collect(),
+            applications: applications.iter().map(ToString::to_string).collect(),
+            selector: selector.to_string(),
+            ruling: match &rule.ruling {
+                Ruling::Hold => RulingDocument::Hold,
+                Ruling::Keep(kept) => RulingDocument::Keep(RetentionDocument::new(kept)),
+            },
+        }
+    }
+
+    fn rule(self) -> Result<Rule, String> {
+        let namespaces = self.namespaces.iter().map(|pattern| pattern.parse());
+        let applications = self.applications.iter().map(|pattern| pattern.parse());
+        Ok(Rule {
+            name: self.name.map(Into::into),
+            matches: Match {
+                namespaces: namespaces.collect::<Result<_, &str>>()?,
+                applications: applications.collect::<Result<_, &str>>()?,
+                selector: (self.selector.parse())
+                    .map_err(|error: SelectorError| error.to_string())?,
+            },
+            ruling: match self.ruling {
+                RulingDocument::Hold => Ruling::Hold,
+                RulingDocument::Keep(kept) => Ruling::Keep(kept.retention()),
+            },
+        })
+    }
 }
 
 impl PolicyDocument {
     /// What is written down of a policy for Jobs that are grouped like this.
     pub(super) fn new(policy: &Policy, grouping: &Grouping) -> PolicyDocument {
-        let seconds = |time: Option<Duration>| time.map(|time| time.as_secs());
+        let defaults = RetentionDocument::new(&policy.defaults);
+        let rules = policy.rules.as_ref();
         PolicyDocument {
-            keep: policy.keep,
-            keep_succeeded: policy.keep_succeeded,
-            keep_failed: policy.keep_failed,
-            keep_within_seconds: seconds(policy.keep_within),
-            keep_superseded_within_seconds: seconds(policy.keep_superseded_within),
-            keep_finished_within_seconds: seconds(policy.keep_finished_within),
-            include_active: policy.active == Treatment::Judge,
-            include_owned: policy.owned == Treatment::Judge,
+            keep: defaults.keep,
+            keep_succeeded: defaults.keep_succeeded,
+            keep_failed: defaults.keep_failed,
+            keep_within_seconds: defaults.keep_within_seconds,
+            keep_superseded_within_seconds: defaults.keep_superseded_within_seconds,
+            keep_finished_within_seconds: defaults.keep_finished_within_seconds,
+            include_active: defaults.include_active,
+            include_owned: defaults.include_owned,
             mixed_groups: policy.mixed_groups(grouping),
             family: policy.family.as_ref().map(ToString::to_string),
             gitops: policy.gitops,
+            rules: rules.map(|rules| rules.iter().map(RuleDocument::new).collect()),
+            namespace_annotations: policy.asks_namespaces,
         }
     }
 
     /// The policy that it says.
     ///
     /// # Errors
-    /// If the ending of names in it is not one.
-    pub(super) fn policy(self) -> Result<Policy, NameEndingError> {
-        let policy = self;
-        let time = |seconds: Option<u64>| seconds.map(Duration::from_secs);
+    /// If the ending of names in it is not one, or a rule in it makes no sense; a fragment.
+    pub(super) fn policy(self) -> Result<Policy, String> {
+        let defaults = RetentionDocument {
+            keep: self.keep,
+            keep_succeeded: self.keep_succeeded,
+            keep_failed: self.keep_failed,
+            keep_within_seconds: self.keep_within_seconds,
+            keep_superseded_within_seconds: self.keep_superseded_within_seconds,
+            keep_finished_within_seconds: self.keep_finished_within_seconds,
+            include_active: self.include_active,
+            include_owned: self.include_owned,
+        };
+        let family = self.family.map(|ending| ending.parse()).transpose();
+        let rules = self.rules.map(|rules| {
+            let rules = rules.into_iter().enumerate();
+            let rules = rules.map(|(place, rule)| {
+                rule.rule()
+                    .map_err(|error| format!("its rule {}: {error}", place + 1))
+            });
+            rules.collect::<Result<Vec<Rule>, String>>()
+        });
+        let rules = rules.transpose()?;
+        if rules.as_ref().is_some_and(|rules| rules.len() > rules::MAX) {
+            return Err("it has too many rules".to_owned());
+        }
         Ok(Policy {
-            keep: policy.keep,
-            keep_succeeded: policy.keep_succeeded,
-            keep_failed: policy.keep_failed,
-            keep_within: time(policy.keep_within_seconds),
-            keep_superseded_within: time(policy.keep_superseded_within_seconds),
-            keep_finished_within: time(policy.keep_finished_within_seconds),
-            active: Treatment::included(policy.include_active),
-            owned: Treatment::included(policy.include_owned),
-            mixed_groups: Some(policy.mixed_groups),
-            family: policy.family.map(|ending| ending.parse()).transpose()?,
-            gitops: policy.gitops,
+            defaults: defaults.retention(),
+            mixed_groups: Some(self.mixed_groups),
+            family: family.map_err(|error: NameEndingError| format!("its family: {error}"))?,
+            gitops: self.gitops,
+            rules: rules.map(Rules::new),
+            asks_namespaces: self.namespace_annotations,
         })
     }
 }
@@ -577,7 +730,7 @@ impl PolicyDocument {
 pub fn schema() -> serde_json::Value {
     let settings = schemars::generate::SchemaSettings::draft2020_12()
         .for_serialize()
-        .with_transform(schema::never_null);
+        .with_transform(crate::text::schema::never_null);
     let mut schema = settings
         .into_generator()
         .into_root_schema_for::<Document<'_, Vec<Group<'_>>>>()

@@ -1,6 +1,9 @@
 //! `explain`: why one Job is kept or purged, for people.
 
-use std::io::{self, Write};
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
 
 use super::words;
 use crate::{
@@ -12,6 +15,7 @@ use crate::{
     plan::{
         Plan, PlannedGroup,
         retention::{KeepReason, Policy, Verdict},
+        rules::{Retention, Ruling},
     },
     text::harmless,
     time,
@@ -66,6 +70,13 @@ pub fn write(
             harmless(&families)
         )?;
     }
+    if let Some(rule) = plan.rule_of(job) {
+        let several = match group.rule() {
+            Some(_) => "",
+            None => "; Jobs of its group have others, and what any of these keeps is kept",
+        };
+        writeln!(out, "  Rule    {}{several}", harmless(&rule))?;
+    }
     writeln!(
         out,
         "  Status  {}, created {} ago, at {}",
@@ -88,31 +99,114 @@ pub fn write(
             age(newest)
         )?;
     }
+    let by_rule = match &plan.rules {
+        None => vec![(Setting::Flag, planned.verdict)],
+        Some(rules) => {
+            let unjudged = group.clone().unjudged();
+            let mixed = policy.mixed_groups(&plan.grouping);
+            let by_rule = policy.judge_by_rule(&unjudged, mixed, &plan.claims, now);
+            let rules = by_rule.into_iter().map(|(rule, verdicts)| {
+                let (name, ruling) = (rules.name(rule), policy.ruling(rule));
+                (Setting::Rule(name, ruling), verdicts[place])
+            });
+            rules.collect()
+        }
+    };
     match planned.verdict {
-        Verdict::Skip(kept) => {
-            writeln!(out, "What keeps it:")?;
-            for reason in kept.iter() {
-                writeln!(out, "  {}: {}", reason.as_str(), why(reason, group, policy))?;
-                for claim in plan.claims_on(planned) {
-                    if words::says(claim.says) == reason.as_str() {
-                        let says = format!("{}, {}", claim.by, claim.says.why());
-                        writeln!(out, "    {}", harmless(&says))?;
+        Verdict::Skip(_) => writeln!(out, "What keeps it:")?,
+        Verdict::Purge => writeln!(out, "No rule keeps it. What would:")?,
+    }
+    for (setting, verdict) in &by_rule {
+        let indent = match setting {
+            Setting::Flag => "  ",
+            Setting::Rule(name, _) => {
+                writeln!(out, "  under {}:", harmless(name))?;
+                "    "
+            }
+        };
+        match verdict {
+            Verdict::Skip(kept) => {
+                for reason in kept.iter() {
+                    let is_held_there = plan.claims.holders.hold(&job.namespace);
+                    let why = match reason {
+                        KeepReason::Held if is_held_there => {
+                            "its Namespace has the annotation or label jobclean/keep".to_owned()
+                        }
+                        _ => why(reason, group, policy, setting),
+                    };
+                    writeln!(out, "{indent}{}: {why}", reason.as_str())?;
+                    for claim in plan.claims_on(planned) {
+                        if words::says(claim.says) == reason.as_str() {
+                            let says = format!("{}, {}", claim.by, claim.says.why());
+                            writeln!(out, "{indent}  {}", harmless(&says))?;
+                        }
                     }
                 }
             }
-        }
-        Verdict::Purge => {
-            writeln!(out, "No rule keeps it. What would:")?;
-            writeln!(out, "  newest: --keep {} or more", place + 1)?;
-            let hours = now.duration_since(job.created.timestamp()).as_hours() + 1;
-            writeln!(out, "  recent: --keep-within {hours}h or more")?;
-            writeln!(
-                out,
-                "  protected: the annotation or label jobclean/keep: \"true\" on the Job"
-            )?;
+            Verdict::Purge if !planned.verdict.is_purge() => writeln!(out, "{indent}nothing")?,
+            Verdict::Purge => {
+                let colon = match setting {
+                    Setting::Flag => "",
+                    Setting::Rule(..) => ":",
+                };
+                let keep = setting.name("keep");
+                writeln!(out, "{indent}newest: {keep}{colon} {} or more", place + 1)?;
+                let hours = now.duration_since(job.created.timestamp()).as_hours() + 1;
+                let within = setting.name("keep-within");
+                writeln!(out, "{indent}recent: {within}{colon} {hours}h or more")?;
+            }
         }
     }
+    if planned.verdict.is_purge() {
+        writeln!(
+            out,
+            "  protected: the annotation or label jobclean/keep: \"true\" on the Job"
+        )?;
+    }
     Ok(())
+}
+
+/// Where what is kept is set.
+enum Setting<'a> {
+    /// By flags.
+    Flag,
+    /// Under a rule of a policy, which is called this and rules this.
+    Rule(Cow<'a, str>, Ruling),
+}
+
+impl Setting<'_> {
+    /// What a flag is called there.
+    fn name(&self, flag: &str) -> String {
+        match self {
+            Setting::Flag => format!("--{flag}"),
+            Setting::Rule(..) => {
+                let mut words = flag.split('-');
+                let mut field = words.next().unwrap_or_default().to_owned();
+                for word in words {
+                    let (first, rest) = word.split_at(1);
+                    field += &first.to_ascii_uppercase();
+                    field += rest;
+                }
+                field
+            }
+        }
+    }
+
+    /// A flag with a value.
+    fn with(&self, flag: &str, value: &str) -> String {
+        match self {
+            Setting::Flag => format!("--{flag}={value}"),
+            Setting::Rule(..) => format!("{}: {value}", self.name(flag)),
+        }
+    }
+
+    fn kept(&self, policy: &Policy) -> Retention {
+        match self {
+            Setting::Rule(_, Ruling::Keep(kept)) => *kept,
+            Setting::Rule(_, Ruling::Hold) => Retention::LEAST,
+            Setting::Flag => policy.defaults,
+        }
+    }
 }
 
 /// The family of a Job, and how it was found: among all Jobs that have what its group has in common.
@@ -147,51 +241,70 @@ fn how(found: Found) -> &'static str {
     }
 }
 
-/// What a reason rests on, and the flag that would change it.
-fn why(reason: KeepReason, group: &PlannedGroup, policy: &Policy) -> String {
+/// What a reason rests on, and the flag or field that would change it.
+fn why(reason: KeepReason, group: &PlannedGroup, policy: &Policy, setting: &Setting<'_>) -> String {
+    let kept = setting.kept(policy);
     match reason {
-        KeepReason::Newest if policy.keep.get() == 1 => {
+        KeepReason::Newest if kept.keep.get() == 1 => {
             "it is the newest of its group, which always stays".to_owned()
         }
         KeepReason::Newest => format!(
-            "it is one of the newest {} of its group; a smaller --keep changes that for all but the newest",
-            policy.keep
+            "it is one of the newest {} of its group; a smaller {} changes that for all but the newest",
+            kept.keep,
+            setting.name("keep")
         ),
         KeepReason::RecentSuccess => format!(
-            "it is one of the newest {} Complete; --keep-succeeded",
-            policy.keep_succeeded
+            "it is one of the newest {} Complete; {}",
+            kept.keep_succeeded,
+            setting.name("keep-succeeded")
         ),
         KeepReason::RecentFailure => format!(
-            "it is one of the newest {} Failed; --keep-failed",
-            policy.keep_failed
+            "it is one of the newest {} Failed; {}",
+            kept.keep_failed,
+            setting.name("keep-failed")
         ),
-        KeepReason::Recent => "it was created within the time of --keep-within".to_owned(),
-        KeepReason::RecentlySuperseded => {
-            "it was one of the newest until lately; --keep-superseded-within".to_owned()
-        }
-        KeepReason::RecentlyFinished => "it finished lately; --keep-finished-within".to_owned(),
+        KeepReason::Recent => format!(
+            "it was created within the time of {}",
+            setting.name("keep-within")
+        ),
+        KeepReason::RecentlySuperseded => format!(
+            "it was one of the newest until lately; {}",
+            setting.name("keep-superseded-within")
+        ),
+        KeepReason::RecentlyFinished => format!(
+            "it finished lately; {}",
+            setting.name("keep-finished-within")
+        ),
         KeepReason::Terminating => "it is being deleted already; no flag changes that".to_owned(),
         KeepReason::Protected => "a mark on the Job protects it; no flag changes that".to_owned(),
-        KeepReason::Wanted => {
-            "git or a release still has it, so that it would be made and run again; --gitops=ignore asks no tool"
-                .to_owned()
-        }
-        KeepReason::Unsettled => {
-            "the tool that manages it cannot say now whether it is wanted; --gitops=ignore asks no tool"
-                .to_owned()
-        }
-        KeepReason::Active => {
-            "it is not finished; --include-active judges it like any other".to_owned()
-        }
-        KeepReason::Owned => {
-            "it has a controller; --include-owned judges it like any other".to_owned()
-        }
+        KeepReason::Held => "the policy holds all Jobs of its group".to_owned(),
+        KeepReason::Wanted => format!(
+            "git or a release still has it, so that it would be made and run again; {} asks no tool",
+            setting.with("gitops", "ignore")
+        ),
+        KeepReason::Unsettled => format!(
+            "the tool that manages it cannot say now whether it is wanted; {} asks no tool",
+            setting.with("gitops", "ignore")
+        ),
+        KeepReason::Active => format!(
+            "it is not finished; {} judges it like any other",
+            setting.name("include-active")
+        ),
+        KeepReason::Owned => format!(
+            "it has a controller; {} judges it like any other",
+            setting.name("include-owned")
+        ),
         KeepReason::MixedGroup => match group.ways_out() {
             Some(ways) => format!(
-                "its group has several families; --mixed-groups=split would purge {} of the group, merge {}",
-                ways.split, ways.merge
+                "its group has several families; {} would purge {} of the group, merge {}",
+                setting.with("mixed-groups", "split"),
+                ways.split,
+                ways.merge
             ),
-            None => "its group has several families; --mixed-groups".to_owned(),
+            None => format!(
+                "its group has several families; {}",
+                setting.name("mixed-groups")
+            ),
         },
     }
 }

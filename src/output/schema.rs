@@ -14,29 +14,8 @@ use crate::{
         report::{Outcome, RECREATED},
         retention::{KeepReason, SUPERSEDED},
     },
+    text::schema::{add, words},
 };
-
-/// What is not there is left out; nothing is ever `null`.
-pub(super) fn never_null(schema: &mut Schema) {
-    if let Some(types) = schema.get_mut("type").and_then(Value::as_array_mut) {
-        types.retain(|name| name != "null");
-        if let [only] = types.as_slice() {
-            let only = only.clone();
-            schema.insert("type".to_owned(), only);
-        }
-    }
-    if let Some(options) = schema.get_mut("anyOf").and_then(Value::as_array_mut) {
-        options.retain(|option| option["type"] != "null");
-        if let [Value::Object(only)] = options.as_slice() {
-            let only = only.clone();
-            schema.remove("anyOf");
-            only.into_iter().for_each(|(key, value)| {
-                schema.insert(key, value);
-            });
-        }
-    }
-    schemars::transform::transform_subschemas(&mut never_null, schema);
-}
 
 /// What holds between the fields of a document.
 pub(super) fn document(schema: &mut Schema) {
@@ -95,16 +74,6 @@ pub(super) fn job(schema: &mut Schema) {
         ],
     });
     add(schema, rules);
-}
-
-fn add(schema: &mut Schema, rules: Value) {
-    if let Value::Object(rules) = rules {
-        schema.ensure_object().extend(rules);
-    }
-}
-
-fn words(words: &[&str]) -> Schema {
-    json_schema!({"type": "string", "enum": words})
 }
 
 pub(super) fn api_version(_: &mut SchemaGenerator) -> Schema {

@@ -46,6 +46,7 @@ enum Column {
     Rank,
     Uid,
     Owner,
+    Rule,
     Reason,
     Claims,
 }
@@ -64,6 +65,7 @@ impl Column {
             Column::Rank => "RANK",
             Column::Uid => "UID",
             Column::Owner => "OWNER",
+            Column::Rule => "RULE",
             Column::Reason => "REASON",
             Column::Claims => "GITOPS",
         }
@@ -72,7 +74,7 @@ impl Column {
     fn holds(self) -> Holds {
         match self {
             Column::Namespace | Column::Job | Column::Uid | Column::Owner => Holds::Name,
-            Column::Reason | Column::Claims => Holds::Words,
+            Column::Rule | Column::Reason | Column::Claims => Holds::Words,
             _ => Holds::Word,
         }
     }
@@ -109,6 +111,10 @@ impl Column {
                 .map(|owner| format!("{}/{}", harmless(&owner.kind), harmless(&owner.name)))
                 .unwrap_or_default()
                 .into(),
+            Column::Rule => {
+                let rule = plan.rule_of(job).unwrap_or_default();
+                harmless(&rule).into_owned().into()
+            }
             Column::Reason => match (row.planned.verdict, &job.deletion) {
                 (Verdict::Purge, _) => format!("superseded ({} of {})", row.rank, row.of).into(),
                 (verdict, None) => verdict.reasons().join(", ").into(),
@@ -174,20 +180,22 @@ pub fn write(out: &mut dyn Write, view: View, columns: Columns, style: Style) ->
 /// The columns that there is something to say in.
 fn chosen(view: View, columns: Columns) -> Vec<Column> {
     use Column::{
-        Age, Claims, Created, Duration, Job, Namespace, Outcome, Owner, Rank, Reason, Status, Uid,
-        Verdict,
+        Age, Claims, Created, Duration, Job, Namespace, Outcome, Owner, Rank, Reason, Rule, Status,
+        Uid, Verdict,
     };
     let mut chosen = match columns {
         Columns::Normal => vec![Verdict, Outcome, Job, Status, Age, Reason],
         Columns::Wide => vec![
             Verdict, Outcome, Namespace, Job, Status, Age, Created, Duration, Rank, Uid, Owner,
-            Reason, Claims,
+            Rule, Reason, Claims,
         ],
     };
     let has_claims = view.plan().has_claims();
+    let has_rules = view.plan().rules.is_some();
     chosen.retain(|column| match column {
         Outcome => matches!(view, View::Report(_)),
         Claims => has_claims,
+        Rule => has_rules,
         _ => true,
     });
     chosen

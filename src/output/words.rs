@@ -14,7 +14,8 @@ use crate::{
         self, Plan, PlannedGroup, Silence, Source, Summary, Warning,
         group::{GroupKey, MixedGroups},
         report::{Held, Outcome, Report},
-        retention::{KeepReason, Policy, Treatment, WaysOut},
+        retention::{KeepReason, Policy, WaysOut},
+        rules::Treatment,
     },
     text::count,
     time,
@@ -247,6 +248,7 @@ fn flag(reason: KeepReason) -> Option<&'static str> {
         KeepReason::Active => "--include-active",
         KeepReason::Owned => "--include-owned",
         KeepReason::MixedGroup => "--mixed-groups",
+        KeepReason::Held => "--policy",
     })
 }
 
@@ -360,7 +362,8 @@ fn ways_out(ways: &WaysOut, jobs: usize) -> String {
 }
 
 /// What a policy keeps, on one line.
-pub fn policy(policy: &Policy, grouping: &Grouping) -> String {
+pub fn policy(whole: &Policy, grouping: &Grouping) -> String {
+    let policy = &whole.defaults;
     let mut kept = vec![format!("the newest {} of every group", policy.keep)];
     for (number, status) in [
         (policy.keep_succeeded, "Complete"),
@@ -386,19 +389,23 @@ pub fn policy(policy: &Policy, grouping: &Grouping) -> String {
     if policy.owned == Treatment::Keep {
         kept.push("Jobs that have a controller".to_owned());
     }
-    let mixed = match policy.mixed_groups(grouping) {
+    let mixed = match whole.mixed_groups(grouping) {
         MixedGroups::Hold => "purges nothing in mixed groups",
         MixedGroups::Split => "judges each family by itself",
         MixedGroups::Merge => "ignores families",
     };
-    let gitops = match policy.gitops {
+    let gitops = match whole.gitops {
         Mode::Auto => "",
         Mode::Require => {
             ", and keeps Jobs that a GitOps tool has marked until that tool no longer wants them"
         }
         Mode::Ignore => ", and asks no GitOps tool",
     };
-    format!("it keeps {}, and {mixed}{gitops}", kept.join(", "))
+    let rules = match whole.rules.as_ref().map_or(0, |rules| rules.iter().len()) {
+        0 => String::new(),
+        rules => format!(", and {} for some Jobs", count(rules, "rule")),
+    };
+    format!("it keeps {}, and {mixed}{gitops}{rules}", kept.join(", "))
 }
 
 /// A warning in words: a lowercase fragment, not made harmless.

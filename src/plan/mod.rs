@@ -5,8 +5,10 @@ pub mod max_purge;
 pub mod recheck;
 pub mod report;
 pub mod retention;
+pub mod rules;
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     num::NonZeroUsize,
     ops::Range,
@@ -19,12 +21,14 @@ use self::{
     group::{Group, GroupKey, MixedGroups},
     max_purge::{Exceeded, MaxPurge},
     retention::{KeepReason, KeepReasons, Policy, Verdict, WaysOut},
+    rules::Rules,
 };
 use crate::{
     gitops::{self, Answer, Claim, Claims, Mode, Tool},
     job::{
         Job,
         grouping::{Grouping, Key},
+        rules::RuleNumber,
     },
 };
 
@@ -83,6 +87,8 @@ pub struct Plan {
     pub gitops: Mode,
     /// What they say.
     pub claims: Arc<Claims>,
+    /// The rules that its Jobs were judged by, if there is a policy with rules.
+    pub rules: Option<Rules>,
     /// Ordered by namespace, then application or values, then family.
     pub groups: Vec<PlannedGroup>,
 }
@@ -304,6 +310,7 @@ impl Plan {
             exceeded: None,
             gitops: policy.gitops,
             claims,
+            rules: policy.rules.clone(),
             groups,
         }
     }
@@ -428,7 +435,13 @@ impl Plan {
             exceeded: self.exceeded,
             gitops: self.gitops,
             claims: self.claims,
+            rules: self.rules,
         }
+    }
+
+    /// What the rule of a Job is called, if there is a policy with rules.
+    pub fn rule_of(&self, job: &Job) -> Option<Cow<'_, str>> {
+        Some(self.rules.as_ref()?.name(job.rule))
     }
 
     /// Whether any Job stays since a tool says so.
@@ -502,7 +515,7 @@ impl PlannedGroup {
     }
 
     /// The group before it was judged.
-    fn unjudged(self) -> Group {
+    pub fn unjudged(self) -> Group {
         Group {
             key: self.key,
             family: self.family,
@@ -522,6 +535,13 @@ impl PlannedGroup {
                     .iter()
                     .position(|planned| planned.job.uid == job.uid)
             })
+    }
+
+    /// The rule of its Jobs, if it is one and the same.
+    pub fn rule(&self) -> Option<Option<RuleNumber>> {
+        let mut rules = self.jobs.iter().map(|planned| planned.job.rule);
+        let first = rules.next()?;
+        rules.all(|rule| rule == first).then_some(first)
     }
 
     /// How many of its Jobs are to be deleted.

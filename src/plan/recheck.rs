@@ -359,6 +359,7 @@ impl Approved {
             exceeded: self.plan.exceeded,
             gitops: self.plan.gitops,
             claims: Arc::clone(&self.claims),
+            rules: self.plan.rules.clone(),
             groups,
         }
     }
@@ -507,5 +508,5 @@ fn differs(before: &Job, after: &Job) -> bool {
     (before.state, before.is_terminating(), before.protection)
         != (after.state, after.is_terminating(), after.protection)
         || (&before.controller, &before.marks) != (&after.controller, &after.marks)
-        || before.created != after.created
+        || (before.created, before.rule) != (after.created, after.rule)
 }

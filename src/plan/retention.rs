@@ -3,79 +3,34 @@
 //! Keeps are a union: a Job that any rule keeps is kept, and says every rule that does. Only what no rule keeps is
 //! superseded.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{iter, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::group::{Group, MixedGroups, distinct};
+use super::{
+    group::{Group, MixedGroups, distinct},
+    rules::{Retention, Rules, Ruling, Treatment},
+};
 use crate::{
     gitops::{Claims, Mode},
-    job::{Job, State, family::NameEnding, grouping::Grouping, ids::Stamp},
+    job::{Job, State, family::NameEnding, grouping::Grouping, ids::Stamp, rules::RuleNumber},
 };
 
 /// What an operator wants kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Policy {
-    /// The newest of every group that stay. At least one: no group is ever emptied.
-    pub keep: NonZeroUsize,
-    /// The newest Complete ones of every group that stay as well.
-    pub keep_succeeded: usize,
-    /// The newest Failed ones of every group that stay as well.
-    pub keep_failed: usize,
-    /// Anything created at most this long ago stays.
-    pub keep_within: Option<Duration>,
-    /// What was pushed out of the newest that stay at most this long ago stays.
-    pub keep_superseded_within: Option<Duration>,
-    /// What finished at most this long ago stays.
-    pub keep_finished_within: Option<Duration>,
-    /// What becomes of Jobs that are not finished.
-    pub active: Treatment,
-    /// What becomes of Jobs that have a controller.
-    pub owned: Treatment,
+    /// What is kept of groups that no rule is for.
+    pub defaults: Retention,
     /// What becomes of groups that hold different families; see [`Policy::mixed_groups`] for where that is not said.
     pub mixed_groups: Option<MixedGroups>,
     /// An ending of names that is generated, beside those that are known.
     pub family: Option<NameEnding>,
     /// How far it is heeded what GitOps tools say.
     pub gitops: Mode,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Policy {
-            keep: NonZeroUsize::MIN,
-            keep_succeeded: 0,
-            keep_failed: 0,
-            keep_within: None,
-            keep_superseded_within: None,
-            keep_finished_within: None,
-            active: Treatment::Keep,
-            owned: Treatment::Keep,
-            mixed_groups: None,
-            family: None,
-            gitops: Mode::Auto,
-        }
-    }
-}
-
-/// What becomes of a class of Jobs that is kept by default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Treatment {
-    /// They stay.
-    Keep,
-    /// They are judged like any other.
-    Judge,
-}
-
-impl Treatment {
-    /// From a flag that asks to include the class.
-    pub fn included(include: bool) -> Treatment {
-        if include {
-            Treatment::Judge
-        } else {
-            Treatment::Keep
-        }
-    }
+    /// What is kept of others, if there is a policy with rules.
+    pub rules: Option<Rules>,
+    /// Whether namespaces are asked if they keep all of their Jobs.
+    pub asks_namespaces: bool,
 }
 
 /// Why a Job stays.
@@ -98,6 +53,8 @@ pub enum KeepReason {
     Terminating,
     /// Marked to be kept.
     Protected,
+    /// A rule of the policy keeps all of its group, or its namespace keeps all of its Jobs.
+    Held,
     /// GitOps or Helm still has it: deleted, it would be made and run again.
     Wanted,
     /// The tool that manages it cannot say now whether it is wanted.
@@ -112,7 +69,7 @@ pub enum KeepReason {
 
 impl KeepReason {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [KeepReason; 13] = [
+    pub const ALL: [KeepReason; 14] = [
         KeepReason::Newest,
         KeepReason::RecentSuccess,
         KeepReason::RecentFailure,
@@ -121,6 +78,7 @@ impl KeepReason {
         KeepReason::RecentlyFinished,
         KeepReason::Terminating,
         KeepReason::Protected,
+        KeepReason::Held,
         KeepReason::Wanted,
         KeepReason::Unsettled,
         KeepReason::Active,
@@ -139,6 +97,7 @@ impl KeepReason {
             KeepReason::RecentlyFinished => "recently-finished",
             KeepReason::Terminating => "terminating",
             KeepReason::Protected => "protected",
+            KeepReason::Held => "held",
             KeepReason::Wanted => "wanted",
             KeepReason::Unsettled => "unsettled",
             KeepReason::Active => "active",
@@ -169,6 +128,11 @@ impl KeepReasons {
         self.0 & 1 << reason as u8 != 0
     }
 
+    /// These and others.
+    fn and(self, others: KeepReasons) -> KeepReasons {
+        KeepReasons(self.0 | others.0)
+    }
+
     /// The reasons, in the order of [`KeepReason::ALL`].
     pub fn iter(self) -> impl Iterator<Item = KeepReason> {
         KeepReason::ALL
@@ -187,6 +151,15 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Both verdicts on a Job in one: it stays if either says so, for the reasons of both.
+    fn and(self, other: Verdict) -> Verdict {
+        match (self, other) {
+            (Verdict::Purge, other) => other,
+            (Verdict::Skip(_), Verdict::Purge) => self,
+            (Verdict::Skip(these), Verdict::Skip(those)) => Verdict::Skip(these.and(those)),
+        }
+    }
+
     /// Whether it is to be deleted.
     pub fn is_purge(self) -> bool {
         self == Verdict::Purge
@@ -242,7 +215,65 @@ impl Policy {
         now: Timestamp,
     ) -> Vec<Verdict> {
         let is_held = mixed == MixedGroups::Hold && group.families.len() > 1;
-        self.verdicts(&group.jobs, is_held, claims, now)
+        self.verdicts(group.jobs.iter(), is_held, claims, now)
+    }
+
+    /// The same under each rule that is for one of the Jobs, and under the defaults if they are for one.
+    pub fn judge_by_rule(
+        &self,
+        group: &Group,
+        mixed: MixedGroups,
+        claims: &Claims,
+        now: Timestamp,
+    ) -> Vec<(Option<RuleNumber>, Vec<Verdict>)> {
+        let is_held = mixed == MixedGroups::Hold && group.families.len() > 1;
+        self.by_rule(group.jobs.iter(), is_held, claims, now)
+            .collect()
+    }
+
+    /// What is kept under a rule, or under the defaults.
+    pub fn ruling(&self, rule: Option<RuleNumber>) -> Ruling {
+        match rule {
+            None => Ruling::Keep(self.defaults),
+            // What is said by a rule that is not known may be to keep everything.
+            Some(number) => (self.rules.as_ref())
+                .and_then(|rules| rules.get(number))
+                .map_or(Ruling::Hold, |rule| rule.ruling),
+        }
+    }
+
+    /// Judge Jobs of one group, newest first. What any of their rules keeps is kept.
+    fn verdicts<'a>(
+        &self,
+        jobs: impl Iterator<Item = &'a Job> + Clone,
+        is_held: bool,
+        claims: &Claims,
+        now: Timestamp,
+    ) -> Vec<Verdict> {
+        let by_rule = self.by_rule(jobs, is_held, claims, now);
+        let verdicts = by_rule.map(|(_, verdicts)| verdicts);
+        let all = verdicts.reduce(|mut all, more| {
+            for (verdict, other) in all.iter_mut().zip(more) {
+                *verdict = verdict.and(other);
+            }
+            all
+        });
+        all.unwrap_or_default()
+    }
+
+    /// A rule may go by the labels of a Job, so that those of a group may have several. Each of these judges all of them.
+    fn by_rule<'a>(
+        &self,
+        jobs: impl Iterator<Item = &'a Job> + Clone,
+        is_held: bool,
+        claims: &Claims,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (Option<RuleNumber>, Vec<Verdict>)> {
+        rules_of(jobs.clone()).map(move |rule| {
+            let jobs = jobs.clone();
+            let verdicts = self.verdicts_under(self.ruling(rule), jobs, is_held, claims, now);
+            (rule, verdicts)
+        })
     }
 
     /// What each way out of a held group would purge, if it is one.
@@ -282,19 +313,24 @@ impl Policy {
 
     /// A Job that is already terminating never fills a quota: it will be gone, and a group whose only keeper is on
     /// its way out would end up empty.
-    fn verdicts<'a>(
+    fn verdicts_under<'a>(
         &self,
-        jobs: impl IntoIterator<Item = &'a Job>,
+        ruling: Ruling,
+        jobs: impl Iterator<Item = &'a Job>,
         is_held: bool,
         claims: &Claims,
         now: Timestamp,
     ) -> Vec<Verdict> {
+        let (kept, holds_all) = match ruling {
+            Ruling::Keep(kept) => (kept, false),
+            Ruling::Hold => (Retention::LEAST, true),
+        };
         let mut newest = Newest {
-            keep: self.keep.get(),
+            keep: kept.keep.get(),
             created: Vec::new(),
         };
-        let mut succeeded = Quota(self.keep_succeeded);
-        let mut failed = Quota(self.keep_failed);
+        let mut succeeded = Quota(kept.keep_succeeded);
+        let mut failed = Quota(kept.keep_failed);
         let verdict = |job: &'a Job| {
             let stays = !job.is_terminating();
             let pushed_out = if stays {
@@ -315,28 +351,32 @@ impl Policy {
                 ),
                 (
                     KeepReason::Recent,
-                    is_within(self.keep_within, Some(job.created), now),
+                    is_within(kept.keep_within, Some(job.created), now),
                 ),
                 (
                     KeepReason::RecentlySuperseded,
-                    pushed_out.is_some() && is_within(self.keep_superseded_within, pushed_out, now),
+                    pushed_out.is_some() && is_within(kept.keep_superseded_within, pushed_out, now),
                 ),
                 (
                     KeepReason::RecentlyFinished,
                     job.state.is_finished()
-                        && is_within(self.keep_finished_within, job.finished, now),
+                        && is_within(kept.keep_finished_within, job.finished, now),
                 ),
                 (KeepReason::Terminating, !stays),
                 (KeepReason::Protected, job.protection.is_some()),
+                (
+                    KeepReason::Held,
+                    holds_all || claims.holders.hold(&job.namespace),
+                ),
                 (KeepReason::Wanted, opinion.is_wanted),
                 (KeepReason::Unsettled, opinion.is_unsettled),
                 (
                     KeepReason::Active,
-                    self.active == Treatment::Keep && !job.state.is_finished(),
+                    kept.active == Treatment::Keep && !job.state.is_finished(),
                 ),
                 (
                     KeepReason::Owned,
-                    self.owned == Treatment::Keep && job.controller.is_some(),
+                    kept.owned == Treatment::Keep && job.controller.is_some(),
                 ),
                 (KeepReason::MixedGroup, is_held),
             ];
@@ -344,8 +384,21 @@ impl Policy {
             KeepReasons::new(reasons.map(|(reason, _)| reason))
                 .map_or(Verdict::Purge, Verdict::Skip)
         };
-        jobs.into_iter().map(verdict).collect()
+        jobs.map(verdict).collect()
     }
+}
+
+/// The rules that are for some Jobs, each once and in order. Most groups have one, so nothing is collected.
+fn rules_of<'a>(
+    jobs: impl Iterator<Item = &'a Job> + Clone,
+) -> impl Iterator<Item = Option<RuleNumber>> {
+    let next = move |after: Option<Option<RuleNumber>>| {
+        let rules = jobs.clone().map(|job| job.rule);
+        rules
+            .filter(|rule| after.is_none_or(|after| *rule > after))
+            .min()
+    };
+    iter::successors(next(None), move |last| next(Some(*last)))
 }
 
 /// The newest of a group that stay, and when each Job was pushed out of them.

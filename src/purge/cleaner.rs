@@ -26,6 +26,7 @@ use crate::{
         recheck::{Approved, Recheck},
         report::Report,
         retention::Policy,
+        rules::Rules,
     },
 };
 
@@ -122,6 +123,11 @@ impl Cleaner {
 
     /// What to keep.
     pub fn policy(mut self, policy: Policy) -> Cleaner {
+        self.query.rules = policy
+            .rules
+            .as_ref()
+            .map(Rules::matches)
+            .unwrap_or_default();
         self.policy = policy;
         self
     }
@@ -177,22 +183,34 @@ impl Cleaner {
         let mut jobs = Vec::new();
         let reading = self.read(&mut jobs).await?;
         let plan = self.judge(jobs, reading);
-        Ok(match self.claims(&plan, &mut |_, _| {}).await {
+        Ok(match self.claims(&plan, &mut |_, _| {}).await? {
             None => plan,
             Some(claims) => plan.claimed(claims, &self.policy),
         })
     }
 
-    /// What GitOps tools say, unless that makes no difference to a plan: they only ever keep Jobs.
+    /// What GitOps tools and namespaces say, unless that makes no difference to a plan: they only ever keep Jobs.
+    ///
+    /// # Errors
+    /// If a namespace that is to be asked cannot be.
     pub(crate) async fn claims(
         &self,
         plan: &Plan,
         on_wait: &mut dyn FnMut(Duration, &str),
-    ) -> Option<Arc<Claims>> {
-        if self.policy.gitops == Mode::Ignore || plan.purges().next().is_none() {
-            return None;
+    ) -> Result<Option<Arc<Claims>>, Error> {
+        let (gitops, asks_namespaces) = (self.policy.gitops, self.policy.asks_namespaces);
+        let asks_none = gitops == Mode::Ignore && !asks_namespaces;
+        if asks_none || plan.purges().next().is_none() {
+            return Ok(None);
         }
-        Some(Arc::new(self.cluster.claims(&self.sources, on_wait).await))
+        let mut claims = match gitops {
+            Mode::Ignore => Claims::default(),
+            Mode::Auto | Mode::Require => self.cluster.claims(&self.sources, on_wait).await,
+        };
+        if asks_namespaces {
+            claims.holders = self.cluster.holders(&self.query, on_wait).await?;
+        }
+        Ok(Some(Arc::new(claims)))
     }
 
     /// The plan for Jobs that were listed.
@@ -262,7 +280,7 @@ impl Cleaner {
     async fn recheck(&self, plan: Plan) -> Result<Approved, Error> {
         let mut recheck = Recheck::new(plan);
         let reading = self.read(&mut recheck).await?;
-        let claims = self.claims(recheck.plan(), &mut |_, _| {}).await;
+        let claims = self.claims(recheck.plan(), &mut |_, _| {}).await?;
         Ok(recheck.approve(
             reading.taken_at,
             self.policy.clone(),

@@ -2,11 +2,7 @@
 
 use tokio::sync::watch;
 
-use super::{
-    file,
-    session::Session,
-    show::{self, Printer},
-};
+use super::{file, session::Session, show::Printer, stdout};
 use crate::{
     cli::{FromFile, OnCluster, Options, PlanSource},
     cluster::discover::Marked,
@@ -93,7 +89,7 @@ pub async fn explain(
         let message = format!("there is no Job {} in {}", harmless(name), query.scope);
         return Err(Error::failure(message).hint("-n names its namespace, -A looks in every one"));
     }
-    show::write_only(|out| {
+    stdout::write_only(|out| {
         for job in &marked {
             let why = no_group(job, &query, &place);
             let who = format!("Job {}/{}", job.namespace, job.name);
@@ -121,7 +117,7 @@ fn find<'a>(plan: &'a Plan, name: &'a str) -> impl Iterator<Item = (&'a PlannedG
 /// Write what there is to say of the Jobs of this name in a plan; whether there are any.
 fn write(plan: &Plan, name: &str, policy: &Policy, marked: &[Marked]) -> Result<bool, Error> {
     let mut is_found = false;
-    show::write_only(|out| {
+    stdout::write_only(|out| {
         for (group, place) in find(plan, name) {
             is_found = true;
             let job = &group.jobs[place].job;

@@ -10,10 +10,10 @@ use crate::{
     cli::{FromFile, Options},
     decode::file,
     error::{Error, Exit, io_words},
-    gitops::Mode,
-    job::query::Scope,
+    gitops::{Claims, Mode},
+    job::{namespaces::Holders, query::Scope},
     output::View,
-    plan::{Plan, Snapshot, Source, Warning},
+    plan::{Plan, Snapshot, Source, Warning, retention::Policy},
     time,
     ui::{Ui, Verbosity},
 };
@@ -85,13 +85,30 @@ pub(super) fn plan(wanted: &FromFile) -> Result<(Plan, String), Error> {
         jobs: contents.jobs,
         ungrouped: contents.ungrouped,
     };
-    let mut plan = Plan::new(snapshot, &wanted.policy);
-    if wanted.policy.gitops != Mode::Ignore {
-        plan = plan.claimed(Arc::new(contents.claims), &wanted.policy);
+    let Policy {
+        gitops,
+        asks_namespaces,
+        ..
+    } = wanted.policy;
+    let (mut claims, mut ignored) = (contents.claims, contents.ignored);
+    if gitops == Mode::Ignore {
+        claims = Claims {
+            holders: claims.holders,
+            ..Claims::default()
+        };
     }
-    if !contents.ignored.is_empty() {
+    if asks_namespaces {
+        ignored.remove(file::NAMESPACE);
+    } else {
+        claims.holders = Holders::default();
+    }
+    let mut plan = Plan::new(snapshot, &wanted.policy);
+    if asks_namespaces || gitops != Mode::Ignore {
+        plan = plan.claimed(Arc::new(claims), &wanted.policy);
+    }
+    if !ignored.is_empty() {
         plan.warnings.push(Warning::Ignored {
-            what: contents.ignored,
+            what: file::listed(&ignored),
         });
     }
     Ok((plan, place))

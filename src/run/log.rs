@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, io};
 
-use super::show::write_out;
+use super::stdout::write_out;
 use crate::{
     job::{Job, ids::Uid},
     output::{

@@ -9,6 +9,7 @@ mod role;
 mod saved_plan;
 mod session;
 pub mod show;
+pub mod stdout;
 mod whole_file;
 
 use tokio::sync::watch;
@@ -132,7 +133,7 @@ impl From<Error> for Ended {
 /// # Errors
 /// If it cannot be written.
 pub fn print_version() -> Result<Exit, Error> {
-    show::write_only(|out| writeln!(out, "kubectl-jobclean {}", env!("CARGO_PKG_VERSION")))?;
+    stdout::write_only(|out| writeln!(out, "kubectl-jobclean {}", env!("CARGO_PKG_VERSION")))?;
     Ok(Exit::Success)
 }
 
@@ -141,6 +142,6 @@ pub fn print_version() -> Result<Exit, Error> {
 /// # Errors
 /// If it cannot be written.
 pub fn print_completion(shell: Shell) -> Result<Exit, Error> {
-    show::write_only(|out| out.write_all(complete::script(shell).as_bytes()))?;
+    stdout::write_only(|out| out.write_all(complete::script(shell).as_bytes()))?;
     Ok(Exit::Success)
 }

@@ -14,7 +14,7 @@ use k8s_openapi::{
 };
 use serde::Serialize;
 
-use super::show;
+use super::stdout;
 use crate::{
     cli::{Goal, PlanSource, Run, ServiceAccount},
     connection::target::default_namespace,
@@ -35,6 +35,10 @@ enum Need {
     ListJobs,
     /// Delete a Job by name. A dry run on the server is such a delete.
     DeleteJobs,
+    /// Read the Namespace of the Jobs, which may keep all of them.
+    GetNamespace,
+    /// The same of every namespace.
+    ListNamespaces,
     /// List what Argo CD wants.
     ListApplications,
     /// List what Flux wants.
@@ -47,6 +51,8 @@ impl Need {
         match self {
             Need::ListJobs => ("batch", "jobs", "list"),
             Need::DeleteJobs => ("batch", "jobs", "delete"),
+            Need::GetNamespace => ("", "namespaces", "get"),
+            Need::ListNamespaces => ("", "namespaces", "list"),
             Need::ListApplications => ("argoproj.io", "applications", "list"),
             Need::ListKustomizations => ("kustomize.toolkit.fluxcd.io", "kustomizations", "list"),
         }
@@ -67,13 +73,19 @@ struct Grant {
 impl Grant {
     /// What is needed to do with Jobs what a run does. A role that only plans has a name of its own, so that neither is
     /// widened or narrowed by the other.
-    fn of_jobs(goal: &Goal, scope: Scope) -> Grant {
-        let (name, needs) = match goal {
+    fn of_jobs(goal: &Goal, scope: Scope, asks_namespaces: bool) -> Grant {
+        let (name, mut needs) = match goal {
             Goal::Save(_) | Goal::Show => ("jobclean-plan", vec![Need::ListJobs]),
             Goal::TryOnServer | Goal::Purge(_) => {
                 ("jobclean", vec![Need::ListJobs, Need::DeleteJobs])
             }
         };
+        if asks_namespaces {
+            needs.push(match scope {
+                Scope::AllNamespaces => Need::ListNamespaces,
+                Scope::Namespace(_) => Need::GetNamespace,
+            });
+        }
         Grant { name, needs, scope }
     }
 
@@ -207,14 +219,16 @@ pub fn print_role(run: &Run, account: Option<&ServiceAccount>) -> Result<Exit, E
         return Err(Error::new(Exit::Usage, message)
             .hint("leave out --as and the flags that go with it, and bind the role to the user that they name"));
     }
-    let (scope, tools) = match &wanted.plan {
+    let (scope, tools, asks_namespaces) = match &wanted.plan {
         PlanSource::Saved { path, .. } => {
             let plan = SavedPlan::load(path, wanted.chunk_size).map_err(|error| {
                 let message = format!("cannot read the plan {}: {error}", path.display());
                 Error::failure(message).hint("save the plan again with --save-plan")
             })?;
             let is_required = plan.policy.gitops == Mode::Require;
-            (plan.query.scope, is_required.then_some(plan.places))
+            let asks_namespaces = plan.policy.asks_namespaces;
+            let tools = is_required.then_some(plan.places);
+            (plan.query.scope, tools, asks_namespaces)
         }
         PlanSource::Listed(selection) => {
             let scope = if selection.is_in_context {
@@ -231,12 +245,13 @@ pub fn print_role(run: &Run, account: Option<&ServiceAccount>) -> Result<Exit, E
                 Some(mode) => mode != Mode::Ignore,
                 None => selection.places != Places::default(),
             };
-            (scope, is_asked.then(|| selection.places.clone()))
+            let tools = is_asked.then(|| selection.places.clone());
+            (scope, tools, selection.policy.asks_namespaces)
         }
     };
-    let mut grants = vec![Grant::of_jobs(&wanted.goal, scope)];
+    let mut grants = vec![Grant::of_jobs(&wanted.goal, scope, asks_namespaces)];
     grants.extend(tools.iter().flat_map(Grant::of_tools));
-    show::write_only(|out| {
+    stdout::write_only(|out| {
         for (index, grant) in grants.iter().enumerate() {
             if index > 0 {
                 writeln!(out, "---")?;

@@ -14,6 +14,7 @@ use super::{
     log::Log,
     saved_plan,
     show::{self, Printer},
+    stdout,
 };
 use crate::{
     cli::{Goal, OnCluster, Patience, PlanSource, Selection},
@@ -382,14 +383,17 @@ impl<'a> Session<'a> {
         let mut jobs = Vec::new();
         let reading = self.read(&mut jobs).await?;
         let plan = self.cleaner.judge(jobs, reading);
-        Ok(match self.claims(&plan).await {
+        Ok(match self.claims(&plan).await? {
             None => plan,
             Some(claims) => plan.claimed(claims, &self.cleaner.policy),
         })
     }
 
-    /// Ask GitOps tools what they want, unless that makes no difference to a plan.
-    async fn claims(&self, plan: &Plan) -> Option<Arc<Claims>> {
+    /// Ask GitOps tools and namespaces what they want, unless that makes no difference to a plan.
+    ///
+    /// # Errors
+    /// If a namespace that is to be asked cannot be.
+    async fn claims(&self, plan: &Plan) -> Result<Option<Arc<Claims>>, Error> {
         self.ui
             .start_spinner("{spinner} asking what git still wants ({elapsed})");
         let mut on_wait =
@@ -397,10 +401,11 @@ impl<'a> Session<'a> {
         let claims = self.cleaner.claims(plan, &mut on_wait).await;
         self.ui.finish();
         self.show_server_warnings();
+        let claims = claims?;
         if let Some(claims) = &claims {
             self.ui.note(Verbosity::Verbose, &words::asked(claims));
         }
-        claims
+        Ok(claims)
     }
 
     /// List, and show how far it is.
@@ -498,7 +503,7 @@ impl<'a> Session<'a> {
         let mut recheck = Recheck::new(plan);
         let again = async {
             let reading = self.read(&mut recheck).await?;
-            let claims = self.claims(recheck.plan()).await;
+            let claims = self.claims(recheck.plan()).await?;
             Ok::<_, Error>((reading, claims.unwrap_or_default()))
         };
         match unless_stopped(&self.stop, again).await {
@@ -614,7 +619,7 @@ impl<'a> Session<'a> {
             purge::purge(approved, &self.cleaner.cluster, orders, stop, &mut on_event).await;
         self.ui.finish();
         if let Some(Err(error)) = log.map(|log| log.finish(&report)) {
-            self.ui.failure(&show::cannot_write(&error));
+            self.ui.failure(&stdout::cannot_write(&error));
             self.has_lost_lines.set(true);
         }
         self.show_server_warnings();

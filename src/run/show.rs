@@ -1,20 +1,23 @@
 //! What a run shows on its way: what happens while listing and deleting, the plan, its warnings, the report.
 
 use std::{
-    io::{self, BufWriter, Write},
+    io::{self, Write},
     path::Path,
     time::Duration,
 };
 
-use super::log;
+use super::{
+    log,
+    stdout::{write_error, write_only, write_out},
+};
 use crate::{
-    cli::{Format, Options, Show},
+    cli::{Format, Options},
     cluster::{
         delete::{Cascade, Effect},
         discover::{Carried, Sample},
         list,
     },
-    error::{Error, Exit, io_words},
+    error::{Error, Exit},
     job::{
         Job,
         grouping::{Key, TRACKING_ID},
@@ -450,10 +453,7 @@ impl Printer {
             } else {
                 Headers::Show
             },
-            rows: match options.show {
-                Show::All => Rows::All,
-                Show::Purge => Rows::Purges,
-            },
+            rows: options.show,
         }
     }
 
@@ -698,33 +698,6 @@ pub fn check_limit(
         )
         .hint("look at the plan; if it is right, raise --max-purge")),
     }
-}
-
-/// Write something to stdout as a whole.
-pub(super) fn write_out(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let mut out = BufWriter::new(io::stdout().lock());
-    write(&mut out).and_then(|()| out.flush())
-}
-
-/// Write something to stdout that is all that the run is for: if its reader has seen enough, as `head` may, it has done
-/// its work.
-///
-/// # Errors
-/// If it cannot be written.
-pub fn write_only(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
-    match write_out(write) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(write_error(&error)),
-        _ => Ok(()),
-    }
-}
-
-fn write_error(error: &io::Error) -> Error {
-    Error::failure(cannot_write(error))
-}
-
-/// That stdout cannot be written, and why: a fragment.
-pub fn cannot_write(error: &io::Error) -> String {
-    format!("cannot write to standard output: {}", io_words(error))
 }
 
 /// What the garbage collector asks of the server for a Job of a `foreground` delete: it reads the Job twice and takes

@@ -244,10 +244,7 @@ mod tests {
     use super::*;
     use crate::{
         job::{Job, State},
-        plan::{
-            Snapshot, Source,
-            retention::{Policy, Treatment},
-        },
+        plan::{Snapshot, Source, retention::Policy, rules::Retention},
     };
 
     /// Groups with these numbers of Jobs.
@@ -268,6 +265,7 @@ mod tests {
                 protection: None,
                 controller: None,
                 marks: None,
+                rule: None,
             })
         });
         let snapshot = Snapshot {
@@ -281,8 +279,7 @@ mod tests {
             jobs: jobs.collect(),
         };
         let policy = Policy {
-            active: Treatment::Judge,
-            owned: Treatment::Judge,
+            defaults: Retention::LEAST,
             mixed_groups: Some(crate::plan::group::MixedGroups::Merge),
             ..Policy::default()
         };

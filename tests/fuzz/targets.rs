@@ -25,7 +25,11 @@ use kubectl_jobclean::{
 };
 
 fn intake() -> Intake {
-    Intake::new(&"label:a".parse().unwrap(), Identity::Required)
+    Intake::new(
+        &"label:a".parse().unwrap(),
+        &Default::default(),
+        Identity::Required,
+    )
 }
 
 fn is_taken_in(intake: &mut Intake, job: decode::Job<'_>) {

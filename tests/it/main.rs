@@ -57,6 +57,7 @@ mod output_schema;
 mod output_stdout;
 mod output_tables;
 mod output_tsv;
+mod policy;
 mod purge_blocked;
 mod purge_chaos;
 mod purge_conflicts;

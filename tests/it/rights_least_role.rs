@@ -73,24 +73,33 @@ impl Account {
         run(command)
     }
 
-    /// Waits until the server lets it do this with Jobs, or no longer does.
+    /// Waits until the server lets it do this with what a rule of a role is about, or no longer does.
     #[track_caller]
-    fn wait_until(&self, scope: &[&str], verb: &str, may: bool) {
-        until(&format!("{} may {verb}: {may}", self.name), || {
-            let mut can = plane().kubectl_command(["auth", "can-i", verb, "jobs.batch"]);
-            can.args(scope).arg("--kubeconfig").arg(&self.kubeconfig);
-            can.output().unwrap().status.success() == may
-        });
+    fn wait_until(&self, scope: &[&str], rule: &Value, verb: &str, may: bool) {
+        let resource = match rule["resources"][0].as_str().unwrap() {
+            "jobs" => "jobs.batch",
+            other => other,
+        };
+        until(
+            &format!("{} may {verb} {resource}: {may}", self.name),
+            || {
+                let mut can = plane().kubectl_command(["auth", "can-i", verb, resource]);
+                can.args(scope).arg("--kubeconfig").arg(&self.kubeconfig);
+                can.output().unwrap().status.success() == may
+            },
+        );
     }
 
     /// Fails unless the run can be done with `role`, which is bound to it, and with nothing less.
     #[track_caller]
     fn needs_all_of(&self, role: &Value, scope: &[&str], flags: &[&str], space: &Space) {
         let before = space.versions();
-        for verb in verbs(role) {
-            self.wait_until(scope, verb, true);
-        }
         let rules = role["rules"].as_array().unwrap();
+        for rule in rules {
+            for verb in rule["verbs"].as_array().unwrap() {
+                self.wait_until(scope, rule, verb.as_str().unwrap(), true);
+            }
+        }
         for (number, rule) in rules.iter().enumerate() {
             for verb in rule["verbs"].as_array().unwrap() {
                 let mut less = role.clone();
@@ -101,7 +110,7 @@ impl Account {
                 }
                 kubectl(&["apply", "-f", "-"], &less.to_string());
                 let verb = verb.as_str().unwrap();
-                self.wait_until(scope, verb, false);
+                self.wait_until(scope, rule, verb, false);
                 let run = self.run(flags);
                 assert!(
                     matches!(run.code, Some(1 | 3)),
@@ -115,7 +124,7 @@ impl Account {
                 );
                 assert_eq!(space.versions(), before);
                 kubectl(&["apply", "-f", "-"], &role.to_string());
-                self.wait_until(scope, verb, true);
+                self.wait_until(scope, rule, verb, true);
             }
         }
         self.run(flags).exits(0);
@@ -180,6 +189,33 @@ fn a_backup_needs_no_more() {
     in_one_namespace(&flags, &scope, "jobclean", &["list", "delete"], &space);
     space.holds(&["sync-2"]);
     assert!(folder.join(&space.name).exists());
+}
+
+/// With a policy the Namespace is read as well, which may keep its Jobs.
+#[test]
+fn a_policy_gets_the_namespace() {
+    let (space, files) = (two(), Files::new());
+    let policy = |more: &str| {
+        let text = format!("apiVersion: jobclean/v1\nkind: Policy\ndefaults: {{keep: 1}}\n{more}");
+        files.write("policy.yaml", &text)
+    };
+    let path = policy("");
+    let scope = ["-n", &space.name, "-L", LABEL];
+    let flags = ["--yes", "--cascade=background", "--policy", arg(&path)];
+    let verbs_needed = ["get", "list", "delete"];
+    in_one_namespace(&flags, &scope, "jobclean", &verbs_needed, &space);
+    space.holds(&["sync-2"]);
+    let everywhere = |flags: &[&str]| {
+        let role = &objects(&rbac(&[&["-A"][..], flags].concat()))[0];
+        let rules = role["rules"].as_array().unwrap().iter();
+        let rights = rules.map(|rule| (rule["resources"].clone(), rule["verbs"].clone()));
+        rights.collect::<Vec<_>>()
+    };
+    let jobs = (json!(["jobs"]), json!(["list", "delete"]));
+    let namespaces = (json!(["namespaces"]), json!(["list"]));
+    assert_eq!(everywhere(&flags), [namespaces, jobs.clone()]);
+    policy("namespaceAnnotations: false\n");
+    assert_eq!(everywhere(&flags), [jobs]);
 }
 
 #[test]

@@ -24,7 +24,10 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "ui",
         ],
     ),
-    ("cli", &["cluster", "connection", "gitops", "job", "plan"]),
+    (
+        "cli",
+        &["cluster", "connection", "gitops", "job", "output", "plan"],
+    ),
     ("ui", &["connection", "job", "output", "plan"]),
     ("output", &["gitops", "job", "plan"]),
     ("purge", &["cluster", "gitops", "job", "plan"]),

@@ -12,6 +12,7 @@ use kubectl_jobclean::{
         group::MixedGroups,
         report::{Change, EndedEarly, Outcome, Report},
         retention::Policy,
+        rules::Retention,
     },
 };
 
@@ -289,10 +290,13 @@ fn from_a_file() {
 #[test]
 fn keeps() {
     let policy = Policy {
-        keep: NonZeroUsize::new(2).expect("not zero"),
-        keep_succeeded: 2,
-        keep_failed: 1,
-        keep_within: Some(Duration::from_secs(60 * 60)),
+        defaults: Retention {
+            keep: NonZeroUsize::new(2).expect("not zero"),
+            keep_succeeded: 2,
+            keep_failed: 1,
+            keep_within: Some(Duration::from_secs(60 * 60)),
+            ..Retention::default()
+        },
         ..Policy::default()
     };
     golden(

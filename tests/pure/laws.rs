@@ -21,7 +21,8 @@ use kubectl_jobclean::{
     plan::{
         Plan, PlannedJob, Snapshot,
         group::MixedGroups,
-        retention::{Policy, Treatment, Verdict},
+        retention::{Policy, Verdict},
+        rules::{Retention, Treatment},
     },
 };
 use proptest::{prelude::*, sample::select, test_runner::Config};
@@ -106,30 +107,41 @@ fn reasons_by_the_contract(snapshot: &Snapshot, job: &Job, policy: &Policy) -> V
     newer.sort_by_key(|other| age_order(other));
     let pushed_out = newer
         .len()
-        .checked_sub(policy.keep.get())
+        .checked_sub(policy.defaults.keep.get())
         .map(|place| newer[place].created);
     let families: BTreeSet<Cow<'_, str>> = mates.iter().map(|other| family_of(other)).collect();
     [
-        ("newest", among_the_newest(policy.keep.get(), &|_| true)),
+        (
+            "newest",
+            among_the_newest(policy.defaults.keep.get(), &|_| true),
+        ),
         (
             "recent-success",
-            among_the_newest(policy.keep_succeeded, &|job| job.state == State::Complete),
+            among_the_newest(policy.defaults.keep_succeeded, &|job| {
+                job.state == State::Complete
+            }),
         ),
         (
             "recent-failure",
-            among_the_newest(policy.keep_failed, &|job| job.state == State::Failed),
+            among_the_newest(policy.defaults.keep_failed, &|job| {
+                job.state == State::Failed
+            }),
         ),
-        ("recent", is_within(policy.keep_within, job.created)),
+        (
+            "recent",
+            is_within(policy.defaults.keep_within, job.created),
+        ),
         (
             "recently-superseded",
             !terminating
-                && pushed_out.is_some_and(|at| is_within(policy.keep_superseded_within, at)),
+                && pushed_out
+                    .is_some_and(|at| is_within(policy.defaults.keep_superseded_within, at)),
         ),
         (
             "recently-finished",
             job.finished
                 .filter(|_| matches!(job.state, State::Complete | State::Failed))
-                .is_some_and(|at| is_within(policy.keep_finished_within, at)),
+                .is_some_and(|at| is_within(policy.defaults.keep_finished_within, at)),
         ),
         ("terminating", terminating),
         ("protected", job.protection.is_some()),
@@ -139,12 +151,12 @@ fn reasons_by_the_contract(snapshot: &Snapshot, job: &Job, policy: &Policy) -> V
         ),
         (
             "active",
-            policy.active == Treatment::Keep
+            policy.defaults.active == Treatment::Keep
                 && !matches!(job.state, State::Complete | State::Failed),
         ),
         (
             "owned",
-            policy.owned == Treatment::Keep && job.controller.is_some(),
+            policy.defaults.owned == Treatment::Keep && job.controller.is_some(),
         ),
         (
             "mixed-group",
@@ -183,15 +195,15 @@ impl Raise {
 
     fn apply(self, mut policy: Policy) -> Policy {
         match self {
-            Raise::Keep => policy.keep = policy.keep.saturating_add(1),
-            Raise::KeepSucceeded => policy.keep_succeeded += 1,
-            Raise::KeepFailed => policy.keep_failed += 1,
+            Raise::Keep => policy.defaults.keep = policy.defaults.keep.saturating_add(1),
+            Raise::KeepSucceeded => policy.defaults.keep_succeeded += 1,
+            Raise::KeepFailed => policy.defaults.keep_failed += 1,
             Raise::KeepWithin => {
-                let within = policy.keep_within.unwrap_or_default();
-                policy.keep_within = Some(within.saturating_add(Duration::from_secs(60)));
+                let within = policy.defaults.keep_within.unwrap_or_default();
+                policy.defaults.keep_within = Some(within.saturating_add(Duration::from_secs(60)));
             }
-            Raise::KeepActive => policy.active = Treatment::Keep,
-            Raise::KeepOwned => policy.owned = Treatment::Keep,
+            Raise::KeepActive => policy.defaults.active = Treatment::Keep,
+            Raise::KeepOwned => policy.defaults.owned = Treatment::Keep,
             Raise::SplitIfMerged if policy.mixed_groups == Some(MixedGroups::Merge) => {
                 policy.mixed_groups = Some(MixedGroups::Split);
             }
@@ -319,7 +331,11 @@ proptest! {
         mixed_groups in select(vec![MixedGroups::Hold, MixedGroups::Split, MixedGroups::Merge]),
     ) {
         let keep = NonZeroUsize::new(keep).expect("not zero");
-        let plan = Plan::new(snapshot, &Policy { keep, mixed_groups: Some(mixed_groups), ..Policy::default() });
+        let plan = Plan::new(snapshot, &Policy {
+            defaults: Retention { keep, ..Retention::default() },
+            mixed_groups: Some(mixed_groups),
+            ..Policy::default()
+        });
         for job in plan.purges() {
             prop_assert!(matches!(job.state, State::Complete | State::Failed), "{:?}", job);
             prop_assert_eq!(&job.controller, &None);

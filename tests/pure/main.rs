@@ -13,6 +13,8 @@ mod gitops_cases;
 mod golden;
 mod laws;
 mod output_laws;
+mod policy;
+mod policy_laws;
 mod readme;
 mod recheck_laws;
 mod support;

@@ -14,12 +14,16 @@ use crate::{
     decode::{
         self, Item, ObjectMeta, Text,
         gitops::{self, Parts},
-        job::{Identity, Intake, is_selected},
+        job::{Identity, Intake, is_selected, keep_marks},
+        metadata::Object,
     },
     gitops::{Answer, Claims, Tool},
     job::query::Query,
     text::quoted,
 };
+
+/// The kind that says whether all Jobs in it are to stay.
+pub const NAMESPACE: &str = "Namespace";
 
 /// Gathers the Jobs of a file, document by document.
 pub(super) struct Collector<'a> {
@@ -116,7 +120,7 @@ impl<'a> Collector<'a> {
     pub(super) fn new(query: &'a Query) -> Collector<'a> {
         Collector {
             query,
-            intake: Intake::new(&query.grouping, Identity::Optional),
+            intake: Intake::new(&query.grouping, &query.rules, Identity::Optional),
             found: Found::default(),
             open: Vec::new(),
             documents: 0,
@@ -187,7 +191,14 @@ impl<'a> Collector<'a> {
                 Ok(parts) => self.claim(tool, &parts),
                 Err(_) => self.damaged.push(tool),
             },
-            Kind::Other(kind) => *self.list().ignored.entry(kind).or_default() += 1,
+            Kind::Other(kind) => {
+                if kind == NAMESPACE {
+                    let namespace: Object<'_> = serde_json::from_slice(text)
+                        .map_err(|error| super::stream::malformed(&error))?;
+                    self.hold(namespace.metadata.as_ref());
+                }
+                *self.list().ignored.entry(kind).or_default() += 1;
+            }
             Kind::Untold | Kind::Job => {
                 let taken = job.and_then(|job| self.take(job));
                 let list = self.list();
@@ -240,6 +251,9 @@ impl<'a> Collector<'a> {
                 if list.answers > list.untyped {
                     return Err(FileError::Malformed(format!("a {other} with Jobs in it")));
                 }
+                if other == NAMESPACE {
+                    self.hold(part(head.metadata.as_deref())?.as_ref());
+                }
                 *self.ignored.entry(other).or_default() += 1;
             }
             Kind::Job | Kind::Untold => {
@@ -264,6 +278,15 @@ impl<'a> Collector<'a> {
         };
         if taken.is_err() {
             self.damaged.push(tool);
+        }
+    }
+
+    /// Take in whether a Namespace keeps all of its Jobs. Each time that it is there it may say so.
+    fn hold(&mut self, meta: Option<&ObjectMeta<'_>>) {
+        if let Some(meta) = meta
+            && let Some(name) = &meta.name
+        {
+            self.claims.holders.add(name, keep_marks(meta));
         }
     }
 
@@ -354,11 +377,6 @@ impl<'a> Collector<'a> {
 
     /// What the file has come to.
     pub(super) fn finish(mut self) -> Result<Contents, FileError> {
-        let listed = |kinds: &BTreeMap<String, usize>| {
-            let kinds = kinds.iter().map(|(kind, count)| format!("{count} {kind}"));
-            kinds.collect::<Vec<_>>().join(", ")
-        };
-        let ignored = listed(&self.ignored);
         if self.documents == 0 {
             return Err(FileError::Empty);
         }
@@ -397,10 +415,16 @@ impl<'a> Collector<'a> {
                 1 => self.resource_versions.remove(0),
                 _ => String::new(),
             },
-            ignored,
+            ignored: self.ignored,
             claims,
         })
     }
+}
+
+/// Kinds, and how often each occurs: `2 Pod, 1 Service`.
+pub fn listed(kinds: &BTreeMap<String, usize>) -> String {
+    let kinds = kinds.iter().map(|(kind, count)| format!("{count} {kind}"));
+    kinds.collect::<Vec<_>>().join(", ")
 }
 
 /// An answer of the server that says that something went wrong.

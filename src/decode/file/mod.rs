@@ -9,6 +9,7 @@ mod stream;
 
 use std::{
     borrow::Cow,
+    collections::BTreeMap,
     fs,
     io::{self, BufReader, Read},
 };
@@ -16,7 +17,8 @@ use std::{
 use flate2::bufread::MultiGzDecoder;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use serde_saphyr::{MessageFormatter as _, UserMessageFormatter};
+
+pub use self::collect::{NAMESPACE, listed};
 
 use self::{
     collect::{Collector, Place},
@@ -38,9 +40,9 @@ pub struct Contents {
     pub ungrouped: usize,
     /// The resourceVersion of the list, if the file is one.
     pub resource_version: String,
-    /// What else it holds, `2 Pod, 1 Service` for one; empty if nothing.
-    pub ignored: String,
-    /// What the Applications and Kustomizations in it say.
+    /// How often each other kind occurs.
+    pub ignored: BTreeMap<String, usize>,
+    /// What the Applications and Kustomizations in it say, and the Namespaces.
     pub claims: Claims,
 }
 
@@ -227,7 +229,7 @@ fn read_yaml(text: &[u8], collector: &mut Collector) -> Result<(), FileError> {
                 let said = said.or(first.filter(|line| is_prose(line)));
                 match said {
                     Some(line) => FileError::Message(quoted(line)),
-                    None => FileError::Yaml(words(&error)),
+                    None => FileError::Yaml(yaml::words(&error)),
                 }
             },
         )?;
@@ -276,32 +278,6 @@ fn message(line: &str) -> Option<&str> {
 fn is_prose(line: &str) -> bool {
     let name = line.split(':').next().unwrap_or_default();
     name.trim_end().contains(' ') && line.starts_with(char::is_alphanumeric)
-}
-
-/// What is wrong with YAML, in words that help: the parser speaks of its own settings.
-fn words(error: &serde_saphyr::Error) -> String {
-    use serde_saphyr::Error as Yaml;
-    let place = error.location();
-    let mut advice = "";
-    let what = match error.without_snippet() {
-        Yaml::DuplicateMappingKey { key: Some(key), .. } => {
-            if place.is_some_and(|place| place.column() == 1) {
-                advice = "; between two documents write a line with --- alone";
-            }
-            format!("{key} stands there twice")
-        }
-        Yaml::RecursiveReferencesRequireWeakTypes { .. } => "an anchor holds itself".to_owned(),
-        Yaml::UnknownAnchor { .. } => "the anchor of an alias is missing".to_owned(),
-        other => match yaml::limit_met(other) {
-            Some(limit) => {
-                advice = "; write it with fewer aliases, and less nested";
-                limit
-            }
-            None => UserMessageFormatter.format_message(other).into_owned(),
-        },
-    };
-    let place = place.map(|place| format!(" at line {} column {}", place.line(), place.column()));
-    what + &place.unwrap_or_default() + advice
 }
 
 /// The outermost members of a document, but for a list's items; the rest is left unread until its kind is known.

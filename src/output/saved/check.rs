@@ -10,7 +10,9 @@ use crate::{
         generated_after,
         grouping::{Grouping, Key},
         label::{LabelKey, is_dns_subdomain},
-        query::{NamespacePattern, Query, Scope},
+        pattern::NamespacePattern,
+        query::{Query, Scope},
+        rules::RuleNumber,
         selector::Selector,
     },
     output::{
@@ -22,6 +24,7 @@ use crate::{
         group::{GroupKey, MixedGroups, distinct},
         group_warnings,
         retention::{KeepReason, KeepReasons, SUPERSEDED, Verdict},
+        rules::Rules,
     },
     text::quoted,
 };
@@ -61,15 +64,13 @@ pub(super) fn document(
         return Err(nonsense("it names no server"));
     }
     let places = extras.places();
-    let policy = extras
-        .policy
-        .policy()
-        .map_err(|error| nonsense(format!("its family: {error}")))?;
+    let policy = extras.policy.policy().map_err(nonsense)?;
+    let rules = policy.rules.as_ref();
     let mixed = policy.mixed_groups(&grouping);
     let mut groups: Vec<PlannedGroup> = document
         .groups
         .into_iter()
-        .map(|found| group(found, &grouping, extras.namespace.as_deref()))
+        .map(|found| group(found, &grouping, extras.namespace.as_deref(), rules))
         .collect::<Result<_, _>>()?;
     groups.retain(|group| !group.jobs.is_empty());
     let mut uids = HashSet::new();
@@ -113,6 +114,7 @@ pub(super) fn document(
             selector,
             fields,
             excluded,
+            rules: rules.map(Rules::matches).unwrap_or_default(),
             scope: match extras.namespace {
                 None => Scope::AllNamespaces,
                 Some(namespace) => Scope::Namespace(namespace),
@@ -134,6 +136,7 @@ pub(super) fn document(
             gitops: policy.gitops,
             // They are asked again before it is carried out.
             claims: Arc::default(),
+            rules: policy.rules.clone(),
             groups,
         },
         places,
@@ -200,6 +203,7 @@ fn group(
     group: Group,
     grouping: &Grouping,
     namespace: Option<&str>,
+    rules: Option<&Rules>,
 ) -> Result<PlannedGroup, LoadError> {
     let who = format!("its group in namespace {}", quoted(&group.namespace.0));
     if group.namespace.0.is_empty()
@@ -216,10 +220,15 @@ fn group(
     // A reader may have taken Jobs out. What is left stands in its order.
     let ranks = group.jobs.iter().map(|job| job.rank);
     let are_ranked = ranks.clone().all(|rank| rank > 0) && ranks.is_sorted_by(|a, b| a < b);
+    let of_all = group.rule;
     let jobs: Vec<PlannedJob> = group
         .jobs
         .into_iter()
-        .map(|found| job(found, &key))
+        .map(|found| {
+            let rule = rule(of_all.as_ref(), found.rule.as_ref(), rules)
+                .ok_or_else(|| nonsense(format!("{who} names a rule that there is not")))?;
+            job(found, &key, rule)
+        })
         .collect::<Result<_, _>>()?;
     let in_order = jobs.is_sorted_by(|a, b| Job::newest_first(&a.job, &b.job).is_lt());
     // The newest of those that are not on their way out.
@@ -241,7 +250,24 @@ fn group(
     })
 }
 
-fn job(job: document::Job, key: &GroupKey) -> Result<PlannedJob, LoadError> {
+/// The rule of a Job, as its group has it or it alone; `None` if there is no such rule.
+fn rule(
+    of_all: Option<&Text>,
+    own: Option<&Text>,
+    rules: Option<&Rules>,
+) -> Option<Option<RuleNumber>> {
+    match (rules, of_all, own) {
+        (None, None, None) => Some(None),
+        (Some(rules), Some(name), None) | (Some(rules), None, Some(name)) => rules.named(&name.0),
+        _ => None,
+    }
+}
+
+fn job(
+    job: document::Job,
+    key: &GroupKey,
+    rule: Option<RuleNumber>,
+) -> Result<PlannedJob, LoadError> {
     let wrong = |what: &str| nonsense(format!("its Job {}: {what}", quoted(&job.name.0)));
     let identified = ![&job.name, &job.uid, &job.resource_version]
         .iter()
@@ -315,6 +341,7 @@ fn job(job: document::Job, key: &GroupKey) -> Result<PlannedJob, LoadError> {
             protection: None,
             controller: None,
             marks: None,
+            rule,
         },
         verdict,
     })

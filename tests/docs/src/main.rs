@@ -4,6 +4,7 @@
 //! | what | from |
 //! |---|---|
 //! | `src/output/jobclean-v1.schema.json` | the types of the document |
+//! | `src/cli/policy/jobclean-policy-v1.schema.json` | the types of a policy |
 //! | tables of flags in `docs/flags.md` | the command line's definition |
 //! | pictures in `tests/docs/pictures`, and the texts of two in `README.md` and `docs/gitops.md` | the plugin in a terminal, on a real API server |
 
@@ -58,11 +59,11 @@ fn make() -> Result<Vec<Made>> {
             path: root().join("docs/flags.md"),
             text: flags::fill(&published("docs/flags.md")?)?,
         },
-        Made {
-            path: root().join("src/output/jobclean-v1.schema.json"),
-            text: schema(),
-        },
     ];
+    made.extend(schemas().map(|(path, text)| Made {
+        path: root().join(path),
+        text,
+    }));
     let folder = root().join("tests/docs/pictures");
     made.extend(taken.files.into_iter().map(|(name, text)| Made {
         path: folder.join(name),
@@ -76,8 +77,17 @@ fn published(path: &str) -> Result<String> {
     fs::read_to_string(root().join(path)).context(format!("cannot read {path}"))
 }
 
-fn schema() -> String {
-    format!("{:#}\n", kubectl_jobclean::output::document::schema())
+/// The schemas, and where each is published.
+fn schemas() -> [(&'static str, String); 2] {
+    use kubectl_jobclean::{cli::policy, output::document};
+    [
+        ("src/output/jobclean-v1.schema.json", document::schema()),
+        (
+            "src/cli/policy/jobclean-policy-v1.schema.json",
+            policy::schema(),
+        ),
+    ]
+    .map(|(path, schema)| (path, format!("{schema:#}\n")))
 }
 
 impl Made {
@@ -140,11 +150,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_published_schema_is_what_the_types_make() {
-        assert!(
-            published("src/output/jobclean-v1.schema.json").unwrap() == schema(),
-            "stale; make it anew with `cargo docs`"
-        );
+    fn the_published_schemas_are_what_the_types_make() {
+        for (path, schema) in schemas() {
+            assert!(
+                published(path).unwrap() == schema,
+                "{path} is stale; make it anew with `cargo docs`"
+            );
+        }
     }
 
     #[test]

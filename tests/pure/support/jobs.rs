@@ -13,7 +13,8 @@ use kubectl_jobclean::{
         Plan, Snapshot, Source,
         group::MixedGroups,
         report::{Change, Outcome},
-        retention::{KeepReason, KeepReasons, Policy, Treatment},
+        retention::{KeepReason, KeepReasons, Policy},
+        rules::{Retention, Treatment},
     },
 };
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -51,6 +52,7 @@ pub fn job(namespace: &str, values: &[&str], name: &str, created: Timestamp) -> 
         protection: None,
         controller: None,
         marks: None,
+        rule: None,
     }
 }
 
@@ -97,8 +99,7 @@ pub fn snapshot(labels: &[&str], taken_at: Timestamp, jobs: Vec<Job>) -> Snapsho
 /// The policy that is the original cleaner's rule, together with `keep` 1.
 pub fn everything_included() -> Policy {
     Policy {
-        active: Treatment::Judge,
-        owned: Treatment::Judge,
+        defaults: Retention::LEAST,
         mixed_groups: Some(MixedGroups::Merge),
         gitops: Mode::Ignore,
         ..Policy::default()
@@ -241,17 +242,21 @@ pub fn any_policy() -> impl Strategy<Value = Policy> {
     let classes = (treatment(), treatment());
     (numbers, times, classes, mixed, gitops).prop_map(
         |((keep, keep_succeeded, keep_failed), times, (active, owned), mixed, gitops)| Policy {
-            keep: NonZeroUsize::new(keep).expect("not zero"),
-            keep_succeeded,
-            keep_failed,
-            keep_within: times.0,
-            keep_superseded_within: times.1,
-            keep_finished_within: times.2,
-            active,
-            owned,
+            defaults: Retention {
+                keep: NonZeroUsize::new(keep).expect("not zero"),
+                keep_succeeded,
+                keep_failed,
+                keep_within: times.0,
+                keep_superseded_within: times.1,
+                keep_finished_within: times.2,
+                active,
+                owned,
+            },
             mixed_groups: Some(mixed),
             family: None,
             gitops,
+            rules: None,
+            asks_namespaces: false,
         },
     )
 }

@@ -1,5 +1,7 @@
 //! Lists of Jobs as Kubernetes sends them. Protobuf is written from the field numbers in its own `.proto` files.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use kubectl_jobclean::{
     decode::{
@@ -108,7 +110,11 @@ pub fn full_job() -> Value {
 
 /// What is judged of a list.
 pub fn taken_in(list: JobList<'_>) -> Result<Vec<Option<Job>>, IntakeError> {
-    let mut intake = Intake::new(&Grouping::labels(vec![label(LABEL)]), Identity::Required);
+    let mut intake = Intake::new(
+        &Grouping::labels(vec![label(LABEL)]),
+        &Arc::default(),
+        Identity::Required,
+    );
     list.items.into_iter().map(|job| intake.take(job)).collect()
 }
 
