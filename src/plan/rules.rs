@@ -97,7 +97,7 @@ pub enum Ruling {
 pub struct Rules(Arc<[Rule]>);
 
 impl Rules {
-    /// These.
+    /// These, of which there may be [`MAX`](crate::job::rules::MAX).
     pub fn new(rules: Vec<Rule>) -> Rules {
         Rules(rules.into())
     }

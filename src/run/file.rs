@@ -99,6 +99,12 @@ pub(super) fn plan(wanted: &FromFile) -> Result<(Plan, String), Error> {
     }
     if asks_namespaces {
         ignored.remove(file::NAMESPACE);
+        // Its items do not say what they are, and are not read; they may keep Jobs.
+        if ignored.contains_key("NamespaceList") {
+            let message = format!("cannot plan from {in_file}: it holds a NamespaceList");
+            return Err(Error::failure(message)
+                .hint("give Namespaces as `kubectl get namespaces -o json` prints them"));
+        }
     } else {
         claims.holders = Holders::default();
     }

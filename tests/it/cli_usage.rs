@@ -570,6 +570,7 @@ fn help_shows_what_works_and_nothing_else() {
         "--include-active",
         "--include-owned",
         "--mixed-groups",
+        "--policy",
         "--yes",
         "-y",
         "--interactive",

@@ -1,18 +1,23 @@
 //! Every form of output of a few plans, to the letter. Cases are named after the options that they show.
 
-use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    num::{NonZeroU16, NonZeroUsize},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use kubectl_jobclean::{
     error::Stop,
-    job::{Controller, Job, Protection, State},
+    job::{Controller, Job, Protection, State, rules::Match},
     output::{Colour, Headers, Style, View, words},
     plan::{
         Plan, Snapshot, Source, Warning,
         group::MixedGroups,
         report::{Change, EndedEarly, Outcome, Report},
         retention::Policy,
-        rules::Retention,
+        rules::{Retention, Rule, Rules, Ruling},
     },
 };
 
@@ -257,6 +262,40 @@ fn wide() {
         "o-wide-width-120",
         &as_wide(View::Plan(&plan), columns(120)),
     );
+}
+
+/// A group with two rules, one that is held, and one that has the defaults.
+#[test]
+fn rules_of_a_policy() {
+    let rule = |name: Option<&str>, ruling| Rule {
+        name: name.map(Into::into),
+        matches: Match::default(),
+        ruling,
+    };
+    let two = Retention {
+        keep: NonZeroUsize::new(2).expect("not zero"),
+        ..Retention::default()
+    };
+    let rules = vec![
+        rule(Some("hold-prod"), Ruling::Hold),
+        rule(None, Ruling::Keep(two)),
+    ];
+    let policy = Policy {
+        mixed_groups: Some(MixedGroups::Merge),
+        rules: Some(Rules::new(rules)),
+        ..Policy::default()
+    };
+    let mut jobs = every_reason();
+    for job in &mut jobs {
+        job.rule = NonZeroU16::new(match (&*job.namespace, &*job.name) {
+            ("team-b", _) => 1,
+            (_, name) if name.starts_with("db-") => 2,
+            _ => 0,
+        });
+    }
+    let plan = Plan::new(snapshot(&[LABEL], noon(), jobs), &policy);
+    golden("policy-o-wide", &as_wide(View::Plan(&plan), PLAIN));
+    golden("policy-o-json", &as_json(View::Plan(&plan)));
 }
 
 #[test]

@@ -477,6 +477,12 @@ fn namespaces_in_a_file_keep_their_jobs() {
         &format!("{jobs}\n{}\n", namespace("ci-a", &keeps("true"))),
     );
     let policy = policy("defaults: {keep: 1}");
+    let raw = "{\"apiVersion\":\"v1\",\"kind\":\"NamespaceList\",\"items\":[{\"metadata\":{\"name\":\"ci-a\"}}]}";
+    let list = files.write("raw", &format!("{jobs}\n{raw}\n"));
+    job_file::from_file(&list, &["--policy", arg(&policy)])
+        .exits(1)
+        .complains(&["it holds a NamespaceList", "kubectl get namespaces"]);
+    job_file::from_file(&list, &[]).exits(0);
     let mut command = tool();
     command.args(["explain", "sync-1", "-n", "ci-a", "-L", LABEL]);
     command.args(["-f", arg(&file), "--policy", arg(&policy)]);
