@@ -149,6 +149,7 @@ impl Intake {
             name: (*name).into(),
             uid: (*uid).into(),
             resource_version: (*resource_version).into(),
+            size: job.size,
         }))
     }
 

@@ -9,7 +9,10 @@ pub mod mark;
 pub mod query;
 pub mod selector;
 
-use std::{num::NonZeroU8, sync::Arc};
+use std::{
+    num::{NonZeroU8, NonZeroU32},
+    sync::Arc,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -52,6 +55,9 @@ pub struct Job {
     pub controller: Option<Arc<Controller>>,
     /// What it says of who manages it, if it says anything.
     pub marks: Option<Arc<Marks>>,
+    /// About how many bytes it takes in the API server's store, if that is known. The store holds it as a list in protobuf
+    /// does, with a small head; of JSON it is the text that is counted, which is longer.
+    pub size: Option<NonZeroU32>,
 }
 
 /// The annotation of a restored Job that says when the one was created that it was restored from.

@@ -15,18 +15,19 @@ use crate::{
     time,
 };
 
-const HEADERS: [&str; 8] = [
+const HEADERS: [&str; 9] = [
     "NAMESPACE",
     "GROUP",
     "JOBS",
     "SKIP",
     "PURGE",
+    "SIZE",
     "NEWEST",
     "OLDEST",
     "HELD",
 ];
 /// What each way out would purge; only where groups are held.
-const HELD: usize = 7;
+const HELD: usize = 8;
 const GROUP: usize = 1;
 const PURGE: usize = 4;
 const GAP: u16 = 2;
@@ -76,6 +77,7 @@ fn texts(plan: &Plan, group: &PlannedGroup) -> [String; HEADERS.len()] {
         group.jobs.len().to_string(),
         (group.jobs.len() - purge).to_string(),
         purge.to_string(),
+        group.purge_bytes().map_or_else(String::new, words::bytes),
         age(group.jobs.first()),
         age(group.jobs.last()),
         group.ways_out().map_or_else(String::new, |ways| {
@@ -138,7 +140,7 @@ fn write_table(
                 .set_constraint(ColumnConstraint::Absolute(Width::Fixed(
                     width.saturating_add(GAP),
                 )));
-            // Counts and ages.
+            // Counts, sizes and ages.
             if index > GROUP && index < HELD {
                 column.set_cell_alignment(CellAlignment::Right);
             }

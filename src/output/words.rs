@@ -47,13 +47,29 @@ pub fn group(grouping: &Grouping, group: &PlannedGroup) -> String {
 
 /// The totals of a plan, on one line.
 pub fn totals(summary: &Summary) -> String {
+    let room = summary.purge_bytes.map_or_else(String::new, |room| {
+        format!(", about {} in the API server's store", bytes(room))
+    });
     format!(
-        "{}, {}: {} SKIP, {} PURGE",
+        "{}, {}: {} SKIP, {} PURGE{room}",
         count(summary.groups, "group"),
         count(summary.jobs, "Job"),
         summary.skip,
         summary.purge
     )
+}
+
+/// A number of bytes that is not known to the last one: `340 kB`, `4.5 MB`.
+pub fn bytes(bytes: u64) -> String {
+    let units = ["B", "kB", "MB", "GB", "TB"];
+    let (mut number, mut unit) = (bytes as f64, 0);
+    // What would be rounded to 1,000 is one of the next unit.
+    while number >= 999.5 && unit + 1 < units.len() {
+        number /= 1000.0;
+        unit += 1;
+    }
+    let decimals = usize::from(unit > 0 && number < 9.95);
+    format!("{number:.decimals$} {}", units[unit])
 }
 
 /// How long a Job has been on its way out, and what holds it: a fragment, not made harmless.
@@ -404,5 +420,28 @@ pub fn warning(plan: &Plan, warning: &Warning) -> String {
             time::human(*since)
         ),
         Warning::Ignored { what } => format!("ignored in the file: {}", what),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_bytes() {
+        for (number, expected) in [
+            (1, "1 B"),
+            (999, "999 B"),
+            (1_000, "1.0 kB"),
+            (9_949, "9.9 kB"),
+            (9_950, "10 kB"),
+            (340_400, "340 kB"),
+            (999_499, "999 kB"),
+            (999_500, "1.0 MB"),
+            (45_000_000, "45 MB"),
+            (u64::MAX, "18446744 TB"),
+        ] {
+            assert_eq!(bytes(number), expected);
+        }
     }
 }

@@ -229,6 +229,8 @@ pub struct Summary {
     pub skip: usize,
     /// Jobs to delete.
     pub purge: usize,
+    /// About how many bytes those take in the API server's store, if there are any and that is known of each.
+    pub purge_bytes: Option<u64>,
     /// Groups with at least one Job to delete.
     pub groups_to_purge: usize,
     /// Jobs that stay since they are on their way out already.
@@ -342,6 +344,7 @@ impl Plan {
             Summary {
                 groups: self.groups.len(),
                 ungrouped: self.ungrouped,
+                purge_bytes: bytes(self.purges()),
                 ..Summary::default()
             },
             |sum, group| {
@@ -448,6 +451,12 @@ impl Plan {
     }
 }
 
+/// About how many bytes some Jobs take in the API server's store; `None` if that is not known of each, or there are none.
+pub(crate) fn bytes<'a>(jobs: impl IntoIterator<Item = &'a Job>) -> Option<u64> {
+    let sizes = jobs.into_iter().map(|job| Some(u64::from(job.size?.get())));
+    sizes.sum::<Option<u64>>().filter(|bytes| *bytes > 0)
+}
+
 impl PlannedJob {
     /// Whether it stays since a tool says so.
     fn is_claimed(&self) -> bool {
@@ -503,6 +512,16 @@ impl PlannedGroup {
                     .iter()
                     .position(|planned| planned.job.uid == job.uid)
             })
+    }
+
+    /// About how many bytes those of its Jobs that are to be deleted take in the API server's store, if there are any and
+    /// that is known of each.
+    pub fn purge_bytes(&self) -> Option<u64> {
+        let purged = self
+            .jobs
+            .iter()
+            .filter(|planned| planned.verdict.is_purge());
+        bytes(purged.map(|planned| &planned.job))
     }
 
     /// How many of its Jobs are to be deleted.

@@ -256,6 +256,7 @@ mod tests {
                 protection: None,
                 controller: None,
                 marks: None,
+                size: None,
             })
         });
         let snapshot = Snapshot {

@@ -48,6 +48,7 @@ mod list_retries;
 mod list_scope;
 mod list_unreachable;
 mod metrics;
+mod output_bytes;
 mod output_document;
 mod output_hostile_files;
 mod output_hostile_server;

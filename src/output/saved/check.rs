@@ -315,6 +315,7 @@ fn job(job: document::Job, key: &GroupKey) -> Result<PlannedJob, LoadError> {
             protection: None,
             controller: None,
             marks: None,
+            size: job.bytes,
         },
         verdict,
     })

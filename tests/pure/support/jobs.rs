@@ -51,6 +51,7 @@ pub fn job(namespace: &str, values: &[&str], name: &str, created: Timestamp) -> 
         protection: None,
         controller: None,
         marks: None,
+        size: None,
     }
 }
 
