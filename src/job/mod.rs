@@ -56,7 +56,7 @@ pub struct Job {
     /// What it says of who manages it, if it says anything.
     pub marks: Option<Arc<Marks>>,
     /// About how many bytes it takes in the API server's store, if that is known. The store holds it as a list in protobuf
-    /// does, with a small head; of JSON it is the text that is counted, which is longer.
+    /// does, with a small head; of JSON it is the text that is counted.
     pub size: Option<NonZeroU32>,
 }
 

@@ -77,7 +77,10 @@ fn texts(plan: &Plan, group: &PlannedGroup) -> [String; HEADERS.len()] {
         group.jobs.len().to_string(),
         (group.jobs.len() - purge).to_string(),
         purge.to_string(),
-        group.purge_bytes().map_or_else(String::new, words::bytes),
+        // One word, as a cell of kubectl's.
+        group
+            .purge_bytes()
+            .map_or_else(String::new, |bytes| words::bytes(bytes).replace(' ', "")),
         age(group.jobs.first()),
         age(group.jobs.last()),
         group.ways_out().map_or_else(String::new, |ways| {
@@ -110,7 +113,7 @@ fn widths(plan: &Plan, style: Style) -> Vec<u16> {
     if let Some(terminal) = style.width
         && line > terminal
     {
-        widths[GROUP] = widths[GROUP].saturating_sub(line - terminal).max(10);
+        widths[GROUP] = widths[GROUP].saturating_sub(line - terminal).max(8);
     }
     widths
 }

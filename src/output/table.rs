@@ -193,6 +193,9 @@ pub fn write_totals(out: &mut dyn Write, view: View, style: Style) -> io::Result
         };
         writeln!(out, "{jobs} {are} terminating already")?;
     }
+    if let Some(bytes) = summary.purge_bytes {
+        writeln!(out, "{}", words::store(bytes))?;
+    }
     writeln!(out, "{}", words::totals(&summary))?;
     match view {
         View::Plan(_) => Ok(()),

@@ -47,16 +47,19 @@ pub fn group(grouping: &Grouping, group: &PlannedGroup) -> String {
 
 /// The totals of a plan, on one line.
 pub fn totals(summary: &Summary) -> String {
-    let room = summary.purge_bytes.map_or_else(String::new, |room| {
-        format!(", about {} in the API server's store", bytes(room))
-    });
     format!(
-        "{}, {}: {} SKIP, {} PURGE{room}",
+        "{}, {}: {} SKIP, {} PURGE",
         count(summary.groups, "group"),
         count(summary.jobs, "Job"),
         summary.skip,
         summary.purge
     )
+}
+
+/// What the Jobs to purge take in the API server's store, on one line.
+pub fn store(purge_bytes: u64) -> String {
+    let size = bytes(purge_bytes);
+    format!("Jobs to purge take about {size} in the API server's store")
 }
 
 /// A number of bytes that is not known to the last one: `340 kB`, `4.5 MB`.

@@ -145,7 +145,7 @@ impl Studio<'_> {
             &mut shell,
             "kubectl jobclean -n storefront --dry-run=client",
         );
-        shell.wait_for("store\n$");
+        shell.wait_for("PURGE\n$");
         let picture = self.develop(&shell, "$ ")?;
         leave(shell);
         Ok(picture)
