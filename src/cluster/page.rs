@@ -286,7 +286,9 @@ impl<'a> Reading<'a> {
         if !answer.content_type().starts_with(decode::PROTOBUF) {
             let list = decode::decode_json(&answer.body)?;
             let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
+            let size = decode::size_of(answer.body.len() / list.items.len().max(1));
             for job in list.items {
+                let job = decode::Job { size, ..job };
                 let (jobs, ungrouped) = (&mut self.jobs, &mut self.ungrouped);
                 take(job, self.query, &mut intake, jobs, ungrouped)?;
             }

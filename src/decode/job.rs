@@ -152,6 +152,7 @@ impl Intake {
             name: (*name).into(),
             uid: (*uid).into(),
             resource_version: (*resource_version).into(),
+            size: job.size,
         }))
     }
 

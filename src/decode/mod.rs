@@ -13,7 +13,7 @@ mod list;
 pub mod metadata;
 mod protobuf;
 
-use std::{borrow::Cow, fmt, ops::Deref};
+use std::{borrow::Cow, fmt, num::NonZeroU32, ops::Deref};
 
 use jiff::Timestamp;
 use serde::{
@@ -71,6 +71,14 @@ pub struct Job<'a> {
     /// How far it has come.
     #[serde(borrow, default)]
     pub status: Option<JobStatus<'a>>,
+    /// How many bytes it was read from, if whoever read it has counted.
+    #[serde(skip)]
+    pub size: Option<NonZeroU32>,
+}
+
+/// A number of bytes, as far as it is known.
+pub(crate) fn size_of(bytes: usize) -> Option<NonZeroU32> {
+    NonZeroU32::new(u32::try_from(bytes).ok()?)
 }
 
 /// A Job that may say itself what it is, as it does in a file.

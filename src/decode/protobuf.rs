@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     DecodeError, Job, JobCondition, JobList, JobStatus, ListMeta, Map, ObjectMeta, OwnerReference,
-    Status, StatusDetails, Text, Time, TypeMeta,
+    Status, StatusDetails, Text, Time, TypeMeta, size_of,
 };
 
 /// How protobuf is damaged. The text is a lowercase fragment.
@@ -187,7 +187,7 @@ impl<'a> Message<'a> for JobList<'a> {
     fn set(&mut self, field: u64, value: Value<'a>) -> Result<(), Damage> {
         match field {
             1 => self.metadata = value.message()?,
-            2 => self.items.push(value.message()?),
+            2 => self.items.push(read_item(value.bytes()?)?),
             _ => {}
         }
         Ok(())
@@ -342,9 +342,17 @@ impl<'a> Message<'a> for StatusDetails {
 
 /// Read a Job of a list, and name it if it cannot be read: among thousands, one that a tenant has stored must be found.
 pub(super) fn read_listed(bytes: &[u8]) -> Result<Job<'_>, DecodeError> {
-    Job::read(bytes).map_err(|damage| match damage {
+    read_item(bytes).map_err(|damage| match damage {
         Damage::NotText => DecodeError::NotText(full_name(bytes)),
         other => other.into(),
+    })
+}
+
+/// Read a Job of a list, of which it is known how long it is.
+fn read_item(bytes: &[u8]) -> Result<Job<'_>, Damage> {
+    Ok(Job {
+        size: size_of(bytes.len()),
+        ..Job::read(bytes)?
     })
 }
 

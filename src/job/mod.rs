@@ -12,7 +12,10 @@ pub mod query;
 pub mod rules;
 pub mod selector;
 
-use std::{num::NonZeroU8, sync::Arc};
+use std::{
+    num::{NonZeroU8, NonZeroU32},
+    sync::Arc,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -58,6 +61,9 @@ pub struct Job {
     pub marks: Option<Arc<Marks>>,
     /// The first rule of a policy that is for it; none if the defaults are.
     pub rule: Option<RuleNumber>,
+    /// About how many bytes it takes in the API server's store, if that is known. The store holds it as a list in protobuf
+    /// does, with a small head; of JSON it is the text that is counted.
+    pub size: Option<NonZeroU32>,
 }
 
 /// The annotation or label with which a user keeps a Job, or all Jobs of a namespace.

@@ -1,7 +1,11 @@
 //! The one document that `-o json` and `-o yaml` print, and that `--plan` reads. Its fields are part of the contract with
 //! scripts.
 
-use std::{collections::BTreeMap, num::NonZeroUsize, time::Duration};
+use std::{
+    collections::BTreeMap,
+    num::{NonZeroU32, NonZeroUsize},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeSeq};
@@ -151,6 +155,9 @@ pub(super) struct Summary<'a> {
     pub(super) skip: usize,
     /// How many Jobs are to be deleted.
     pub(super) purge: usize,
+    /// About how many bytes those take in the API server's store, if that is known.
+    #[serde(rename = "purgeBytes", skip_serializing_if = "Option::is_none")]
+    pub(super) purge_bytes: Option<u64>,
     /// How many other Jobs belong to no group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ungrouped: Option<usize>,
@@ -266,6 +273,9 @@ pub(super) struct Job<'a> {
     /// What GitOps tools say of it, if one of the reasons is theirs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) claims: Vec<Claim<'a>>,
+    /// About how many bytes it takes in the API server's store, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) bytes: Option<NonZeroU32>,
     /// Its place in the group, the newest is 1.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub(super) rank: usize,
@@ -371,6 +381,7 @@ impl<'a> Job<'a> {
                     why: claim.says.why().into(),
                 })
                 .collect(),
+            bytes: job.size,
             rank: row.rank,
             outcome: row.outcome.map(|outcome| outcome.as_str().into()),
             message: row.outcome.and_then(Outcome::message).map(Text),
@@ -447,6 +458,7 @@ pub(super) fn document(view: View<'_>, rows: Rows, saved: Option<Extras>) -> imp
             jobs: summary.jobs,
             skip: summary.skip,
             purge: summary.purge,
+            purge_bytes: summary.purge_bytes,
             ungrouped: (summary.ungrouped > 0).then_some(summary.ungrouped),
             held: (summary.held.groups > 0).then_some(HeldGroups {
                 groups: summary.held.groups,

@@ -25,6 +25,7 @@ use crate::{
 pub struct Known {
     plan: Option<Summary>,
     outcomes: Option<OutcomeCounts>,
+    purged_bytes: Option<u64>,
 }
 
 /// How a run ended.
@@ -46,6 +47,7 @@ impl Known {
     pub fn report(&mut self, report: &Report) {
         self.plan(&report.plan);
         self.outcomes = Some(report.counts());
+        self.purged_bytes = report.purged_bytes();
     }
 
     /// Write what is known of a run that ended like this.
@@ -75,6 +77,10 @@ impl Known {
         if let Some(counts) = self.outcomes {
             let help = "Jobs that were to be purged, by outcome";
             gauges.each("outcomes", help, "outcome", counts.iter())?;
+        }
+        if let Some(bytes) = self.purged_bytes {
+            let help = "About how many bytes the deleted Jobs took in the API server's store";
+            gauges.one("purged_bytes", help, bytes)?;
         }
         gauges.one(
             "run_duration_seconds",

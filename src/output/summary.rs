@@ -19,18 +19,19 @@ use crate::{
     time,
 };
 
-const COLUMNS: [(&str, Holds); 8] = [
+const COLUMNS: [(&str, Holds); 9] = [
     ("NAMESPACE", Holds::Name),
     ("GROUP", Holds::Name),
     ("JOBS", Holds::Number),
     ("SKIP", Holds::Number),
     ("PURGE", Holds::Number),
+    ("SIZE", Holds::Number),
     ("NEWEST", Holds::Number),
     ("OLDEST", Holds::Number),
     ("HELD", Holds::Words),
 ];
 /// What each way out would purge; only where groups are held.
-const HELD: usize = 7;
+const HELD: usize = 8;
 const PURGE: usize = 4;
 
 /// Write the plan or report, with at most so many groups if there is a limit.
@@ -86,6 +87,10 @@ fn texts(plan: &Plan, group: &PlannedGroup) -> [String; COLUMNS.len()] {
         group.jobs.len().to_string(),
         (group.jobs.len() - purge).to_string(),
         purge.to_string(),
+        // One word, as a cell of kubectl's.
+        group
+            .purge_bytes()
+            .map_or_else(String::new, |bytes| words::bytes(bytes).replace(' ', "")),
         age(group.jobs.first()),
         age(group.jobs.last()),
         group.ways_out().map_or_else(String::new, |ways| {

@@ -226,6 +226,9 @@ pub fn write_totals(out: &mut dyn Write, view: View, style: Style) -> io::Result
     for line in lines {
         write_wrapped(out, &harmless(&line), style)?;
     }
+    if let Some(bytes) = summary.purge_bytes {
+        writeln!(out, "{}", words::store(bytes))?;
+    }
     writeln!(out, "{}", words::totals(&summary))?;
     match view {
         View::Plan(_) => Ok(()),

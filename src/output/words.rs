@@ -60,6 +60,25 @@ pub fn totals(summary: &Summary) -> String {
     )
 }
 
+/// What the Jobs to purge take in the API server's store, on one line.
+pub fn store(purge_bytes: u64) -> String {
+    let size = bytes(purge_bytes);
+    format!("Jobs to purge take about {size} in the API server's store")
+}
+
+/// A number of bytes that is not known to the last one: `340 kB`, `4.5 MB`.
+pub fn bytes(bytes: u64) -> String {
+    let units = ["B", "kB", "MB", "GB", "TB"];
+    let (mut number, mut unit) = (bytes as f64, 0);
+    // What would be rounded to 1,000 is one of the next unit.
+    while number >= 999.5 && unit + 1 < units.len() {
+        number /= 1000.0;
+        unit += 1;
+    }
+    let decimals = usize::from(unit > 0 && number < 9.95);
+    format!("{number:.decimals$} {}", units[unit])
+}
+
 /// How long a Job has been on its way out, and what holds it: a fragment, not made harmless.
 pub fn terminating(deletion: &Deletion, now: Timestamp) -> String {
     let age = time::human(now.duration_since(deletion.since.timestamp()));
@@ -521,5 +540,28 @@ pub fn warning(plan: &Plan, warning: &Warning) -> String {
             time::human(*since)
         ),
         Warning::Ignored { what } => format!("ignored in the file: {}", what),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_bytes() {
+        for (number, expected) in [
+            (1, "1 B"),
+            (999, "999 B"),
+            (1_000, "1.0 kB"),
+            (9_949, "9.9 kB"),
+            (9_950, "10 kB"),
+            (340_400, "340 kB"),
+            (999_499, "999 kB"),
+            (999_500, "1.0 MB"),
+            (45_000_000, "45 MB"),
+            (u64::MAX, "18446744 TB"),
+        ] {
+            assert_eq!(bytes(number), expected);
+        }
     }
 }

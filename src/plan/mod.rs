@@ -235,6 +235,8 @@ pub struct Summary {
     pub skip: usize,
     /// Jobs to delete.
     pub purge: usize,
+    /// About how many bytes those take in the API server's store, if there are any and that is known of each.
+    pub purge_bytes: Option<u64>,
     /// Groups with at least one Job to delete.
     pub groups_to_purge: usize,
     /// Jobs that belong to no group, and are none of the above.
@@ -372,6 +374,7 @@ impl Plan {
         let mut sum = Summary {
             groups: self.groups.len(),
             ungrouped: self.ungrouped,
+            purge_bytes: bytes(self.purges()),
             ..Summary::default()
         };
         for group in &self.groups {
@@ -480,6 +483,12 @@ impl Plan {
     }
 }
 
+/// About how many bytes some Jobs take in the API server's store; `None` if that is not known of each, or there are none.
+pub(crate) fn bytes<'a>(jobs: impl IntoIterator<Item = &'a Job>) -> Option<u64> {
+    let sizes = jobs.into_iter().map(|job| Some(u64::from(job.size?.get())));
+    sizes.sum::<Option<u64>>().filter(|bytes| *bytes > 0)
+}
+
 impl PlannedJob {
     /// Whether it stays since a tool says so.
     fn is_claimed(&self) -> bool {
@@ -542,6 +551,16 @@ impl PlannedGroup {
         let mut rules = self.jobs.iter().map(|planned| planned.job.rule);
         let first = rules.next()?;
         rules.all(|rule| rule == first).then_some(first)
+    }
+
+    /// About how many bytes those of its Jobs that are to be deleted take in the API server's store, if there are any and
+    /// that is known of each.
+    pub fn purge_bytes(&self) -> Option<u64> {
+        let purged = self
+            .jobs
+            .iter()
+            .filter(|planned| planned.verdict.is_purge());
+        bytes(purged.map(|planned| &planned.job))
     }
 
     /// How many of its Jobs are to be deleted.

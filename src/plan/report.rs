@@ -3,7 +3,7 @@
 use std::{borrow::Cow, cmp::Reverse, collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
-    Plan, PlannedGroup, PlannedJob,
+    Plan, PlannedGroup, PlannedJob, bytes,
     retention::{KeepReason, KeepReasons},
 };
 use crate::{
@@ -173,6 +173,21 @@ impl Report {
     /// How many of each outcome there are; they add up to the plan's purges.
     pub fn counts(&self) -> OutcomeCounts {
         self.outcomes.iter().collect()
+    }
+
+    /// About how many bytes the Jobs took in the API server's store that it deleted, those on their way out among them; if
+    /// that is known of each.
+    pub fn purged_bytes(&self) -> Option<u64> {
+        let is_ours = |outcome: &Outcome| {
+            use Outcome::{Deleted, Recreated, Terminating};
+            matches!(outcome, Deleted | Terminating | Recreated(_))
+        };
+        let outcomes = self.plan.purges().zip(&self.outcomes);
+        let mut deleted = outcomes.filter(|(_, outcome)| is_ours(outcome)).peekable();
+        match deleted.peek() {
+            None => Some(0),
+            Some(_) => bytes(deleted.map(|(job, _)| job)),
+        }
     }
 
     /// What the process exits with for it.

@@ -266,6 +266,7 @@ mod tests {
                 controller: None,
                 marks: None,
                 rule: None,
+                size: None,
             })
         });
         let snapshot = Snapshot {

@@ -49,6 +49,7 @@ mod list_scope;
 mod list_unreachable;
 mod log;
 mod metrics;
+mod output_bytes;
 mod output_document;
 mod output_hostile_files;
 mod output_hostile_server;

@@ -52,6 +52,14 @@ fn tells(found: &BTreeMap<String, f64>, document: &Value, exit: i32) {
     let outcomes = outcomes.map(|(word, count)| (word.clone(), count.as_f64().unwrap()));
     let outcomes: BTreeMap<String, f64> = outcomes.filter(|(_, count)| *count != 0.0).collect();
     assert_eq!(of("outcomes{outcome"), outcomes);
+    let deleted = jobs_of(document).into_iter();
+    let deleted = deleted.filter(|job| job["outcome"] == "deleted");
+    let bytes = deleted
+        .map(|job| job["bytes"].as_u64().unwrap())
+        .sum::<u64>();
+    let told = found.get("jobclean_purged_bytes").copied();
+    let expected = (document["kind"] == "Report").then_some(bytes as f64);
+    assert_eq!(told, expected);
     is("jobclean_exit_code", &exit.into());
     let last = found["jobclean_last_run_timestamp_seconds"];
     let now = Timestamp::now().as_second() as f64;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     jobs::LABEL,
-    lists::{both_bodies, full_job, job_list, protobuf, taken_in},
+    lists::{both_bodies, full_job, job_list, protobuf, taken_in, unmeasured},
     proto::SCHEMA,
 };
 
@@ -76,7 +76,12 @@ fn full_job_read() -> decode::Job<'static> {
             completion_time: seconds("2026-11-23T10:00:41Z"),
             succeeded: Some(1),
         }),
+        size: None,
     }
+}
+
+fn size(job: &decode::Job<'_>) -> usize {
+    job.size.map_or(0, |size| size.get() as usize)
 }
 
 #[test]
@@ -92,7 +97,18 @@ fn both_encodings_of_a_full_object_are_read_alike_and_right() {
     };
     let (json, protobuf) = both_bodies(&list);
     assert_eq!(decode_json(&json).expect("JSON"), expected);
-    assert_eq!(decode_protobuf(&protobuf).expect("protobuf"), expected);
+    let list = decode_protobuf(&protobuf).expect("protobuf");
+    // A key and a length of two bytes stand before each item, and other things before the first.
+    let sizes: Vec<usize> = list.items.iter().map(size).collect();
+    assert_eq!(sizes[0], sizes[1]);
+    assert!(
+        (400..(protobuf.len() - 2 * 3) / 2).contains(&sizes[0]),
+        "{sizes:?}"
+    );
+    let other = job_list(&[full_job()]);
+    let without = self::protobuf(&other);
+    assert_eq!(sizes[1] + 3, protobuf.len() - without.len());
+    assert_eq!(unmeasured(list), expected);
 }
 
 #[test]
@@ -188,7 +204,7 @@ fn a_time_that_is_not_set_is_no_time() {
     let (json, protobuf) = both_bodies(&job_list(&[job]));
     let json = decode_json(&json).expect("JSON");
     let protobuf = decode_protobuf(&protobuf).expect("protobuf");
-    assert_eq!(taken_in(json), taken_in(protobuf));
+    assert_eq!(taken_in(json), taken_in(unmeasured(protobuf)));
 }
 
 #[test]

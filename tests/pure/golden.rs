@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    num::{NonZeroU16, NonZeroUsize},
+    num::{NonZeroU16, NonZeroU32, NonZeroUsize},
     sync::Arc,
     time::Duration,
 };
@@ -305,6 +305,35 @@ fn one_row_a_group() {
     golden(
         "o-summary-width-60",
         &as_summary(View::Plan(&plan), columns(60)),
+    );
+}
+
+/// What the Jobs take that are to be purged, where that is known of each of them.
+#[test]
+fn sizes() {
+    let sized = |minutes, group, name, bytes| Job {
+        size: NonZeroU32::new(bytes),
+        ..aged(minutes, group, name)
+    };
+    let jobs = |third| {
+        vec![
+            sized(10, "ledger", "load-11", 5_000),
+            sized(20, "ledger", "load-22", 900_000),
+            sized(30, "ledger", "load-33", third),
+            sized(10, "shop", "sync-11", 5_000),
+            sized(20, "shop", "sync-22", 3_449),
+        ]
+    };
+    let plan = |third| Plan::new(snapshot(&[LABEL], noon(), jobs(third)), &Policy::default());
+    let known = plan(600_000);
+    golden("sizes-o-summary", &as_summary(View::Plan(&known), PLAIN));
+    golden("sizes-o-table", &as_table(View::Plan(&known), PLAIN));
+    golden("sizes-o-json", &as_json(View::Plan(&known)));
+    // Of one of them it is not.
+    let plan = plan(0);
+    golden(
+        "sizes-unknown-o-summary",
+        &as_summary(View::Plan(&plan), PLAIN),
     );
 }
 

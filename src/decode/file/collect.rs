@@ -165,6 +165,7 @@ impl<'a> Collector<'a> {
                 Ok(decode::Job {
                     metadata: item.metadata,
                     status: item.status,
+                    size: decode::size_of(printed(text)),
                 }),
             ),
             Err(Misfit {
@@ -259,9 +260,12 @@ impl<'a> Collector<'a> {
             Kind::Job | Kind::Untold => {
                 self.end();
                 self.answers += 1;
+                let parts = [&head.metadata, &head.spec, &head.status];
+                let texts = parts.into_iter().flatten().map(|text| text.get());
                 return self.take(decode::Job {
                     metadata: part(head.metadata.as_deref())?,
                     status: part(head.status.as_deref())?,
+                    size: decode::size_of(texts.map(|text| printed(text.as_bytes())).sum()),
                 });
             }
         }
@@ -433,6 +437,11 @@ fn refused(status: Option<String>, message: Option<String>) -> Result<(), FileEr
         Some("Failure") => Err(FileError::Refused(quoted(&message.unwrap_or_default()))),
         _ => Ok(()),
     }
+}
+
+/// How many bytes of a text are more than layout.
+fn printed(text: &[u8]) -> usize {
+    text.iter().filter(|byte| **byte > b' ').count()
 }
 
 /// Read a part of a document.

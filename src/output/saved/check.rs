@@ -342,6 +342,7 @@ fn job(
             controller: None,
             marks: None,
             rule,
+            size: job.bytes,
         },
         verdict,
     })

@@ -107,6 +107,15 @@ impl Etcd {
         Ok(answer["succeeded"] == true)
     }
 
+    /// How many bytes the value of a key below `/registry` has.
+    pub fn length_of(self, key: &str) -> Result<usize> {
+        let key = BASE64.encode(format!("/registry/{key}"));
+        let answer = self.post("/v3/kv/range", &json!({"key": key}))?;
+        let value = answer["kvs"][0]["value"].as_str().unwrap_or_default();
+        let value = BASE64.decode(value).context("etcd's answer is no value")?;
+        Ok(value.len())
+    }
+
     /// HTTP/1.0: the body ends where the connection does, and is never chunked.
     fn post(self, path: &str, body: &Value) -> Result<Value> {
         let cannot = "cannot write into etcd";

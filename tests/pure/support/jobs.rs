@@ -53,6 +53,7 @@ pub fn job(namespace: &str, values: &[&str], name: &str, created: Timestamp) -> 
         controller: None,
         marks: None,
         rule: None,
+        size: None,
     }
 }
 

@@ -118,6 +118,14 @@ pub fn taken_in(list: JobList<'_>) -> Result<Vec<Option<Job>>, IntakeError> {
     list.items.into_iter().map(|job| intake.take(job)).collect()
 }
 
+/// The list without the lengths of its items, which are not those of the other encoding.
+pub fn unmeasured(mut list: JobList<'_>) -> JobList<'_> {
+    for job in &mut list.items {
+        job.size = None;
+    }
+    list
+}
+
 /// A list's body in JSON and in protobuf.
 pub fn both_bodies(list: &Value) -> (Vec<u8>, Bytes) {
     (list.to_string().into_bytes(), protobuf(list))
