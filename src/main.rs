@@ -4,7 +4,7 @@ use std::{env, ffi::OsString, io, process::ExitCode};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
 use kubectl_jobclean::{
-    cli::{Cli, Command, Flags, Options, Output, Run, complete, tips::with_tip},
+    cli::{Cli, Command, Flags, Options, Run, Voice, complete, tips::with_tip},
     error::{Error, Exit, Stop},
     run::{self, show},
     ui::{TerminalModes, Ui, Verbosity, signals},
@@ -25,14 +25,15 @@ fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => return not_parsed(error),
     };
-    let output = match &command {
-        Some(Command::Rbac { flags, .. } | Command::Explain { flags, .. }) => &flags.output,
-        Some(Command::Version | Command::Completion { .. }) | None => &flags.output,
+    let voice = match &command {
+        Some(Command::Rbac { flags, .. } | Command::Explain { flags, .. }) => &flags.output.voice,
+        Some(Command::Restore(flags)) => &flags.voice,
+        Some(Command::Version | Command::Completion { .. }) | None => &flags.output.voice,
     };
-    let ui = Ui::new(match output.level() {
-        _ if output.quiet => Verbosity::Quiet,
+    let ui = Ui::new(match voice.level() {
+        _ if voice.quiet => Verbosity::Quiet,
         0 => Verbosity::Normal,
-        Output::EVERYTHING.. => Verbosity::Debug,
+        Voice::EVERYTHING.. => Verbosity::Debug,
         _ => Verbosity::Verbose,
     });
     let result = match command {
@@ -53,6 +54,9 @@ fn main() -> ExitCode {
                     run::explain(&name, wanted, &options, &ui, stop).await
                 }),
             }
+        }
+        Some(Command::Restore(wanted)) => {
+            on_cluster(&ui, async |stop| run::restore(&wanted, &ui, stop).await)
         }
         None => clean(&options(flags, Some(&matches)), &ui),
     };

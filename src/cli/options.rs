@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{DryRun, Flags, Format, Patience, Show};
 use crate::{
+    backup::Parts,
     cluster::delete::Cascade,
     connection::flags::{ConnectionFlags, NOT_UNSEEN, Unchecked},
     gitops::{self, Places},
@@ -122,13 +123,22 @@ pub struct Deletes {
     pub concurrency: usize,
 }
 
+/// How Jobs are backed up.
+#[derive(Debug)]
+pub struct Backup {
+    /// The folder.
+    pub path: PathBuf,
+    /// What is saved beside manifests.
+    pub parts: Parts,
+}
+
 /// How a plan is carried out.
 #[derive(Debug)]
 pub struct Purge {
     /// Whether to ask before.
     pub ask: bool,
-    /// Where each Job's manifest is written before its delete.
-    pub backup: Option<PathBuf>,
+    /// How each Job is backed up before its delete, if it is.
+    pub backup: Option<Backup>,
     /// Whether to stay until the Jobs are gone.
     pub patience: Patience,
 }
@@ -140,6 +150,8 @@ impl Flags {
     /// If flags contradict each other in a way that clap cannot see; a fragment for a usage error.
     pub fn options(self, label_given: bool) -> Result<Options, String> {
         self.refuse_contradiction(label_given)?;
+        let parts = Parts::new(&self.action.backup_with)
+            .map_err(|contradiction| format!("--backup-with: {contradiction}"))?;
         let scope = self.which.scope();
         let gitops = self.kept.gitops;
         let policy = self.kept.policy(self.which.family);
@@ -200,7 +212,7 @@ impl Flags {
                     (None, DryRun::Server) => Goal::TryOnServer,
                     (None, DryRun::None) => Goal::Purge(Purge {
                         ask: !action.yes,
-                        backup: action.backup,
+                        backup: action.backup.map(|path| Backup { path, parts }),
                         patience: action.waiting.patience(),
                     }),
                 },

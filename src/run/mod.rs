@@ -2,6 +2,7 @@
 
 mod explain;
 mod file;
+mod restore;
 mod role;
 mod saved_plan;
 mod session;
@@ -12,6 +13,7 @@ use tokio::sync::watch;
 pub use self::{
     explain::{explain, explain_in_file},
     file::plan_file,
+    restore::restore,
     role::print_role,
 };
 

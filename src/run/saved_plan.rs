@@ -9,11 +9,11 @@ use std::{
 
 use super::show;
 use crate::{
+    backup::folder::sync_dir,
     cluster::Cluster,
     error::{Error, io_words},
     output::saved::{Identity, SavedPlan},
     plan::Source,
-    purge::backup::sync_dir,
     ui::Ui,
 };
 

@@ -12,6 +12,7 @@ use crate::{
         discover::{Carried, Sample},
         list,
     },
+    connection::Connection,
     error::{Error, Exit, io_words},
     job::{
         Job,
@@ -29,7 +30,7 @@ use crate::{
         retention::Policy,
     },
     purge::{self, wait},
-    text::count,
+    text::{count, harmless},
     time,
     ui::{Ui, Verbosity},
 };
@@ -289,6 +290,15 @@ pub fn wait_event(event: &wait::Event, ui: &Ui) {
     }
 }
 
+/// A cluster as a person knows it.
+pub fn where_it_is(connection: &Connection) -> String {
+    let server = harmless(&connection.server);
+    match connection.context.as_str() {
+        "" => server.into_owned(),
+        context => format!("{} ({server})", harmless(context)),
+    }
+}
+
 /// Say that the run waits before it does something again.
 pub fn waiting(delay: Duration, before: &str, why: &str, ui: &Ui) {
     let seconds = delay.as_secs_f32();
@@ -370,6 +380,10 @@ pub fn purge_event(event: &purge::Event, ui: &Ui) {
                 other => ui.note(Verbosity::Debug, &format!("Job {who}: {}", other.as_str())),
             }
         }
+        purge::Event::NotSaved { job, path, why } => ui.note(
+            Verbosity::Verbose,
+            &format!("Job {}/{}: no {path}: {why}", job.namespace, job.name),
+        ),
         purge::Event::Waiting { job, delay, why } => {
             let again = format!("trying Job {}/{} again", job.namespace, job.name);
             waiting(*delay, &again, why, ui);
