@@ -44,9 +44,11 @@ impl Draft {
         let above = dir.path.join(file_name(&job.namespace)?);
         own_folder(&above)?;
         // Manifests and logs may hold what the environment of a Pod holds: for this user alone.
-        let folder = tempfile::Builder::new()
-            .prefix(UNFINISHED)
-            .tempdir_in(&above)?;
+        let mut folder = tempfile::Builder::new();
+        folder.prefix(UNFINISHED);
+        #[cfg(unix)]
+        folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+        let folder = folder.tempdir_in(&above)?;
         Ok(Draft {
             dir,
             job: job.clone(),

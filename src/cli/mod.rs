@@ -314,7 +314,7 @@ pub enum DryRun {
     None,
     /// Only plan
     Client,
-    /// Try every delete with dryRun=All
+    /// Try every request with dryRun=All
     Server,
 }
 

@@ -247,20 +247,20 @@ impl Gatherer<'_> {
             let why = "its Pod was never assigned to a node";
             return Ok((file, End::Lacking(why.to_owned())));
         };
+        // For all tries: each log that waits would else have a try before this one has its last.
+        let Some(_place) = self.nodes.enter(node).await else {
+            let why = format!("node {node} did not answer for another log");
+            return Ok((file, End::Lacking(why)));
+        };
         let mut backoff = Backoff::new(Tries {
             count: 3,
             total: LOGS_TIME,
         });
         let mut silent_for = Duration::ZERO;
         loop {
-            let Some(permits) = self.nodes.enter(node).await else {
-                let why = format!("node {node} did not answer for another log");
-                return Ok((file, End::Lacking(why)));
-            };
             let begun = Instant::now();
             let tried;
             (file, tried) = self.try_log(log, container, file, most).await?;
-            drop(permits);
             let (why, retry_after) = match tried {
                 Tried::Ended(end) => return Ok((file, end)),
                 Tried::Failed(why) => (why, None),

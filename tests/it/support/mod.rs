@@ -13,6 +13,7 @@ pub mod group_list;
 pub mod hostile_text;
 pub mod job_file;
 pub mod kubeconfig;
+pub mod kubelet;
 pub mod listener;
 pub mod own_control_plane;
 pub mod plugin;
