@@ -29,7 +29,8 @@ const RBAC_HELP: &str = "\
 Put `rbac` before the flags of a run to see what that run needs: a Role for one namespace, a ClusterRole for all of \
 them, called jobclean, or jobclean-plan if nothing is deleted (--dry-run=client, --save-plan). With --serviceaccount a \
 binding of that role follows, called jobclean:NS:NAME or jobclean-plan:NS:NAME. With --gitops=auto or --gitops=require \
-written out, a role jobclean-gitops to read Applications and Kustomizations follows. A run can do without it.
+written out, a role jobclean-gitops to read Applications and Kustomizations follows. A run can do without it. With \
+--backup-with a role jobclean-backup follows, to read the Pods, events and logs that are saved.
 
   kubectl jobclean rbac -A --serviceaccount ops:cleaner | kubectl apply -f -";
 

@@ -77,15 +77,26 @@ impl Grant {
                 ("jobclean", vec![Right::LIST_JOBS, Right::DELETE_JOBS])
             }
         };
-        let mut needs = needs;
-        if let Goal::Purge(Purge {
+        Grant { name, needs, scope }
+    }
+
+    /// What is needed to save what a backup holds beside manifests. It has a name of its own, too: a run without that
+    /// narrows nothing.
+    fn of_backup(goal: &Goal, scope: Scope) -> Option<Grant> {
+        let Goal::Purge(Purge {
             backup: Some(backup),
             ..
         }) = goal
-        {
-            needs.extend(needs_of(backup.parts).into_iter().map(|(right, _)| right));
-        }
-        Grant { name, needs, scope }
+        else {
+            return None;
+        };
+        let needs = needs_of(backup.parts).into_iter();
+        let needs: Vec<Right> = needs.map(|(right, _)| right).collect();
+        (!needs.is_empty()).then_some(Grant {
+            name: "jobclean-backup",
+            needs,
+            scope,
+        })
     }
 
     /// What is needed to read what GitOps tools want, wherever that stands. Applications on another cluster need nothing
@@ -244,7 +255,8 @@ pub fn print_role(run: &Run, account: Option<&ServiceAccount>) -> Result<Exit, E
             (scope, is_asked.then(|| selection.places.clone()))
         }
     };
-    let mut grants = vec![Grant::of_jobs(&wanted.goal, scope)];
+    let mut grants = vec![Grant::of_jobs(&wanted.goal, scope.clone())];
+    grants.extend(Grant::of_backup(&wanted.goal, scope));
     grants.extend(tools.iter().flat_map(Grant::of_tools));
     show::write_only(|out| {
         for (index, grant) in grants.iter().enumerate() {
