@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::{
     Orders,
-    gather::{Gatherer, Nodes, NotSaved, off_thread},
+    gather::{Gatherer, NotSaved, Reads, off_thread},
     stop::unless_stopped,
 };
 use crate::{
@@ -166,7 +166,7 @@ impl Pending {
         cluster: &Cluster,
         orders: &Orders,
         approved: &Approved,
-        nodes: &Nodes,
+        reads: &Reads,
         stop: &watch::Receiver<Option<Stop>>,
     ) -> Attempt {
         match (self.step, &orders.backup, self.begun.take()) {
@@ -178,7 +178,7 @@ impl Pending {
                 } = *begun;
                 let gatherer = Gatherer {
                     cluster,
-                    nodes,
+                    reads,
                     job: &job,
                     parts: dir.parts,
                 };

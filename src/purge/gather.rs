@@ -26,6 +26,8 @@ use crate::{
     job::Job,
 };
 
+/// How many Jobs' Pods and events are listed at a time.
+const LISTS_AT_A_TIME: usize = 8;
 /// How many logs are read at a time: apart from deletes, so that slow nodes do not hold those up.
 const LOGS_AT_A_TIME: usize = 8;
 /// How many of them from one node: one that hangs leaves room for the others.
@@ -63,10 +65,11 @@ impl From<CallError> for NotSaved {
     }
 }
 
-/// The nodes whose logs are read, shared by all Jobs of a run.
-pub(super) struct Nodes {
-    all: Arc<Semaphore>,
-    each: Mutex<HashMap<String, Node>>,
+/// What is being read at a time, shared by all Jobs of a run.
+pub(super) struct Reads {
+    lists: Semaphore,
+    logs: Arc<Semaphore>,
+    nodes: Mutex<HashMap<String, Node>>,
 }
 
 #[derive(Clone)]
@@ -75,21 +78,22 @@ struct Node {
     is_given_up: bool,
 }
 
-impl Default for Nodes {
-    fn default() -> Nodes {
-        Nodes {
-            all: Arc::new(Semaphore::new(LOGS_AT_A_TIME)),
-            each: Mutex::default(),
+impl Default for Reads {
+    fn default() -> Reads {
+        Reads {
+            lists: Semaphore::new(LISTS_AT_A_TIME),
+            logs: Arc::new(Semaphore::new(LOGS_AT_A_TIME)),
+            nodes: Mutex::default(),
         }
     }
 }
 
-impl Nodes {
+impl Reads {
     /// Wait for a place to read a log from this node; `None` if it is not asked any more.
     async fn enter(&self, node: &str) -> Option<[Option<OwnedSemaphorePermit>; 2]> {
         let reads = self.node(node, |node| Arc::clone(&node.reads));
         let own = reads.acquire_owned().await.ok();
-        let of_all = Arc::clone(&self.all).acquire_owned().await.ok();
+        let of_all = Arc::clone(&self.logs).acquire_owned().await.ok();
         let is_given_up = self.node(node, |node| node.is_given_up);
         (!is_given_up).then_some([own, of_all])
     }
@@ -99,8 +103,8 @@ impl Nodes {
     }
 
     fn node<T>(&self, name: &str, with: impl FnOnce(&mut Node) -> T) -> T {
-        let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
-        let node = each.entry(name.to_owned()).or_insert_with(|| Node {
+        let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        let node = nodes.entry(name.to_owned()).or_insert_with(|| Node {
             reads: Arc::new(Semaphore::new(LOGS_OF_A_NODE)),
             is_given_up: false,
         });
@@ -111,7 +115,7 @@ impl Nodes {
 /// Gathers what is saved of one Job.
 pub(super) struct Gatherer<'a> {
     pub(super) cluster: &'a Cluster,
-    pub(super) nodes: &'a Nodes,
+    pub(super) reads: &'a Reads,
     pub(super) job: &'a Job,
     pub(super) parts: Parts,
 }
@@ -123,11 +127,13 @@ impl Gatherer<'_> {
         mut draft: Draft,
         selector: &str,
     ) -> Result<Vec<Missing>, NotSaved> {
+        let listing = self.reads.lists.acquire().await;
         let pods;
         (draft, pods) = self.pods(draft, selector).await?;
         if self.parts.events {
             draft = self.events(draft, &pods).await?;
         }
+        drop(listing);
         if self.parts.has_logs(self.job.state) {
             draft = self.logs(draft, &pods).await?;
         }
@@ -248,7 +254,7 @@ impl Gatherer<'_> {
             return Ok((file, End::Lacking(why.to_owned())));
         };
         // For all tries: each log that waits would else have a try before this one has its last.
-        let Some(_place) = self.nodes.enter(node).await else {
+        let Some(_place) = self.reads.enter(node).await else {
             let why = format!("node {node} did not answer for another log");
             return Ok((file, End::Lacking(why)));
         };
@@ -281,7 +287,7 @@ impl Gatherer<'_> {
                 Some(delay) => tokio::time::sleep(delay).await,
                 None => {
                     if silent_for > NODE_TIME {
-                        self.nodes.give_up(node);
+                        self.reads.give_up(node);
                     }
                     return Ok((file, End::Lacking(why)));
                 }

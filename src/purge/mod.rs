@@ -25,7 +25,7 @@ pub use crate::cluster::delete::Cascade;
 use self::{
     attempt::{After, Attempt, Pending, Step},
     breaker::Breaker,
-    gather::Nodes,
+    gather::Reads,
     window::Window,
 };
 use crate::{
@@ -113,11 +113,11 @@ pub async fn purge(
     let mut ended_early = None;
     // Jobs that have been asked about and will not be any more.
     let mut left: Vec<(usize, Pending)> = Vec::new();
-    let (nodes, asked) = (Nodes::default(), stop.clone());
+    let (reads, asked) = (Reads::default(), stop.clone());
     let start = |index, mut next: Pending| {
-        let (approved, nodes, asked) = (&approved, &nodes, &asked);
+        let (approved, reads, asked) = (&approved, &reads, &asked);
         async move {
-            let attempt = next.attempt(cluster, orders, approved, nodes, asked).await;
+            let attempt = next.attempt(cluster, orders, approved, reads, asked).await;
             (index, next, attempt)
         }
     };

@@ -1,6 +1,6 @@
 //! Jobs created again from a backup.
 
-use std::{collections::BTreeSet, fmt::Write as _, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::sync::watch;
@@ -69,7 +69,7 @@ pub async fn restore(
     ui: &Ui,
     stop: watch::Receiver<Option<Stop>>,
 ) -> Result<Exit, Error> {
-    match unless_stopped(&stop, prepare(flags, ui)).await {
+    match unless_stopped(&stop, prepare(flags, ui, stop.clone())).await {
         Err(stop) => Ok(stop.into()),
         Ok(Err(Ended::With(exit))) => Ok(exit),
         Ok(Err(Ended::Failed(error))) => Err(error),
@@ -96,7 +96,11 @@ impl From<Error> for Ended {
 }
 
 /// Find the backups, show them, and ask.
-async fn prepare(flags: &RestoreFlags, ui: &Ui) -> Result<(Cluster, Vec<Backup>), Ended> {
+async fn prepare(
+    flags: &RestoreFlags,
+    ui: &Ui,
+    stop: watch::Receiver<Option<Stop>>,
+) -> Result<(Cluster, Vec<Backup>), Ended> {
     let (dir, wanted) = (
         flags.dir.clone(),
         Wanted {
@@ -135,9 +139,8 @@ async fn prepare(flags: &RestoreFlags, ui: &Ui) -> Result<(Cluster, Vec<Backup>)
             .hint("add --yes to create without asking, or --dry-run to change nothing")
             .into());
     }
-    let console = ui.console(watch::channel(None).1);
     let connection =
-        Connection::open(&flags.connection, Arc::clone(&console), Unchecked::Allowed).await?;
+        Connection::open(&flags.connection, ui.console(stop), Unchecked::Allowed).await?;
     let cluster = Cluster::new(connection);
     if cluster.connection.is_insecure {
         ui.warning("the server's certificate is not checked (insecure-skip-tls-verify)");
