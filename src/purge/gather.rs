@@ -311,17 +311,10 @@ impl Gatherer<'_> {
         let read = {
             // Its end tells the writer that there is no more.
             let pieces = pieces;
-            tokio::time::timeout(LOG_TIME, self.cluster.log(log, most, &pieces)).await
+            in_time(self.cluster.log(log, most, &pieces)).await
         };
         let mut file = done(writing.await)?;
-        let answer = match read {
-            Ok(answer) => answer,
-            Err(_) => {
-                let why = format!("it did not come whole within {} s", LOG_TIME.as_secs());
-                return Ok((file, Tried::Failed(why)));
-            }
-        };
-        match answer {
+        match read {
             Ok(LogAnswer::Log(())) => {}
             other => return Ok((file, Tried::of(other)?)),
         }
@@ -331,7 +324,7 @@ impl Gatherer<'_> {
         if container.is_running && !log.is_previous {
             return Ok((file, Tried::Ended(End::Running)));
         }
-        let tail = match self.cluster.log_tail(log).await {
+        let tail = match in_time(self.cluster.log_tail(log)).await {
             Ok(LogAnswer::Log(tail)) => tail,
             other => return Ok((file, Tried::of(other)?)),
         };
@@ -348,6 +341,18 @@ impl Gatherer<'_> {
         };
         Ok((file, tried))
     }
+}
+
+/// What comes of a try to read a log, which ends even if requests may take for ever.
+async fn in_time<T>(
+    read: impl Future<Output = Result<LogAnswer<T>, CallError>>,
+) -> Result<LogAnswer<T>, CallError> {
+    tokio::time::timeout(LOG_TIME, read)
+        .await
+        .unwrap_or_else(|_| {
+            let why = format!("it did not come whole within {} s", LOG_TIME.as_secs());
+            Ok(LogAnswer::NotNow(why))
+        })
 }
 
 /// What a log has come to.

@@ -183,6 +183,37 @@ fn a_longer_log_is_said_to_be_truncated() {
     assert_eq!(fs::metadata(log).unwrap().len(), 10 << 20);
 }
 
+/// Ten containers fill what the logs of a Job may have.
+#[test]
+fn the_logs_of_one_job_are_not_without_end() {
+    let (space, files) = (two(), Files::new());
+    let kubelet = Kubelet::new(|_| Told::Log("0123456789abcde\n".repeat(656_000)));
+    let names: Vec<String> = (0..12).map(|number| format!("c{number:02}")).collect();
+    let containers: Vec<(&str, u32)> = names.iter().map(|name| (name.as_str(), 0)).collect();
+    PodOf {
+        containers: &containers,
+        ..PodOf::plain(&space, "sync-1", "sync-1-a", &kubelet.node)
+    }
+    .create();
+    let folder = files.path("backup");
+    purge(&space, &folder, &[]).exits(0);
+    let bytes = logs(&folder)
+        .iter()
+        .map(|file| file["bytes"].as_u64().unwrap())
+        .sum::<u64>();
+    assert_eq!(bytes, 100 << 20);
+    let missing = missing(&folder);
+    let paths: Vec<&Value> = missing.iter().map(|log| &log["path"]).collect();
+    assert_eq!(paths, ["logs/sync-1-a/c10.log", "logs/sync-1-a/c11.log"]);
+    assert!(
+        missing[0]["reason"]
+            .to_string()
+            .contains("more than 100 MiB"),
+        "{missing:?}"
+    );
+    space.holds(&["sync-2"]);
+}
+
 #[test]
 fn the_log_of_a_container_that_runs_is_said_to_be_one() {
     let (space, files) = (two(), Files::new());
