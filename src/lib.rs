@@ -9,6 +9,7 @@
 //! | [`ui`] | the terminal: messages, progress, questions, the picker, signals |
 //! | [`output`] | plan and report as table, summary, names and document; saved plans |
 //! | [`purge`] | carries an approved plan out and waits: events out, a report back |
+//! | [`backup`] | a Job's backup on disk: written before its delete, read to restore the Job |
 //! | [`cluster`] | what is asked about Jobs: list, get, delete, what remains, access; retries |
 //! | [`connection`] | as whom and where, as kubectl: one request, one answer; knows no Jobs |
 //! | [`decode`] | bytes to Jobs: protobuf and JSON of the API, JSON and YAML of a file |
@@ -20,6 +21,8 @@
 //! Each room may use those below it, `job`, `gitops`, `plan` and `decode` are pure: no kube, no tokio, no clap, no I/O, no clock;
 //! the time is a parameter. `tests/pure/architecture.rs` holds the sources to this.
 
+#[doc(hidden)]
+pub mod backup;
 pub mod error;
 pub mod gitops;
 pub mod job;

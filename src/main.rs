@@ -4,9 +4,7 @@ use std::{env, ffi::OsString, io, process::ExitCode};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
 use kubectl_jobclean::{
-    cli::{
-        Cli, Command, Flags, Options, Output, Run, complete, policy::PolicyFile, tips::with_tip,
-    },
+    cli::{Cli, Command, Flags, Options, Run, Voice, complete, policy::PolicyFile, tips::with_tip},
     error::{Error, Exit, Stop},
     run::{self, stdout},
     ui::{TerminalModes, Ui, Verbosity, signals},
@@ -27,17 +25,22 @@ fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => return not_parsed(error),
     };
-    let output = match &command {
-        Some(Command::Rbac { flags, .. } | Command::Explain { flags, .. }) => &flags.output,
-        Some(Command::Version | Command::Completion { .. }) | None => &flags.output,
+    let (voice, log_format) = match &command {
+        Some(Command::Rbac { flags, .. } | Command::Explain { flags, .. }) => {
+            (&flags.output.voice, None)
+        }
+        Some(Command::Restore(flags)) => (&flags.voice, None),
+        Some(Command::Version | Command::Completion { .. }) | None => {
+            (&flags.output.voice, flags.output.log_format)
+        }
     };
-    let verbosity = match output.level() {
-        _ if output.quiet => Verbosity::Quiet,
+    let verbosity = match voice.level() {
+        _ if voice.quiet => Verbosity::Quiet,
         0 => Verbosity::Normal,
-        Output::EVERYTHING.. => Verbosity::Debug,
+        Voice::EVERYTHING.. => Verbosity::Debug,
         _ => Verbosity::Verbose,
     };
-    let ui = Ui::new(verbosity, output.log_format);
+    let ui = Ui::new(verbosity, log_format);
     let result = match command {
         Some(Command::Version) => run::print_version(),
         Some(Command::Completion { shell }) => run::print_completion(shell),
@@ -56,6 +59,9 @@ fn main() -> ExitCode {
                     run::explain(&name, wanted, &options, &ui, stop).await
                 }),
             })
+        }
+        Some(Command::Restore(wanted)) => {
+            on_cluster(&ui, async |stop| run::restore(&wanted, &ui, stop).await)
         }
         None => options(flags, Some(&matches)).and_then(|options| clean(&options, &ui)),
     };

@@ -263,7 +263,9 @@ fn ask(live: Live, before: &[OsString]) -> Option<Vec<CompletionCandidate>> {
         let names = kubeconfig::entry_names(&connection, entry).ok()?;
         return Some(names.into_iter().map(CompletionCandidate::new).collect());
     }
-    let scope = if matches.get_flag("all_namespaces") {
+    // Not every subcommand has that flag.
+    let all = matches.try_get_one::<bool>("all_namespaces");
+    let scope = if all.is_ok_and(|all| all == Some(&true)) {
         Some(Scope::AllNamespaces)
     } else {
         let namespace = matches.get_one::<String>("namespace");

@@ -16,14 +16,17 @@ use clap::{
 use clap_complete::engine::ArgValueCandidates;
 
 pub use self::{
-    options::{Deletes, FromFile, Goal, OnCluster, Options, PlanSource, Purge, Run, Selection},
-    subcommands::{Command, ServiceAccount, Shell},
+    options::{
+        Backup, Deletes, FromFile, Goal, OnCluster, Options, PlanSource, Purge, Run, Selection,
+    },
+    subcommands::{Command, RestoreFlags, ServiceAccount, Shell},
     wait::{Patience, Waiting},
 };
 
 use self::policy::Said;
 
 use crate::{
+    backup::Part,
     cluster::delete::Cascade,
     connection::flags::{ConnectionFlags, go_bool, non_empty, non_empty_path},
     gitops,
@@ -232,6 +235,9 @@ pub struct Action {
     #[arg(long, value_name = "DIR", value_parser = non_empty_path(), conflicts_with = "filename",
           value_hint = ValueHint::DirPath)]
     pub backup: Option<PathBuf>,
+    /// Save this beside each manifest as well; repeat or separate by commas for several
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', requires = "backup")]
+    pub backup_with: Vec<Part>,
     /// Append a JSON line to this file before each delete is sent, and one with its outcome
     #[arg(long, value_name = "FILE", value_parser = regular_file("-o json prints the report"),
           conflicts_with = "filename", value_hint = ValueHint::FilePath)]
@@ -272,6 +278,15 @@ pub struct Output {
     #[arg(long, value_name = "FILE", value_parser = regular_file("name a file, such as jobclean.prom"),
           value_hint = ValueHint::FilePath)]
     pub metrics_file: Option<PathBuf>,
+    /// How much is said.
+    #[command(flatten)]
+    pub voice: Voice,
+}
+
+/// How much is said on stderr.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct Voice {
     /// Say more on stderr; repeat for still more. -v=LEVEL and --v=LEVEL as in kubectl: 1 to 5 is once, 6 and above twice
     #[arg(short, long, alias = "v", value_name = "LEVEL", num_args = 0..=1, require_equals = true,
           default_missing_value = "3", action = ArgAction::Append)]
@@ -288,7 +303,7 @@ pub enum DryRun {
     None,
     /// Only plan
     Client,
-    /// Try every delete with dryRun=All
+    /// Try every request with dryRun=All
     Server,
 }
 
@@ -311,8 +326,8 @@ pub enum Format {
     Name,
 }
 
-impl Output {
-    /// How much to say. Levels add up, and a bare `-v` is half of [`Output::EVERYTHING`].
+impl Voice {
+    /// How much to say. Levels add up, and a bare `-v` is half of [`Voice::EVERYTHING`].
     pub fn level(&self) -> u32 {
         self.verbose.iter().copied().fold(0, u32::saturating_add)
     }
@@ -414,6 +429,33 @@ impl ValueEnum for Cascade {
                 PossibleValue::new("foreground").help("The Pods go first, then the Job")
             }
             Cascade::Orphan => PossibleValue::new("orphan").help("The Pods stay"),
+        })
+    }
+}
+
+impl ValueEnum for Part {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[
+            Part::Status,
+            Part::Pods,
+            Part::Events,
+            Part::Logs,
+            Part::LogsFailed,
+        ]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Part::Status => PossibleValue::new("status").help("The Job as the server has it"),
+            Part::Pods => PossibleValue::new("pods").help("Its Pods"),
+            Part::Events => {
+                PossibleValue::new("events").help("The events of the Job and of its Pods")
+            }
+            Part::Logs => PossibleValue::new("logs")
+                .help("The logs of its Pods, of each container at most 10 MiB"),
+            Part::LogsFailed => {
+                PossibleValue::new("logs-failed").help("The same, of Failed Jobs alone")
+            }
         })
     }
 }

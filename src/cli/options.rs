@@ -7,6 +7,7 @@ use super::{
     policy::{Flagged, PolicyFile},
 };
 use crate::{
+    backup::Parts,
     cluster::delete::Cascade,
     connection::flags::{ConnectionFlags, NOT_UNSEEN, Unchecked},
     gitops::{self, Places},
@@ -132,13 +133,22 @@ pub struct Deletes {
     pub concurrency: usize,
 }
 
+/// How Jobs are backed up.
+#[derive(Debug)]
+pub struct Backup {
+    /// The folder.
+    pub path: PathBuf,
+    /// What is saved beside manifests.
+    pub parts: Parts,
+}
+
 /// How a plan is carried out.
 #[derive(Debug)]
 pub struct Purge {
     /// Whether to ask before.
     pub ask: bool,
-    /// Where each Job's manifest is written before its delete.
-    pub backup: Option<PathBuf>,
+    /// How each Job is backed up before its delete, if it is.
+    pub backup: Option<Backup>,
     /// Where each delete is written down before it is sent, with what came of it.
     pub journal: Option<PathBuf>,
     /// Whether to stay until the Jobs are gone.
@@ -154,6 +164,8 @@ impl Flags {
     pub fn options(self, label_given: bool, file: Option<&PolicyFile>) -> Result<Options, String> {
         let gitops = self.kept.gitops.or(file.and_then(PolicyFile::gitops));
         self.refuse_contradiction(label_given, gitops)?;
+        let parts = Parts::new(&self.action.backup_with)
+            .map_err(|contradiction| format!("--backup-with: {contradiction}"))?;
         let scope = self.which.scope();
         let grouping = match self.which.group_by {
             Some(grouping) => grouping,
@@ -228,7 +240,7 @@ impl Flags {
                     (None, DryRun::Server) => Goal::TryOnServer,
                     (None, DryRun::None) => Goal::Purge(Purge {
                         ask: !action.yes,
-                        backup: action.backup,
+                        backup: action.backup.map(|path| Backup { path, parts }),
                         journal: action.journal,
                         patience: action.waiting.patience(),
                     }),

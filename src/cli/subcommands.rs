@@ -1,11 +1,14 @@
 //! What a user can say instead of cleaning.
 
-use std::str::FromStr;
+use std::{path::PathBuf, str::FromStr};
 
-use clap::{Subcommand, ValueEnum, builder::PossibleValue};
+use clap::{Args, Subcommand, ValueEnum, ValueHint, builder::PossibleValue};
 
-use super::Flags;
-use crate::job::label::{is_dns_label, is_dns_subdomain};
+use super::{DryRun, Flags, Voice, as_in_go, namespace};
+use crate::{
+    connection::flags::{ConnectionFlags, non_empty_path},
+    job::label::{is_dns_label, is_dns_subdomain},
+};
 
 const COMPLETION_HELP: &str = "\
 Load it into the shell that you use, for the program called by its own name:
@@ -27,7 +30,8 @@ Put `rbac` before the flags of a run to see what that run needs: a Role for one 
 them, called jobclean, or jobclean-plan if nothing is deleted (--dry-run=client, --save-plan). With --serviceaccount a \
 binding of that role follows, called jobclean:NS:NAME or jobclean-plan:NS:NAME. With --gitops=auto or --gitops=require \
 written out, a role jobclean-gitops to read Applications and Kustomizations follows. A run can do without it. With \
---policy the first role has the right to read Namespaces as well, unless the policy says that they are not read.
+ --policy the first role has the right to read Namespaces as well, unless the policy says that they are not read. With \
+ --backup-with a role jobclean-backup follows, to read the Pods, events and logs that are saved.
 
   kubectl jobclean rbac -A --serviceaccount ops:cleaner | kubectl apply -f -";
 
@@ -35,6 +39,20 @@ const EXPLAIN_HELP: &str = "\
 Give it the flags of the run that you want to understand. It lists and judges as that run does, and changes nothing.
 
   kubectl jobclean explain -n maximo db-migrate-4f2a91c";
+
+const RESTORE_HELP: &str = "\
+DIR is what --backup wrote to. The Jobs are created suspended and without owners, so that none of them runs; a Job that is \
+there already stays as it is. They count as old as they were. If there are several backups of a Job, the newest is \
+taken. NAME is a Job's name or that of its folder in DIR, NAMESPACE/NAME one in this namespace alone. You need the verb \
+create on jobs.batch.
+
+  kubectl jobclean restore ./jobs -n maximo db-migrate-4f2a91c
+
+To let a restored Job run, resume it:
+
+  kubectl patch job db-migrate-4f2a91c -n maximo -p '{\"spec\":{\"suspend\":false}}'
+
+Exit codes: as of a purge; 3 if some Jobs were not created.";
 
 /// What to do instead of cleaning.
 #[derive(Debug, Subcommand)]
@@ -68,6 +86,43 @@ pub enum Command {
         #[command(flatten)]
         flags: Box<Flags>,
     },
+    /// Create Jobs again from a backup, suspended, and never over one that is there
+    #[command(after_help = RESTORE_HELP, mut_args = as_in_go)]
+    Restore(Box<RestoreFlags>),
+}
+
+/// What is restored, and how.
+#[derive(Debug, Args)]
+pub struct RestoreFlags {
+    /// The folder of backups
+    #[arg(value_name = "DIR", value_parser = non_empty_path(), value_hint = ValueHint::DirPath)]
+    pub dir: PathBuf,
+    /// Restore these alone: NAME or NAMESPACE/NAME of a Job, or of its folder in DIR
+    #[arg(value_name = "NAME", value_parser = backup_name)]
+    pub names: Vec<String>,
+    /// Restore in this namespace alone [default: every one in DIR]
+    #[arg(short, long, value_name = "NS", value_parser = namespace)]
+    pub namespace: Option<String>,
+    /// Create without asking
+    #[arg(short, long, value_name = "BOOL")]
+    pub yes: bool,
+    /// Create nothing: server (the default of the bare flag) tries everything on the server, client only shows what is in DIR
+    #[arg(
+        long,
+        value_name = "HOW",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "none",
+        default_missing_value = "server",
+        hide_default_value = true
+    )]
+    pub dry_run: DryRun,
+    /// How much is said.
+    #[command(flatten)]
+    pub voice: Voice,
+    /// Where.
+    #[command(flatten)]
+    pub connection: ConnectionFlags,
 }
 
 /// A shell that a script can be printed for.
@@ -104,6 +159,18 @@ fn job_name(text: &str) -> Result<String, &'static str> {
     } else {
         Err("a Job's name has lower-case letters, digits, '-' and '.'")
     }
+}
+
+fn backup_name(text: &str) -> Result<String, &'static str> {
+    let name = match text.split_once('/') {
+        None => text,
+        Some((namespace, name)) if is_dns_label(namespace) => name,
+        Some(_) => return Err("write it as NAME or NAMESPACE/NAME"),
+    };
+    if name.trim().is_empty() || name.contains('/') {
+        return Err("write it as NAME or NAMESPACE/NAME");
+    }
+    Ok(text.to_owned())
 }
 
 /// A service account by namespace and name, as kubectl's `--serviceaccount` takes it.

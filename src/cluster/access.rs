@@ -1,7 +1,7 @@
-//! What may be asked beyond `list` and `delete`, and is never needed: whether a delete would be allowed, and which
+//! What may be asked beyond `list` and `delete`, and is never needed: whether something would be allowed, and which
 //! cluster this is.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use http::{Request, StatusCode, header};
 use k8s_openapi::api::{
@@ -17,7 +17,57 @@ use super::{
 };
 use crate::error::Error;
 
-/// What the server thinks of a delete before it is sent.
+/// What may be done with objects of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Right {
+    pub verb: &'static str,
+    /// The API group, empty for the core one.
+    pub group: &'static str,
+    pub resource: &'static str,
+    /// What of the object, if not all of it.
+    pub subresource: Option<&'static str>,
+}
+
+impl Right {
+    pub const LIST_JOBS: Right = Right::new("list", "batch", "jobs");
+    pub const DELETE_JOBS: Right = Right::new("delete", "batch", "jobs");
+    pub const CREATE_JOBS: Right = Right::new("create", "batch", "jobs");
+    pub const LIST_PODS: Right = Right::new("list", "", "pods");
+    pub const LIST_EVENTS: Right = Right::new("list", "", "events");
+    pub const GET_LOGS: Right = Right {
+        subresource: Some("log"),
+        ..Right::new("get", "", "pods")
+    };
+
+    /// To do this with whole objects.
+    pub const fn new(verb: &'static str, group: &'static str, resource: &'static str) -> Right {
+        Right {
+            verb,
+            group,
+            resource,
+            subresource: None,
+        }
+    }
+
+    /// The resource as a role names it, `pods/log` for one.
+    pub fn role_resource(self) -> String {
+        match self.subresource {
+            None => self.resource.to_owned(),
+            Some(subresource) => format!("{}/{subresource}", self.resource),
+        }
+    }
+}
+
+/// As in "the verb delete on jobs.batch".
+impl fmt::Display for Right {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dot = if self.group.is_empty() { "" } else { "." };
+        let resource = self.role_resource();
+        write!(f, "the verb {} on {resource}{dot}{}", self.verb, self.group)
+    }
+}
+
+/// What the server thinks of a request before it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
     /// It would be allowed.
@@ -29,14 +79,15 @@ pub enum Access {
 }
 
 impl Cluster {
-    /// Ask whether Jobs may be deleted, in one namespace or in all.
-    pub async fn can_delete(&self, namespace: Option<&str>) -> Access {
+    /// Ask whether this may be done, in one namespace or in all.
+    pub async fn may(&self, right: Right, namespace: Option<&str>) -> Access {
         let review = SelfSubjectAccessReview {
             spec: SelfSubjectAccessReviewSpec {
                 resource_attributes: Some(ResourceAttributes {
-                    verb: Some("delete".to_owned()),
-                    group: Some("batch".to_owned()),
-                    resource: Some("jobs".to_owned()),
+                    verb: Some(right.verb.to_owned()),
+                    group: Some(right.group.to_owned()),
+                    resource: Some(right.resource.to_owned()),
+                    subresource: right.subresource.map(str::to_owned),
                     namespace: namespace.map(str::to_owned),
                     ..ResourceAttributes::default()
                 }),

@@ -1,8 +1,10 @@
-//! The cluster: who and where it is, and what is asked of it: `list` and `delete` on Jobs. Beyond these it is only asked
-//! which Namespaces keep their Jobs, if a policy wants that, and what may also be left unanswered: whether deletes are
-//! allowed, which cluster it is, what GitOps tools want, and, to complete a command line, which namespaces there are.
+//! The cluster: who and where it is, and what is asked of it: `list` and `delete` on Jobs. If that is asked for, what Jobs
+//! leave beside themselves is read, Jobs are created again, and Namespaces say whether they keep their Jobs. Beyond these
+//! it is only asked what may also be left unanswered: whether something is allowed, which cluster it is, what GitOps tools
+//! want, and, to complete a command line, which namespaces there are.
 
-pub(crate) mod access;
+pub mod access;
+pub mod create;
 pub mod delete;
 pub mod discover;
 mod get;
@@ -14,6 +16,7 @@ pub(crate) mod remaining;
 pub mod retry;
 mod snapshot;
 mod status;
+pub(crate) mod traces;
 mod uri;
 
 use self::snapshot::Newest;

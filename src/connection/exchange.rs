@@ -14,6 +14,7 @@ use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
 use kube::client::Body;
+use tokio::sync::mpsc;
 
 use super::{
     Authenticator, Connection,
@@ -46,6 +47,14 @@ pub enum Piece {
     Taken,
     /// It is to become part of the answer's body.
     Kept,
+}
+
+/// What takes the pieces of a successful answer as they come.
+enum Taker<'a> {
+    /// It looks at each, with its Content-Type.
+    Sees(&'a mut (dyn FnMut(&str, &[u8]) -> Piece + Send)),
+    /// It gets all of them, and what comes waits until it has room.
+    Gets(&'a mpsc::Sender<Bytes>),
 }
 
 impl Answer {
@@ -207,26 +216,48 @@ impl Connection {
         most: usize,
         on_piece: &mut (dyn FnMut(&str, &[u8]) -> Piece + Send),
     ) -> Result<Answer, Failure> {
+        self.send(request, most, Taker::Sees(on_piece)).await
+    }
+
+    /// As [`Connection::call`], but hand each piece of a successful answer on as it comes, however many there are. Ends
+    /// early if nothing takes them any more.
+    ///
+    /// # Errors
+    /// As [`Connection::call`].
+    pub async fn call_through(
+        &self,
+        request: Request<Body>,
+        pieces: &mpsc::Sender<Bytes>,
+    ) -> Result<Answer, Failure> {
+        self.send(request, BODY_MAX, Taker::Gets(pieces)).await
+    }
+
+    async fn send(
+        &self,
+        request: Request<Body>,
+        most: usize,
+        mut taker: Taker<'_>,
+    ) -> Result<Answer, Failure> {
         match &self.authenticator {
             Authenticator::Client(client) => {
                 let response = async {
                     let response = client.send(request).await;
                     response.map_err(|error| classify(&error))
                 };
-                self.exchange(response, most, on_piece).await
+                self.exchange(response, most, &mut taker).await
             }
             #[cfg(feature = "cli")]
             Authenticator::Login(login) => {
                 let pass = login.pass().await?;
                 let again = login.is_renewable().then(|| copy(&request)).flatten();
                 let sent = Instant::now();
-                let answer = self.exchange(pass.send(request), most, on_piece).await?;
+                let answer = self.exchange(pass.send(request), most, &mut taker).await?;
                 match again {
                     // The server does not know the credentials, so it has done nothing yet. Others may take their time,
                     // like the first ones: the deadline is for the server.
                     Some(again) if answer.status == StatusCode::UNAUTHORIZED => {
                         match login.instead_of(&pass, sent).await {
-                            Some(other) => self.exchange(other.send(again), most, on_piece).await,
+                            Some(other) => self.exchange(other.send(again), most, &mut taker).await,
                             None => Ok(answer),
                         }
                     }
@@ -241,7 +272,7 @@ impl Connection {
         &self,
         response: impl Future<Output = Result<Response<Body>, Failure>>,
         most: usize,
-        on_piece: &mut (dyn FnMut(&str, &[u8]) -> Piece + Send),
+        taker: &mut Taker<'_>,
     ) -> Result<Answer, Failure> {
         let exchange = async {
             let response = response.await.map_err(|failure| self.judge(failure))?;
@@ -264,8 +295,19 @@ impl Connection {
                 let Ok(data) = frame.map_err(|e| classify(&e))?.into_data() else {
                     continue;
                 };
-                let is_taken = answer.status == StatusCode::OK
-                    && on_piece(answer.content_type(), &data) == Piece::Taken;
+                let is_ok = answer.status == StatusCode::OK;
+                let is_taken = match taker {
+                    Taker::Sees(on_piece) if is_ok => {
+                        on_piece(answer.content_type(), &data) == Piece::Taken
+                    }
+                    Taker::Gets(pieces) if is_ok => {
+                        if pieces.send(data).await.is_err() {
+                            break;
+                        }
+                        continue;
+                    }
+                    _ => false,
+                };
                 if is_taken {
                     continue;
                 }

@@ -312,7 +312,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Map<'a> {
 }
 
 /// Go writes an empty map or slice as `null` now and then.
-fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(crate) fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,

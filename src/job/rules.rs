@@ -1,14 +1,14 @@
 //! Which Jobs the rules of a policy are for.
 
-use std::num::NonZeroU16;
+use std::num::NonZeroU8;
 
 use super::{
     pattern::{ApplicationPattern, NamespacePattern},
     selector::Selector,
 };
 
-/// The place of a rule among those of its policy, the first is 1.
-pub type RuleNumber = NonZeroU16;
+/// The place of a rule among those of its policy, the first is 1. Every Job has one, so it is small.
+pub type RuleNumber = NonZeroU8;
 
 /// Which Jobs a rule is for. All parts must hold; one that is left out holds for every Job.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -54,8 +54,8 @@ pub fn first<'a>(
 
 /// The number of the rule at a place.
 pub fn number(place: usize) -> Option<RuleNumber> {
-    RuleNumber::new(u16::try_from(place + 1).ok()?)
+    RuleNumber::new(u8::try_from(place + 1).ok()?)
 }
 
 /// As many rules as can be told apart.
-pub const MAX: usize = u16::MAX as usize;
+pub const MAX: usize = u8::MAX as usize;

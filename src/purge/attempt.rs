@@ -2,14 +2,22 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Orders, backup::BackupDir};
+use tokio::sync::watch;
+
+use super::{
+    Orders,
+    gather::{Gatherer, NotSaved, Reads, off_thread},
+    stop::unless_stopped,
+};
 use crate::{
+    backup::{BackupDir, Draft, Missing},
     cluster::{
         Cluster,
         delete::{Deleted, Effect},
         retry::{Backoff, CallError, Tries, Trouble, Unanswered},
+        traces::selector,
     },
-    error::io_words,
+    error::{Stop, io_words},
     job::{Job, query::Reread},
     plan::{
         recheck::{Approved, Rejudged},
@@ -29,8 +37,12 @@ pub(super) enum Attempt {
     Refused(String),
     /// This is what it is now.
     Reread(Box<Reread>),
-    /// Its manifest is safe on disk, in this version of it.
-    BackedUp(Box<Job>),
+    /// Its manifest is written, in this version of it, and more is to be read.
+    Begun(Box<Begun>),
+    /// Its backup is safe on disk, of this version of it; what could not be had.
+    BackedUp(Box<Job>, Vec<Missing>),
+    /// The run has been asked to stop before its backup was whole.
+    Stopped,
     /// Nothing is settled; the same request may be sent again.
     Again(Unanswered),
     /// It was not sent, since the journal cannot be written; why.
@@ -58,10 +70,43 @@ impl From<CallError> for Attempt {
     }
 }
 
+impl Attempt {
+    /// What its backup lacks.
+    pub(super) fn missing(&self) -> &[Missing] {
+        match self {
+            Attempt::BackedUp(_, missing) => missing,
+            _ => &[],
+        }
+    }
+
+    fn not_saved(why: NotSaved) -> Attempt {
+        let why = match why {
+            NotSaved::Unwritten(error) => io_words(&error),
+            NotSaved::Unread(CallError::Refused(why)) => why,
+            NotSaved::Unread(CallError::Unanswered(unanswered)) => {
+                return Attempt::Again(unanswered);
+            }
+        };
+        Attempt::Settled(Outcome::Failed(format!(
+            "it was not deleted, since it could not be backed up: {why}"
+        )))
+    }
+}
+
+/// A backup of which the manifest is written.
+#[derive(Debug)]
+pub(super) struct Begun {
+    job: Job,
+    draft: Draft,
+    /// What selects the Job's Pods.
+    selector: String,
+}
+
 /// A Job on its way to its outcome.
 pub(super) struct Pending {
     pub(super) job: Job,
     pub(super) step: Step,
+    begun: Option<Box<Begun>>,
     backoff: Backoff,
     /// What the last try without an answer came to. The delete may have taken effect all the same.
     pub(super) unanswered: Option<String>,
@@ -75,6 +120,8 @@ pub(super) struct Pending {
 pub(super) enum Step {
     /// What it is now, whole, to be written down.
     BackUp,
+    /// What it leaves beside itself, to be written down.
+    Gather,
     /// To delete it.
     Delete,
     /// What it is now.
@@ -96,6 +143,8 @@ pub(super) enum After {
     Settled(Outcome),
     /// There is more to ask at once.
     Now,
+    /// The run has been asked to stop.
+    Stopped,
     /// It is to be asked again after a while.
     Wait { delay: Duration, why: String },
     /// There is nothing more to ask of anyone, since the journal cannot be written; why.
@@ -107,6 +156,7 @@ impl Pending {
         Pending {
             job: job.clone(),
             step,
+            begun: None,
             backoff: Backoff::new(Tries::for_delete()),
             unanswered: None,
             refused: None,
@@ -116,13 +166,46 @@ impl Pending {
 
     /// Ask what is to be asked next.
     pub(super) async fn attempt(
-        &self,
+        &mut self,
         cluster: &Cluster,
         orders: &Orders,
         approved: &Approved,
+        reads: &Reads,
+        stop: &watch::Receiver<Option<Stop>>,
     ) -> Attempt {
-        match (self.step, &orders.backup) {
-            (Step::Delete, _) | (Step::BackUp, None) => {
+        match (self.step, &orders.backup, self.begun.take()) {
+            (Step::Gather, Some(dir), Some(begun)) => {
+                let Begun {
+                    job,
+                    draft,
+                    selector,
+                } = *begun;
+                let gatherer = Gatherer {
+                    cluster,
+                    reads,
+                    job: &job,
+                    parts: dir.parts,
+                };
+                match unless_stopped(stop, gatherer.gather(draft, &selector)).await {
+                    Ok(Ok(missing)) => Attempt::BackedUp(Box::new(job), missing),
+                    Ok(Err(why)) => Attempt::not_saved(why),
+                    Err(_) => Attempt::Stopped,
+                }
+            }
+            (Step::BackUp | Step::Gather, Some(dir), _) => {
+                match cluster.reread_whole(&self.job, &orders.query).await {
+                    Err(error) => error.into(),
+                    Ok((reread, whole)) => match approved.rejudge(&self.job, reread.clone()) {
+                        Rejudged::Delete(job) => back_up(dir.clone(), job, whole).await,
+                        Rejudged::Settled(_) => Attempt::Reread(Box::new(reread)),
+                    },
+                }
+            }
+            (Step::Reread, ..) => match cluster.reread(&self.job, &orders.query).await {
+                Ok(reread) => Attempt::Reread(Box::new(reread)),
+                Err(error) => error.into(),
+            },
+            (Step::Delete, ..) | (_, None, _) => {
                 if let Some(journal) = &orders.journal
                     && let Err(why) = journal.sent(&self.job).await
                 {
@@ -131,18 +214,6 @@ impl Pending {
                 let deleted = cluster.delete(&self.job, orders.options).await;
                 deleted.map_or_else(Attempt::from, Attempt::from)
             }
-            (Step::Reread, _) => match cluster.reread(&self.job, &orders.query).await {
-                Ok(reread) => Attempt::Reread(Box::new(reread)),
-                Err(error) => error.into(),
-            },
-            (Step::BackUp, Some(dir)) => match cluster.reread_whole(&self.job, &orders.query).await
-            {
-                Err(error) => error.into(),
-                Ok((reread, manifest)) => match approved.rejudge(&self.job, reread.clone()) {
-                    Rejudged::Delete(job) => back_up(dir.clone(), job, manifest).await,
-                    Rejudged::Settled(_) => Attempt::Reread(Box::new(reread)),
-                },
-            },
         }
     }
 
@@ -158,11 +229,22 @@ impl Pending {
                 After::Settled(self.own(outcome, Outcome::Deleted, orders))
             }
             Attempt::NotWritten(why) => After::NotWritten(why),
-            Attempt::BackedUp(job) => {
+            Attempt::Begun(begun) => {
+                self.job = begun.job.clone();
+                self.begun = Some(begun);
+                self.step = Step::Gather;
+                After::Now
+            }
+            Attempt::BackedUp(job, _) => {
                 self.job = *job;
+                if self.step == Step::Gather {
+                    // Reading logs takes its time, which is not the delete's.
+                    self.backoff = Backoff::new(Tries::for_delete());
+                }
                 self.step = Step::Delete;
                 After::Now
             }
+            Attempt::Stopped => After::Stopped,
             Attempt::Refused(why) => {
                 self.refusals += 1;
                 self.refused = Some(why);
@@ -211,6 +293,10 @@ impl Pending {
                 if trouble != Trouble::NotSent && self.step == Step::Delete {
                     self.unanswered = Some(why.clone());
                 }
+                if self.step == Step::Gather {
+                    // What there was of it is gone.
+                    self.step = Step::BackUp;
+                }
                 match self.backoff.next_delay(retry_after) {
                     Some(delay) => After::Wait { delay, why },
                     None => After::Settled(Outcome::Failed(why)),
@@ -229,20 +315,28 @@ impl Pending {
     }
 }
 
-/// Write a manifest down, off the threads that wait for the network.
-async fn back_up(dir: BackupDir, job: Job, manifest: serde_json::Value) -> Attempt {
-    let written = tokio::task::spawn_blocking(move || {
-        let written = dir.write(&job, manifest);
-        (job, written)
+/// Write a manifest down, and with it the backup as far as it needs no more of the server.
+async fn back_up(dir: BackupDir, job: Job, whole: serde_json::Value) -> Attempt {
+    let needs_more = dir.parts.needs_more(job.state);
+    let selector = selector(&whole["spec"]["selector"]);
+    let written = off_thread(move || {
+        let draft = dir.begin(&job, whole)?;
+        if needs_more {
+            return Ok((job, Ok(draft)));
+        }
+        draft.finish().map(|missing| (job, Err(missing)))
     });
-    match written.await {
-        Ok((job, Ok(()))) => Attempt::BackedUp(Box::new(job)),
-        Ok((_, Err(error))) => Attempt::Settled(Outcome::Failed(format!(
-            "it was not deleted, since it could not be backed up: {}",
-            io_words(&error)
-        ))),
-        Err(_) => Attempt::Settled(Outcome::Failed(
-            "it was not deleted, since its backup broke off".to_owned(),
-        )),
+    match (written.await, selector) {
+        (Ok((job, Err(missing))), _) => Attempt::BackedUp(Box::new(job), missing),
+        (Ok((job, Ok(draft))), Some(selector)) => Attempt::Begun(Box::new(Begun {
+            job,
+            draft,
+            selector,
+        })),
+        (Ok(_), None) => {
+            let why = "it has no selector that tells its Pods".to_owned();
+            Attempt::not_saved(CallError::Refused(why).into())
+        }
+        (Err(error), _) => Attempt::not_saved(error.into()),
     }
 }

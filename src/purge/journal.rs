@@ -20,8 +20,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::backup::sync_dir;
 use crate::{
+    backup::folder::sync_dir,
     error::{Exit, io_words},
     job::Job,
     plan::report::{Outcome, OutcomeCounts, Report},

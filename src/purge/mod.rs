@@ -3,9 +3,9 @@
 //! Every planned PURGE ends in exactly one [`Outcome`], on every path.
 
 mod attempt;
-pub(crate) mod backup;
 mod breaker;
 pub mod cleaner;
+mod gather;
 pub(crate) mod journal;
 pub(crate) mod remaining;
 pub(crate) mod stop;
@@ -25,12 +25,13 @@ pub use crate::cluster::delete::Cascade;
 
 use self::{
     attempt::{After, Attempt, Pending, Step},
-    backup::BackupDir,
     breaker::Breaker,
+    gather::Reads,
     journal::Journal,
     window::Window,
 };
 use crate::{
+    backup::{BackupDir, Missing},
     cluster::{
         Cluster,
         delete::DeleteOptions,
@@ -54,6 +55,14 @@ pub enum Event<'a> {
         /// What became of it.
         outcome: &'a Outcome,
     },
+    /// A log cannot be had. The Job is deleted all the same.
+    NotSaved {
+        job: &'a Job,
+        /// Where the log would be in the Job's backup.
+        path: &'a str,
+        /// Why, as a fragment.
+        why: &'a str,
+    },
     /// The run waits before it tries a Job again.
     Waiting {
         job: &'a Job,
@@ -69,6 +78,9 @@ pub enum Event<'a> {
     },
 }
 
+/// The most Jobs that wait for their logs: each has a folder, and what is read of it.
+const GATHERING_MAX: usize = 256;
+
 /// How to carry a plan out.
 #[derive(Debug, Clone)]
 pub struct Orders {
@@ -76,7 +88,7 @@ pub struct Orders {
     pub options: DeleteOptions,
     /// The most requests in flight.
     pub concurrency: usize,
-    /// Where a Job's manifest is written before its delete leaves, if anywhere.
+    /// Where a Job is backed up before its delete leaves, if anywhere.
     pub backup: Option<BackupDir>,
     /// Where each delete is written down before it leaves, and what came of it, if anywhere.
     pub journal: Option<Journal>,
@@ -136,12 +148,22 @@ pub async fn purge(
     let mut pending: HashMap<usize, Pending> = HashMap::new();
     let mut ready: VecDeque<usize> = VecDeque::new();
     let mut waiting = FuturesUnordered::new();
-    let mut in_flight = FuturesUnordered::new();
     let mut window = Window::new(orders.concurrency);
     let mut breaker = Breaker::default();
     let mut ended_early = None;
     // Jobs that have been asked about and will not be any more.
     let mut left: Vec<(usize, Pending)> = Vec::new();
+    let (reads, asked) = (Reads::default(), stop.clone());
+    let start = |index, mut next: Pending| {
+        let (approved, reads, asked) = (&approved, &reads, &asked);
+        async move {
+            let attempt = next.attempt(cluster, orders, approved, reads, asked).await;
+            (index, next, attempt)
+        }
+    };
+    let mut in_flight = FuturesUnordered::new();
+    // How many of them read what a Job leaves. They take no place of a delete.
+    let mut gathering = 0;
 
     loop {
         let asked_to_stop = || stop.borrow().map(EndedEarly::Stopped);
@@ -149,8 +171,11 @@ pub async fn purge(
             .or_else(asked_to_stop)
             .or_else(|| breaker.tripped());
         // A Job that waits keeps its place: a server that asks for less gets less.
-        while ended_early.is_none() && in_flight.len() + waiting.len() < window.size() {
-            if breaker.is_suspicious() && !in_flight.is_empty() {
+        while ended_early.is_none()
+            && in_flight.len() - gathering + waiting.len() < window.size()
+            && (gathering < GATHERING_MAX || !ready.is_empty())
+        {
+            if breaker.is_suspicious() && in_flight.len() > gathering {
                 break;
             }
             let again = ready
@@ -181,11 +206,7 @@ pub async fn purge(
                     }
                 },
             };
-            let approved = &approved;
-            in_flight.push(async move {
-                let attempt = next.attempt(cluster, orders, approved).await;
-                (index, next, attempt)
-            });
+            in_flight.push(start(index, next));
         }
         if in_flight.is_empty() && (ended_early.is_some() || waiting.is_empty()) {
             break;
@@ -194,21 +215,27 @@ pub async fn purge(
             // Before anything else is looked at, so that no further delete starts.
             biased;
             Ok(()) = stop.changed(), if ended_early.is_none() => {
-                on_event(Event::Stopping { in_flight: in_flight.len() });
+                on_event(Event::Stopping { in_flight: in_flight.len() - gathering });
             }
             Some((index, mut next, attempt)) = in_flight.next() => {
                 let step = next.step;
+                gathering -= usize::from(step == Step::Gather);
+                for Missing { path, reason } in attempt.missing() {
+                    on_event(Event::NotSaved { job: &next.job, path, why: reason });
+                }
                 let answered = match &attempt {
                     Attempt::NotWritten(_) => false,
                     Attempt::Again(Unanswered { trouble, why, .. }) => {
-                        if *trouble == Trouble::PushedBack {
+                        if *trouble == Trouble::PushedBack && step != Step::Gather {
                             window.shrink(step);
                         }
                         breaker.no_answer(step, *trouble, why, Instant::now());
                         false
                     }
                     _ => {
-                        window.grow(step);
+                        if step != Step::Gather {
+                            window.grow(step);
+                        }
                         breaker.answered(step);
                         true
                     }
@@ -225,6 +252,11 @@ pub async fn purge(
                         ended_early.get_or_insert(EndedEarly::NotWritten(why));
                         left.push((index, next));
                     }
+                    After::Now if next.step == Step::Gather && ended_early.is_none() => {
+                        gathering += 1;
+                        in_flight.push(start(index, next));
+                    }
+                    After::Stopped => left.push((index, next)),
                     After::Now => {
                         pending.insert(index, next);
                         ready.push_front(index);

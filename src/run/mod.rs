@@ -4,7 +4,7 @@ mod end;
 mod explain;
 mod file;
 mod log;
-
+mod restore;
 mod role;
 mod saved_plan;
 mod session;
@@ -17,6 +17,7 @@ use tokio::sync::watch;
 pub use self::{
     explain::{explain, explain_in_file},
     file::plan_file,
+    restore::restore,
     role::print_role,
 };
 

@@ -16,7 +16,9 @@ use serde::Serialize;
 
 use super::stdout;
 use crate::{
-    cli::{Goal, PlanSource, Run, ServiceAccount},
+    backup::{Logs, Parts},
+    cli::{Goal, PlanSource, Purge, Run, ServiceAccount},
+    cluster::access::Right,
     connection::target::default_namespace,
     error::{Error, Exit},
     gitops::{Mode, Places},
@@ -25,38 +27,33 @@ use crate::{
     text::harmless,
 };
 
-/// What a run asks of the API server and cannot do without.
-///
-/// Questions that every user may ask (whether deletes are allowed) and those that may stay unanswered (which cluster it
-/// is) are not among them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Need {
-    /// List Jobs; one Job is read again, for a conflict or a backup, by a list as well.
-    ListJobs,
-    /// Delete a Job by name. A dry run on the server is such a delete.
-    DeleteJobs,
-    /// Read the Namespace of the Jobs, which may keep all of them.
-    GetNamespace,
-    /// The same of every namespace.
-    ListNamespaces,
-    /// List what Argo CD wants.
-    ListApplications,
-    /// List what Flux wants.
-    ListKustomizations,
-}
+/// Namespaces may keep all of their Jobs.
+const LIST_NAMESPACES: Right = Right::new("list", "", "namespaces");
+const GET_NAMESPACE: Right = Right::new("get", "", "namespaces");
+const LIST_APPLICATIONS: Right = Right::new("list", "argoproj.io", "applications");
+const LIST_KUSTOMIZATIONS: Right =
+    Right::new("list", "kustomize.toolkit.fluxcd.io", "kustomizations");
 
-impl Need {
-    /// Group, resource and verb.
-    fn right(self) -> (&'static str, &'static str, &'static str) {
-        match self {
-            Need::ListJobs => ("batch", "jobs", "list"),
-            Need::DeleteJobs => ("batch", "jobs", "delete"),
-            Need::GetNamespace => ("", "namespaces", "get"),
-            Need::ListNamespaces => ("", "namespaces", "list"),
-            Need::ListApplications => ("argoproj.io", "applications", "list"),
-            Need::ListKustomizations => ("kustomize.toolkit.fluxcd.io", "kustomizations", "list"),
-        }
-    }
+/// What a backup asks of the API server beyond what a purge does, and for which parts of it.
+pub(super) fn needs_of(parts: Parts) -> Vec<(Right, &'static str)> {
+    let logs = match parts.logs {
+        Logs::None => None,
+        Logs::Failed => Some("logs-failed"),
+        Logs::All => Some("logs"),
+    };
+    let pods = parts.pods.then_some("pods");
+    let events = parts.events.then_some("events");
+    // Events and logs are those of the Job's Pods, which a list tells.
+    [
+        pods.or(logs)
+            .or(events)
+            .map(|part| (Right::LIST_PODS, part)),
+        events.map(|part| (Right::LIST_EVENTS, part)),
+        logs.map(|part| (Right::GET_LOGS, part)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// What a run needs, and where.
@@ -64,8 +61,9 @@ impl Need {
 struct Grant {
     /// The name of the role.
     name: &'static str,
-    /// What it needs.
-    needs: Vec<Need>,
+    /// What it needs. Questions that every user may ask (whether deletes are allowed) and those that may stay unanswered
+    /// (which cluster it is) are not among that.
+    needs: Vec<Right>,
     /// Where it needs that.
     scope: Scope,
 }
@@ -75,26 +73,47 @@ impl Grant {
     /// widened or narrowed by the other.
     fn of_jobs(goal: &Goal, scope: Scope, asks_namespaces: bool) -> Grant {
         let (name, mut needs) = match goal {
-            Goal::Save(_) | Goal::Show => ("jobclean-plan", vec![Need::ListJobs]),
+            // One Job is read again, for a conflict or a backup, by a list as well.
+            Goal::Save(_) | Goal::Show => ("jobclean-plan", vec![Right::LIST_JOBS]),
+            // A dry run on the server is a delete.
             Goal::TryOnServer | Goal::Purge(_) => {
-                ("jobclean", vec![Need::ListJobs, Need::DeleteJobs])
+                ("jobclean", vec![Right::LIST_JOBS, Right::DELETE_JOBS])
             }
         };
         if asks_namespaces {
             needs.push(match scope {
-                Scope::AllNamespaces => Need::ListNamespaces,
-                Scope::Namespace(_) => Need::GetNamespace,
+                Scope::AllNamespaces => LIST_NAMESPACES,
+                Scope::Namespace(_) => GET_NAMESPACE,
             });
         }
         Grant { name, needs, scope }
     }
 
+    /// What is needed to save what a backup holds beside manifests. It has a name of its own, too: a run without that
+    /// narrows nothing.
+    fn of_backup(goal: &Goal, scope: Scope) -> Option<Grant> {
+        let Goal::Purge(Purge {
+            backup: Some(backup),
+            ..
+        }) = goal
+        else {
+            return None;
+        };
+        let needs = needs_of(backup.parts).into_iter();
+        let needs: Vec<Right> = needs.map(|(right, _)| right).collect();
+        (!needs.is_empty()).then_some(Grant {
+            name: "jobclean-backup",
+            needs,
+            scope,
+        })
+    }
+
     /// What is needed to read what GitOps tools want, wherever that stands. Applications on another cluster need nothing
     /// here.
     fn of_tools(places: &Places) -> Vec<Grant> {
-        let mut needs = vec![Need::ListKustomizations];
+        let mut needs = vec![LIST_KUSTOMIZATIONS];
         if places.argocd_context.is_none() {
-            needs.insert(0, Need::ListApplications);
+            needs.insert(0, LIST_APPLICATIONS);
         }
         let namespaces = places.namespaces.iter().cloned().map(Scope::Namespace);
         let everywhere = places.namespaces.is_empty().then_some(Scope::AllNamespaces);
@@ -111,17 +130,16 @@ impl Grant {
     }
 
     fn rules(&self) -> Vec<PolicyRule> {
-        let mut verbs: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
-        for need in &self.needs {
-            let (group, resource, verb) = need.right();
+        let mut verbs: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
+        for right in &self.needs {
             verbs
-                .entry((group, resource))
+                .entry((right.group, right.role_resource()))
                 .or_default()
-                .push(verb.to_owned());
+                .push(right.verb.to_owned());
         }
-        let rule = |((group, resource), verbs): ((&str, &str), _)| PolicyRule {
+        let rule = |((group, resource), verbs): ((&str, String), _)| PolicyRule {
             api_groups: Some(vec![group.to_owned()]),
-            resources: Some(vec![resource.to_owned()]),
+            resources: Some(vec![resource]),
             verbs,
             ..PolicyRule::default()
         };
@@ -249,7 +267,8 @@ pub fn print_role(run: &Run, account: Option<&ServiceAccount>) -> Result<Exit, E
             (scope, tools, selection.policy.asks_namespaces)
         }
     };
-    let mut grants = vec![Grant::of_jobs(&wanted.goal, scope, asks_namespaces)];
+    let mut grants = vec![Grant::of_jobs(&wanted.goal, scope.clone(), asks_namespaces)];
+    grants.extend(Grant::of_backup(&wanted.goal, scope));
     grants.extend(tools.iter().flat_map(Grant::of_tools));
     stdout::write_only(|out| {
         for (index, grant) in grants.iter().enumerate() {

@@ -12,15 +12,16 @@ use tokio::sync::watch;
 use super::{
     Ended,
     log::Log,
-    saved_plan,
+    role, saved_plan,
     show::{self, Printer},
     stdout,
 };
 use crate::{
-    cli::{Goal, OnCluster, Patience, PlanSource, Selection},
+    backup::{BackupDir, Parts},
+    cli::{Backup, Goal, OnCluster, Patience, PlanSource, Purge, Selection},
     cluster::{
         Cluster,
-        access::Access,
+        access::{Access, Right},
         delete::{DeleteOptions, Effect},
         discover::Marked,
         gitops::{Hub, Sources},
@@ -35,7 +36,10 @@ use crate::{
     },
     error::{Error, Exit, Stop, io_words},
     gitops::{Claims, Places},
-    job::query::{Query, Scope, Sink},
+    job::{
+        grouping::Grouping,
+        query::{Query, Scope, Sink},
+    },
     output::{View, log::Line, saved::SavedPlan, words},
     plan::{
         Plan,
@@ -44,10 +48,7 @@ use crate::{
         report::{EndedEarly, Report},
         retention::Policy,
     },
-    purge::{
-        self, Orders, backup::BackupDir, cleaner::Cleaner, journal::Journal, stop::unless_stopped,
-        wait,
-    },
+    purge::{self, Orders, cleaner::Cleaner, journal::Journal, stop::unless_stopped, wait},
     text::{count, harmless},
     ui::{Answer, Consent, Picked, Ui, Verbosity, picker::Choice},
 };
@@ -95,7 +96,7 @@ struct Saved {
 const MAX_AGE: Duration = Duration::from_secs(10);
 
 /// Above this many Jobs, their number is to be typed: a yes is too easily given.
-const TYPED_ABOVE: usize = 500;
+pub(super) const TYPED_ABOVE: usize = 500;
 
 /// One run against one cluster.
 pub(super) struct Session<'a> {
@@ -280,7 +281,11 @@ impl<'a> Session<'a> {
             // Each Job is shown once, with what the server said to its delete.
             Goal::TryOnServer => (Effect::DryRun, None, None),
             Goal::Purge(purge) => {
-                let backup = purge.backup.as_deref().map(backup_dir).transpose()?;
+                let grouping = &self.cleaner.query.grouping;
+                let backup = purge.backup.as_ref();
+                let backup = backup
+                    .map(|backup| backup_dir(backup, grouping))
+                    .transpose()?;
                 let journal = purge.journal.as_deref().map(open_journal).transpose()?;
                 let cascade = self.wanted.deletes.cascade;
                 self.printer
@@ -448,6 +453,14 @@ impl<'a> Session<'a> {
         let Candidate { shown, saved, .. } = plan;
         let asks = matches!(&self.wanted.goal, Goal::Purge(purge) if purge.ask);
         let is_asked = asks && shown.summary().purge > 0;
+        if let Goal::Purge(Purge {
+            backup: Some(backup),
+            ..
+        }) = &self.wanted.goal
+            && (is_asked && Ui::can_ask().is_ok() || !asks && shown.summary().purge > 0)
+        {
+            unless_stopped(&self.stop, self.check_backup(&shown, backup.parts)).await??;
+        }
         if is_asked {
             match self.ask_first(&shown).await {
                 Err(ended) if ended.error.is_none() => {
@@ -524,35 +537,58 @@ impl<'a> Session<'a> {
     ///
     /// Where the server does not answer that, the deletes themselves will tell.
     async fn check_access(&self, plan: &Plan) -> Result<(), Error> {
-        let mut denied = match &self.cleaner.query.scope {
-            Scope::Namespace(namespace) => self.cleaner.cluster.can_delete(Some(namespace)).await,
-            Scope::AllNamespaces => self.cleaner.cluster.can_delete(None).await,
-        };
-        if let (Scope::AllNamespaces, Access::Denied(_)) = (&self.cleaner.query.scope, &denied) {
+        match self.denied(Right::DELETE_JOBS, plan).await {
+            None => Ok(()),
+            Some(why) => Err(Error::failure(format!(
+                "nothing was deleted: you may not delete Jobs {}{why}",
+                self.place()
+            ))
+            .hint(format!(
+                "you need {}; --dry-run=client only plans",
+                Right::DELETE_JOBS
+            ))),
+        }
+    }
+
+    /// Find out, before the first delete, whether the server would give what is to be saved: a Job is not deleted without.
+    async fn check_backup(&self, plan: &Plan, parts: Parts) -> Result<(), Error> {
+        for (right, part) in role::needs_of(parts) {
+            if let Some(why) = self.denied(right, plan).await {
+                let (verb, what) = (right.verb, right.role_resource());
+                let place = self.place();
+                let message = format!(
+                    "nothing was deleted: you may not {verb} {what} {place}, which --backup-with {part} needs{why}"
+                );
+                return Err(Error::failure(message).hint(format!(
+                    "you need {right}; `kubectl jobclean rbac` with the same flags prints the role"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the server says that this may not be done in any of the namespaces that a plan purges in; its reason, to
+    /// follow a sentence.
+    async fn denied(&self, right: Right, plan: &Plan) -> Option<String> {
+        let cluster = &self.cleaner.cluster;
+        let scope = &self.cleaner.query.scope;
+        let mut access = cluster.may(right, scope.namespace()).await;
+        if let (Scope::AllNamespaces, Access::Denied(_)) = (scope, &access) {
             // Rights in the namespaces that matter are enough; one of them is enough to go on.
             let mut namespaces: Vec<&str> =
                 plan.purges().map(|job| job.namespace.as_ref()).collect();
             namespaces.dedup();
             for namespace in namespaces {
-                denied = self.cleaner.cluster.can_delete(Some(namespace)).await;
-                if !matches!(denied, Access::Denied(_)) {
+                access = cluster.may(right, Some(namespace)).await;
+                if !matches!(access, Access::Denied(_)) {
                     break;
                 }
             }
         }
-        match denied {
-            Access::Allowed | Access::Unknown => Ok(()),
-            Access::Denied(reason) => {
-                let why = match reason.as_str() {
-                    "" => String::new(),
-                    reason => format!(": {reason}"),
-                };
-                Err(Error::failure(format!(
-                    "nothing was deleted: you may not delete Jobs {}{why}",
-                    self.place()
-                ))
-                .hint("you need the verb delete on jobs.batch; --dry-run=client only plans"))
-            }
+        match access {
+            Access::Allowed | Access::Unknown => None,
+            Access::Denied(reason) if reason.is_empty() => Some(reason),
+            Access::Denied(reason) => Some(format!(": {reason}")),
         }
     }
 
@@ -578,11 +614,7 @@ impl<'a> Session<'a> {
 
     fn question(&self, plan: &Plan) -> String {
         let summary = plan.summary();
-        let server = harmless(&self.cleaner.cluster.connection.server);
-        let place = match self.cleaner.cluster.connection.context.as_str() {
-            "" => server.into_owned(),
-            context => format!("{} ({server})", harmless(context)),
-        };
+        let place = show::where_it_is(&self.cleaner.cluster.connection);
         let mut namespaces: Vec<&str> = plan.purges().map(|job| job.namespace.as_ref()).collect();
         namespaces.dedup();
         let namespaces = match namespaces.as_slice() {
@@ -609,7 +641,9 @@ impl<'a> Session<'a> {
         let (stop, ui) = (self.stop.clone(), self.ui);
         let format = self.printer.log();
         let mut log = format.map(|format| Log::new(format, approved.plan()));
+        let mut not_saved = 0;
         let mut on_event = |event: purge::Event| {
+            not_saved += usize::from(matches!(event, purge::Event::NotSaved { .. }));
             if let (Some(log), purge::Event::Settled { job, outcome }) = (&mut log, &event) {
                 log.settled(job, outcome);
             }
@@ -621,6 +655,12 @@ impl<'a> Session<'a> {
         if let Some(Err(error)) = log.map(|log| log.finish(&report)) {
             self.ui.failure(&stdout::cannot_write(&error));
             self.has_lost_lines.set(true);
+        }
+        if not_saved > 0 {
+            let logs = count(not_saved, "log");
+            ui.warning(&format!(
+                "{logs} could not be had, and the backup is without; index.jsonl in it says why"
+            ));
         }
         self.show_server_warnings();
         report
@@ -659,7 +699,7 @@ impl<'a> Session<'a> {
     /// Show what became of the plan, and tell what the process exits with.
     pub(super) async fn report(&self, report: &Report, orders: &Orders) -> Exit {
         let backup = match &self.wanted.goal {
-            Goal::Purge(purge) => purge.backup.as_deref(),
+            Goal::Purge(purge) => purge.backup.as_ref().map(|backup| &*backup.path),
             Goal::Save(_) | Goal::Show | Goal::TryOnServer => None,
         };
         let effect = orders.options.effect;
@@ -757,8 +797,9 @@ fn query(selection: &Selection, cluster: &Cluster) -> Result<Query, Error> {
     Ok(query)
 }
 
-fn backup_dir(path: &Path) -> Result<BackupDir, Error> {
-    BackupDir::create(path).map_err(|error| {
+fn backup_dir(backup: &Backup, grouping: &Grouping) -> Result<BackupDir, Error> {
+    let Backup { path, parts } = backup;
+    BackupDir::create(path, *parts, grouping.clone()).map_err(|error| {
         let (path, why) = (path.display(), io_words(&error));
         Error::failure(format!("cannot back up into {path}: {why}"))
             .hint("name a folder that you may write to")

@@ -17,6 +17,7 @@ use crate::{
         discover::{Carried, Sample},
         list,
     },
+    connection::Connection,
     error::{Error, Exit},
     job::{
         Job,
@@ -38,7 +39,7 @@ use crate::{
         retention::Policy,
     },
     purge::{self, wait},
-    text::count,
+    text::{count, harmless},
     time,
     ui::{Ui, Verbosity},
 };
@@ -307,6 +308,15 @@ pub fn wait_event(event: &wait::Event, ui: &Ui) {
     }
 }
 
+/// A cluster as a person knows it.
+pub fn where_it_is(connection: &Connection) -> String {
+    let server = harmless(&connection.server);
+    match connection.context.as_str() {
+        "" => server.into_owned(),
+        context => format!("{} ({server})", harmless(context)),
+    }
+}
+
 /// Say that the run waits before it does something again.
 pub fn waiting(delay: Duration, before: &str, why: &str, ui: &Ui) {
     let seconds = delay.as_secs_f32();
@@ -415,6 +425,10 @@ pub fn purge_event(event: &purge::Event, ui: &Ui) {
             let (name, outcome) = (words::names(&[*job]), outcome.as_str());
             ui.note(at, &format!("Job {name}: {outcome}{why}"));
         }
+        purge::Event::NotSaved { job, path, why } => ui.note(
+            Verbosity::Verbose,
+            &format!("Job {}/{}: no {path}: {why}", job.namespace, job.name),
+        ),
         purge::Event::Waiting { job, delay, why } => {
             let again = format!("trying Job {}/{} again", job.namespace, job.name);
             waiting(*delay, &again, why, ui);
@@ -587,7 +601,10 @@ impl Printer {
         if let Some(dir) = backup
             && !report.outcomes.is_empty()
         {
-            let text = format!("the manifests are in {}", dir.display());
+            let dir = dir.display();
+            let text = format!(
+                "the backup is in {dir}; kubectl jobclean restore {dir} makes the Jobs again"
+            );
             ui.note(Verbosity::Normal, &text);
         }
         written.is_ok()

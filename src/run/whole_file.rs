@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::purge::backup::sync_dir;
+use crate::backup::folder::sync_dir;
 
 /// As many links as Linux follows.
 const LINKS: usize = 40;

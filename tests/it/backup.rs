@@ -9,7 +9,7 @@ use controlplane::{Owner, State};
 use serde_json::{Value, json};
 
 use crate::support::account::{account, message};
-use crate::support::backups::{PURGE, manifests, manifests_in};
+use crate::support::backups::{PURGE, folders, index, manifests};
 use crate::support::control_plane::job_in;
 use crate::support::kubeconfig::{Files, arg};
 use crate::support::proxy::{Kind, Proxy};
@@ -19,13 +19,10 @@ use crate::support::{ApiClient, LABEL, Space, audit, everywhere, outcomes, plane
 
 /// The manifest of this name, if it is there while others may still be being written: those do not have their names yet.
 fn manifest(folder: &Path, name: &str) -> Option<Value> {
-    let mut written = entries(folder);
-    written.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "json")
-    });
-    let found = manifests_in(written).into_values();
-    let mut found = found.filter(|manifest| manifest["metadata"]["name"] == name);
+    let mut found = manifests(folder).into_values();
+    let mut found = found
+        .by_ref()
+        .filter(|manifest| manifest["metadata"]["name"] == name);
     let first = found.next();
     assert!(found.next().is_none(), "{name} is there twice");
     first
@@ -290,7 +287,7 @@ fn a_long_name_is_cut_and_told_from_others() {
         .collect();
     assert_eq!(names.len(), 2);
     assert!(names.contains(&&*first) && names.contains(&&*second));
-    for path in kept.keys() {
+    for path in folders(&folder) {
         assert!(path.file_name().unwrap().len() <= 200, "{}", path.display());
     }
 }
@@ -361,8 +358,9 @@ fn a_job_that_cannot_be_backed_up_stays() {
     assert_eq!(space.versions()["sync-2"], before["sync-2"]);
     let deletes = audit::wait_for(&space.name, "delete", 2);
     assert_eq!(deletes.len(), 2);
-    // No half of it is left that would pass for a manifest.
+    // No half of it is left.
     assert_eq!(manifests(&folder).len(), 2);
+    assert_eq!(fs::read_dir(folder.join(&space.name)).unwrap().count(), 2);
 }
 
 /// The folder is there, but what belongs below it cannot be.
@@ -429,6 +427,7 @@ fn an_earlier_backup_is_not_lost() {
     let mut sorted = kept;
     sorted.sort_unstable();
     assert_eq!(sorted, ["\"first\"", "\"second\""]);
+    assert_eq!(index(&folder).len(), 2);
 }
 
 #[test]

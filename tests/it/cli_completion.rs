@@ -143,6 +143,19 @@ fn kubectl_offers_values() {
         kubectl(&[flag, ""]).is(&[], FILES);
     }
     kubectl(&["--backup", ""]).is(&[], FOLDERS);
+    let parts = ["status", "pods", "events", "logs", "logs-failed"];
+    kubectl(&["--backup-with", ""]).is(&parts, NOTHING);
+}
+
+/// It has flags of its own, and those of a connection.
+#[test]
+fn what_restore_takes_is_offered() {
+    asked(&["rest"]).is(&["restore"], NOTHING);
+    asked(&["restore", ""]).is(&[], FOLDERS);
+    asked(&["restore", "d", "--dry-run="]).is(&["none", "client", "server"], NOTHING);
+    asked(&["restore", "d", "--ke"]).is(&[], NOTHING);
+    kubectl(&["restore", "d", "-n", "kube-sys"]).is(&["kube-system"], NOTHING);
+    kubectl(&["restore", "d", "--context", ""]).is(&[plane().context()], NOTHING);
 }
 
 /// A value that has to be in the same word is not offered as the next, nor is what contradicts what is there.

@@ -315,6 +315,7 @@ fn it_is_known_of_every_flag_whether_it_deletes_more() {
         "as-uid",
         "as-user-extra",
         "backup",
+        "backup-with",
         "cascade",
         "certificate-authority",
         "chunk-size",

@@ -5,6 +5,8 @@
 
 mod ask_consent;
 mod backup;
+mod backup_logs;
+mod backup_with;
 mod cli_completion;
 mod cli_k9s;
 mod cli_kubectl;
@@ -71,6 +73,7 @@ mod purge_pressure;
 mod purge_report;
 mod purge_signals;
 mod purge_stuck;
+mod restore;
 mod rights_denied;
 mod rights_least_role;
 mod rights_preflight;

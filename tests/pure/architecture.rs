@@ -8,10 +8,11 @@ use std::{
 };
 
 /// What a room may use, besides `error`, `text` and `time`.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     (
         "run",
         &[
+            "backup",
             "cli",
             "cluster",
             "connection",
@@ -26,11 +27,20 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ),
     (
         "cli",
-        &["cluster", "connection", "gitops", "job", "output", "plan"],
+        &[
+            "backup",
+            "cluster",
+            "connection",
+            "gitops",
+            "job",
+            "output",
+            "plan",
+        ],
     ),
     ("ui", &["connection", "job", "output", "plan"]),
     ("output", &["gitops", "job", "plan"]),
-    ("purge", &["cluster", "gitops", "job", "plan"]),
+    ("purge", &["backup", "cluster", "gitops", "job", "plan"]),
+    ("backup", &["job"]),
     ("cluster", &["connection", "decode", "gitops", "job"]),
     ("connection", &[]),
     ("decode", &["gitops", "job"]),

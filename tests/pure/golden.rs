@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    num::{NonZeroU16, NonZeroU32, NonZeroUsize},
+    num::{NonZeroU8, NonZeroU32, NonZeroUsize},
     sync::Arc,
     time::Duration,
 };
@@ -287,7 +287,7 @@ fn rules_of_a_policy() {
     };
     let mut jobs = every_reason();
     for job in &mut jobs {
-        job.rule = NonZeroU16::new(match (&*job.namespace, &*job.name) {
+        job.rule = NonZeroU8::new(match (&*job.namespace, &*job.name) {
             ("team-b", _) => 1,
             (_, name) if name.starts_with("db-") => 2,
             _ => 0,

@@ -312,8 +312,8 @@ fn a_rule_starts_from_the_defaults_and_those_from_the_flags() {
         ..Said::default()
     };
     let policy = policy(&text, &said, &Grouping::Application).expect("a policy");
-    let kept = |number: Option<u16>| {
-        let ruling = policy.ruling(number.and_then(std::num::NonZeroU16::new));
+    let kept = |number: Option<u8>| {
+        let ruling = policy.ruling(number.and_then(std::num::NonZeroU8::new));
         format!("{ruling:?}")
     };
     let defaults = "Keep(Retention { keep: 2, keep_succeeded: 0, keep_failed: 3, keep_within: Some(604800s), \

@@ -1,6 +1,6 @@
 //! What holds for every plan, whatever the rules of its policy.
 
-use std::{collections::BTreeSet, num::NonZeroU16, path::Path, sync::Arc};
+use std::{collections::BTreeSet, num::NonZeroU8, path::Path, sync::Arc};
 
 use kubectl_jobclean::{
     cli::policy::{Flagged, PolicyFile, Said},
@@ -49,12 +49,12 @@ fn any_case() -> impl Strategy<Value = (Snapshot, Policy)> {
         3 => any_policy().prop_map(|policy| Ruling::Keep(policy.defaults)),
         1 => Just(Ruling::Hold),
     ];
-    let numbers = vec(0_u16..4, 24);
+    let numbers = vec(0_u8..4, 24);
     (any_snapshot(), any_policy(), vec(ruling, 0..4), numbers).prop_map(
         |(mut snapshot, policy, rulings, numbers)| {
-            let last = rulings.len() as u16;
+            let last = rulings.len() as u8;
             for (job, number) in snapshot.jobs.iter_mut().zip(numbers) {
-                job.rule = NonZeroU16::new(number.min(last));
+                job.rule = NonZeroU8::new(number.min(last));
             }
             let rules = Rules::new(rulings.into_iter().map(rule).collect());
             let rules = Some(rules);
@@ -216,12 +216,12 @@ proptest! {
     #[test]
     fn a_recheck_never_purges_what_a_new_plan_would_keep(
         (before, policy) in any_case(),
-        numbers in vec(0_u16..4, 24),
+        numbers in vec(0_u8..4, 24),
     ) {
-        let last = policy.rules.as_ref().map_or(0, |rules| rules.iter().len() as u16);
+        let last = policy.rules.as_ref().map_or(0, |rules| rules.iter().len() as u8);
         let mut later = before.clone();
         for (job, number) in later.jobs.iter_mut().zip(numbers) {
-            job.rule = NonZeroU16::new(number.min(last));
+            job.rule = NonZeroU8::new(number.min(last));
         }
         let mut recheck = Recheck::new(Plan::new(before.clone(), &policy));
         later.jobs.iter().for_each(|job| recheck.take(job.clone()));
@@ -270,7 +270,7 @@ fn a_conflict_with_another_rule_is_judged_by_that_rule() {
         Rejudged::Delete(changed.clone())
     );
     let held = Job {
-        rule: NonZeroU16::new(1),
+        rule: NonZeroU8::new(1),
         ..changed
     };
     match approved.rejudge(&purge, Reread::Found(held)) {
@@ -299,7 +299,7 @@ fn a_saved_plan_has_its_rules() {
     let file = PolicyFile::parse(Path::new("p"), text).expect("a policy");
     let policy = file.policy(&flags, &grouping).expect("a policy");
     let jobs = (0..4).map(|number| Job {
-        rule: NonZeroU16::new(number / 2),
+        rule: NonZeroU8::new(number / 2),
         started: None,
         finished: None,
         ..job(
@@ -312,7 +312,7 @@ fn a_saved_plan_has_its_rules() {
     let other = Job {
         started: None,
         finished: None,
-        rule: NonZeroU16::new(2),
+        rule: NonZeroU8::new(2),
         ..job("b-1", &["x"], "other-100", minute(1))
     };
     let jobs = jobs.chain([other]).collect();

@@ -15,6 +15,7 @@ pub mod hostile_text;
 pub mod job_file;
 pub mod journals;
 pub mod kubeconfig;
+pub mod kubelet;
 pub mod listener;
 pub mod own_control_plane;
 pub mod plugin;

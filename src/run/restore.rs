@@ -1,0 +1,353 @@
+//! Jobs created again from a backup.
+
+use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::sync::watch;
+
+use super::{session::TYPED_ABOVE, show, stdout::write_only};
+use crate::{
+    backup::shelf::{self, Backup, Wanted},
+    cli::{DryRun, RestoreFlags},
+    cluster::{
+        Cluster,
+        access::{Access, Right},
+        create::Created,
+        delete::Effect,
+        retry::{Backoff, CallError, Tries, Trouble},
+    },
+    connection::{Connection, flags::Unchecked},
+    error::{Error, Exit, Stop, without_os_code},
+    purge::stop::unless_stopped,
+    text::{count, harmless},
+    ui::{Answer, Consent, Ui, Verbosity},
+};
+
+/// How many Jobs are created at a time.
+const AT_A_TIME: usize = 16;
+
+/// What became of a Job that was to be restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Outcome {
+    Created,
+    WouldCreate,
+    /// One of its name is there.
+    Exists,
+    Failed(String),
+    NotAttempted,
+}
+
+impl Outcome {
+    const WORDS: [&str; 5] = [
+        "created",
+        "would-create",
+        "exists",
+        "failed",
+        "not-attempted",
+    ];
+
+    fn word(&self) -> &'static str {
+        Outcome::WORDS[match self {
+            Outcome::Created => 0,
+            Outcome::WouldCreate => 1,
+            Outcome::Exists => 2,
+            Outcome::Failed(_) => 3,
+            Outcome::NotAttempted => 4,
+        }]
+    }
+}
+
+/// Create the Jobs of a backup again, suspended. One that is there stays as it is.
+///
+/// # Errors
+/// If anything goes wrong before the first Job is created.
+pub async fn restore(
+    flags: &RestoreFlags,
+    ui: &Ui,
+    stop: watch::Receiver<Option<Stop>>,
+) -> Result<Exit, Error> {
+    match unless_stopped(&stop, prepare(flags, ui, stop.clone())).await {
+        Err(stop) => Ok(stop.into()),
+        Ok(Err(Ended::With(exit))) => Ok(exit),
+        Ok(Err(Ended::Failed(error))) => Err(error),
+        Ok(Ok((cluster, backups))) => {
+            let effect = match flags.dry_run {
+                DryRun::Server => Effect::DryRun,
+                DryRun::None | DryRun::Client => Effect::Delete,
+            };
+            create_all(&cluster, &backups, effect, ui, stop).await
+        }
+    }
+}
+
+/// Why nothing is created.
+enum Ended {
+    With(Exit),
+    Failed(Error),
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Ended {
+        Ended::Failed(error)
+    }
+}
+
+/// Find the backups, show them, and ask.
+async fn prepare(
+    flags: &RestoreFlags,
+    ui: &Ui,
+    stop: watch::Receiver<Option<Stop>>,
+) -> Result<(Cluster, Vec<Backup>), Ended> {
+    let (dir, wanted) = (
+        flags.dir.clone(),
+        Wanted {
+            namespace: flags.namespace.clone(),
+            names: flags.names.clone(),
+        },
+    );
+    let found = tokio::task::spawn_blocking(move || shelf::find(&dir, &wanted)).await;
+    let (backups, skipped) =
+        found.map_err(|_| Error::failure("cannot read the backups: reading them broke off"))??;
+    for path in &skipped {
+        ui.warning(&format!(
+            "{} is passed over: it is no whole backup, or a link",
+            path.display()
+        ));
+    }
+    let text = table(&backups);
+    write_only(|out| out.write_all(text.as_bytes()))?;
+    if backups.is_empty() {
+        ui.note(
+            Verbosity::Normal,
+            &format!("there is no backup to restore in {}", flags.dir.display()),
+        );
+        return Err(Ended::With(Exit::Success));
+    }
+    if flags.dry_run == DryRun::Client {
+        return Err(Ended::With(Exit::Success));
+    }
+    let asks = flags.dry_run == DryRun::None && !flags.yes;
+    if asks && let Err(not) = Ui::can_ask() {
+        let message = format!(
+            "nothing was created: the question needs a terminal, and {} is not one",
+            not.stream()
+        );
+        return Err(Error::new(Exit::Usage, message)
+            .hint("add --yes to create without asking, or --dry-run to change nothing")
+            .into());
+    }
+    let connection =
+        Connection::open(&flags.connection, ui.console(stop), Unchecked::Allowed).await?;
+    let cluster = Cluster::new(connection);
+    if cluster.connection.is_insecure {
+        ui.warning("the server's certificate is not checked (insecure-skip-tls-verify)");
+    }
+    if asks {
+        check_access(&cluster, &backups).await?;
+        ask(&cluster, &backups, &text, ui).await?;
+    }
+    Ok((cluster, backups))
+}
+
+/// What would be created, one row a Job.
+fn table(backups: &[Backup]) -> String {
+    let header = ["JOB", "STATUS", "CREATED", "BACKUP"].map(str::to_owned);
+    let rows = backups.iter().map(|backup| {
+        [
+            format!("{}/{}", backup.namespace, backup.name),
+            harmless(&backup.status).into_owned(),
+            backup.created.to_string(),
+            format!("{}/{}", backup.namespace, harmless(&backup.entry)),
+        ]
+    });
+    let rows: Vec<[String; 4]> = [header].into_iter().chain(rows).collect();
+    let width = |column: usize| {
+        let widths = rows.iter().map(|row| row[column].chars().count());
+        widths.max().unwrap_or_default()
+    };
+    let widths = [width(0), width(1), width(2)];
+    let mut text = String::new();
+    for [job, status, created, backup] in &rows {
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "{job:0$}  {status:1$}  {created:2$}  {backup}",
+            widths[0], widths[1], widths[2]
+        );
+    }
+    text
+}
+
+/// Find out before the question whether the server would allow it. Where it does not say, the requests themselves tell.
+async fn check_access(cluster: &Cluster, backups: &[Backup]) -> Result<(), Error> {
+    let namespaces: BTreeSet<&str> = backups.iter().map(|backup| &*backup.namespace).collect();
+    for namespace in namespaces {
+        if let Access::Denied(reason) = cluster.may(Right::CREATE_JOBS, Some(namespace)).await {
+            let why = match reason.as_str() {
+                "" => String::new(),
+                reason => format!(": {reason}"),
+            };
+            let message = format!(
+                "nothing was created: you may not create Jobs in namespace {namespace}{why}"
+            );
+            return Err(Error::failure(message).hint(format!(
+                "you need {}; -n restores in one namespace alone",
+                Right::CREATE_JOBS
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Ask until the answer is a yes or a no.
+async fn ask(cluster: &Cluster, backups: &[Backup], text: &str, ui: &Ui) -> Result<(), Ended> {
+    let namespaces: BTreeSet<&str> = backups.iter().map(|backup| &*backup.namespace).collect();
+    let place = match namespaces.first() {
+        Some(one) if namespaces.len() == 1 => format!("namespace {one}"),
+        _ => count(namespaces.len(), "namespace"),
+    };
+    let question = format!(
+        "Restore {} in {place} at {}?",
+        count(backups.len(), "Job"),
+        show::where_it_is(&cluster.connection)
+    );
+    let consent = if backups.len() > TYPED_ABOVE {
+        Consent::Number(backups.len())
+    } else {
+        Consent::Yes
+    };
+    loop {
+        match ui.confirm(&question, consent).await {
+            Answer::Yes => return Ok(()),
+            Answer::No => {
+                ui.note(Verbosity::Normal, "Nothing was created.");
+                return Err(Ended::With(Exit::Declined));
+            }
+            Answer::List => {
+                let text = text.to_owned().into_bytes();
+                if ui.page(text.clone()).await.is_err() {
+                    ui.text(&String::from_utf8_lossy(&text));
+                }
+            }
+        }
+    }
+}
+
+/// Create them, and tell what became of each.
+async fn create_all(
+    cluster: &Cluster,
+    backups: &[Backup],
+    effect: Effect,
+    ui: &Ui,
+    stop: watch::Receiver<Option<Stop>>,
+) -> Result<Exit, Error> {
+    let mut outcomes = vec![Outcome::NotAttempted; backups.len()];
+    let mut next = backups.iter().enumerate();
+    let mut in_flight = FuturesUnordered::new();
+    ui.start_bar(backups.len(), "{bar:30} {pos}/{len} restored{rate}{left}");
+    loop {
+        while in_flight.len() < AT_A_TIME
+            && stop.borrow().is_none()
+            && let Some((place, backup)) = next.next()
+        {
+            let stop = &stop;
+            in_flight.push(async move { (place, create(cluster, backup, effect, ui, stop).await) });
+        }
+        let Some((place, outcome)) = in_flight.next().await else {
+            break;
+        };
+        ui.step();
+        if let Outcome::Failed(why) = &outcome {
+            let Backup {
+                namespace, name, ..
+            } = &backups[place];
+            ui.failure(&format!("cannot create Job {namespace}/{name}: {why}"));
+        }
+        outcomes[place] = outcome;
+    }
+    ui.finish();
+    for warning in cluster.connection.warnings.take() {
+        ui.warning(&warning);
+    }
+    let is_shown = report(backups, &outcomes, ui);
+    let asked_to_stop = *stop.borrow();
+    let is_incomplete =
+        |outcome: &Outcome| matches!(outcome, Outcome::Failed(_) | Outcome::NotAttempted);
+    Ok(match asked_to_stop {
+        Some(stop) => stop.into(),
+        None if !is_shown || outcomes.iter().any(is_incomplete) => Exit::Incomplete,
+        None => Exit::Success,
+    })
+}
+
+/// Create one, and try again while that may help.
+async fn create(
+    cluster: &Cluster,
+    backup: &Backup,
+    effect: Effect,
+    ui: &Ui,
+    stop: &watch::Receiver<Option<Stop>>,
+) -> Outcome {
+    let job = match backup.job() {
+        Ok(job) => job,
+        Err(error) => return Outcome::Failed(without_os_code(&error.message)),
+    };
+    let mut backoff = Backoff::new(Tries::for_delete());
+    // Whether an earlier try may have taken effect.
+    let mut may_be_ours = false;
+    loop {
+        let unanswered = match cluster.create(&backup.namespace, &job, effect).await {
+            Ok(Created::Created) if effect == Effect::DryRun => return Outcome::WouldCreate,
+            Ok(Created::Created) => return Outcome::Created,
+            Ok(Created::Exists) if may_be_ours => return Outcome::Created,
+            Ok(Created::Exists) => return Outcome::Exists,
+            Err(CallError::Refused(why)) => return Outcome::Failed(why),
+            Err(CallError::Unanswered(unanswered)) => unanswered,
+        };
+        may_be_ours |= unanswered.trouble == Trouble::NoAnswer && effect == Effect::Delete;
+        let failed = Outcome::Failed(unanswered.why.clone());
+        let Some(delay) = backoff.next_delay(unanswered.retry_after) else {
+            return failed;
+        };
+        waiting(delay, backup, &unanswered.why, ui);
+        if unless_stopped(stop, tokio::time::sleep(delay))
+            .await
+            .is_err()
+        {
+            return failed;
+        }
+    }
+}
+
+fn waiting(delay: Duration, backup: &Backup, why: &str, ui: &Ui) {
+    let again = format!("trying Job {}/{} again", backup.namespace, backup.name);
+    show::waiting(delay, &again, why, ui);
+}
+
+/// Write the outcome of each Job and how many there are of each; whether that could be written.
+fn report(backups: &[Backup], outcomes: &[Outcome], ui: &Ui) -> bool {
+    let counts = Outcome::WORDS.iter().filter_map(|word| {
+        let number = outcomes.iter().filter(|outcome| outcome.word() == *word);
+        match number.count() {
+            0 => None,
+            number => Some(format!("{number} {word}")),
+        }
+    });
+    let counts: Vec<String> = counts.collect();
+    let counts = format!(
+        "{} to restore: {}",
+        count(backups.len(), "Job"),
+        counts.join(", ")
+    );
+    let written = write_only(|out| {
+        for (backup, outcome) in backups.iter().zip(outcomes) {
+            let word = outcome.word();
+            writeln!(out, "{}/{} {word}", backup.namespace, backup.name)?;
+        }
+        writeln!(out, "{counts}")
+    });
+    if let Err(error) = &written {
+        ui.failure(&format!("{}; {counts}", error.message));
+    }
+    written.is_ok()
+}
