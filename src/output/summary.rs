@@ -32,6 +32,8 @@ const COLUMNS: [(&str, Holds); 9] = [
 ];
 /// What each way out would purge; only where groups are held.
 const HELD: usize = 8;
+/// Only where it is known of some.
+const SIZE: usize = 5;
 const PURGE: usize = 4;
 
 /// Write the plan or report, with at most so many groups if there is a limit.
@@ -44,22 +46,34 @@ pub fn write(out: &mut dyn Write, view: View, style: Style, most: Option<usize>)
     let mut shown: Vec<&PlannedGroup> = plan.groups.iter().filter(is_shown).collect();
     shown.sort_by_key(|group| Reverse(group.purge_count()));
     let left_out = shown.split_off(most.unwrap_or(usize::MAX).min(shown.len()));
-    let is_held = shown.iter().any(|group| group.ways_out().is_some());
-    let columns = &COLUMNS[..if is_held { COLUMNS.len() } else { HELD }];
-    let mut grid = Grid::new(columns, 0, style);
+    let is_told = |column: &usize| match *column {
+        SIZE => shown.iter().any(|group| group.purge_bytes().is_some()),
+        HELD => shown.iter().any(|group| group.ways_out().is_some()),
+        _ => true,
+    };
+    let told: Vec<usize> = (0..COLUMNS.len()).filter(is_told).collect();
+    let columns: Vec<_> = told.iter().map(|column| COLUMNS[*column]).collect();
+    let row = |group: &PlannedGroup| {
+        let mut texts = texts(plan, group);
+        told.iter()
+            .map(|column| Cow::Owned(std::mem::take(&mut texts[*column])))
+            .collect::<Vec<_>>()
+    };
+    let mut grid = Grid::new(&columns, 0, style);
     for group in &shown {
-        grid.measure(texts(plan, group).map(Cow::Owned));
+        grid.measure(row(group));
     }
     grid.fit();
     if !shown.is_empty() {
         grid.write_headers(out)?;
     }
     let rows = shown.iter().map(|group| {
-        let mut row: Vec<_> = texts(plan, group)
-            .map(|text| (Cow::Owned(text), None))
-            .into();
-        row[PURGE].1 = (group.purge_count() > 0).then_some(Color::DarkRed);
-        row
+        let red = (group.purge_count() > 0).then_some(Color::DarkRed);
+        let colour = |column: &usize| red.filter(|_| *column == PURGE);
+        row(group)
+            .into_iter()
+            .zip(told.iter().map(colour))
+            .collect()
     });
     grid.write(out, rows)?;
     if !left_out.is_empty() {
