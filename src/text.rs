@@ -259,6 +259,9 @@ pub(crate) mod schema {
 
     /// What is not there is left out; nothing is ever `null`.
     pub(crate) fn never_null(schema: &mut Schema) {
+        if schema.get("default").is_some_and(Value::is_null) {
+            schema.remove("default");
+        }
         if let Some(types) = schema.get_mut("type").and_then(Value::as_array_mut) {
             types.retain(|name| name != "null");
             if let [only] = types.as_slice() {

@@ -3,7 +3,6 @@
 use std::{str::FromStr, time::Duration};
 
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
-use serde::Deserialize;
 
 /// This moment in whole seconds, as the server stamps Jobs.
 pub fn now() -> Timestamp {
@@ -18,8 +17,7 @@ pub fn now_in_milliseconds() -> Timestamp {
 }
 
 /// A length of time with its units, largest first, each at most once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HumanDuration(pub Duration);
 
 /// Why a text is not a duration.
@@ -40,14 +38,6 @@ impl FromStr for HumanDuration {
         let duration = span.to_duration(SpanRelativeTo::days_are_24_hours());
         let duration = duration.and_then(Duration::try_from);
         duration.map(HumanDuration).map_err(|_| ParseDurationError)
-    }
-}
-
-impl TryFrom<String> for HumanDuration {
-    type Error = ParseDurationError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
     }
 }
 

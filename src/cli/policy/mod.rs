@@ -7,7 +7,6 @@ mod schema;
 use std::{fs, num::NonZeroUsize, path::Path, path::PathBuf};
 
 use clap::Args;
-use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use super::at_least_one;
@@ -34,9 +33,9 @@ const API_VERSION: &str = "jobclean/v1";
 const KIND: &str = "Policy";
 
 /// What is said of what a group keeps, by flags or in a file.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", serde(rename_all = "camelCase"))]
 pub struct Said {
     /// Keep the N newest of every group [default: 1]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
@@ -49,18 +48,27 @@ pub struct Said {
     pub keep_failed: Option<usize>,
     /// Keep what was created within this time: 90s, 45m, 12h, 7d, 1d12h
     #[arg(long, value_name = "DURATION", visible_alias = "older-than")]
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::duration"))]
+    #[cfg_attr(
+        feature = "schema",
+        serde(default),
+        schemars(schema_with = "schema::duration")
+    )]
     pub keep_within: Option<HumanDuration>,
     /// Keep what was pushed out of the N newest within this time
     #[arg(long, value_name = "DURATION")]
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::duration"))]
+    #[cfg_attr(
+        feature = "schema",
+        serde(default),
+        schemars(schema_with = "schema::duration")
+    )]
     pub keep_superseded_within: Option<HumanDuration>,
     /// Keep what finished within this time
     #[arg(long, value_name = "DURATION")]
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::duration"))]
+    #[cfg_attr(
+        feature = "schema",
+        serde(default),
+        schemars(schema_with = "schema::duration")
+    )]
     pub keep_finished_within: Option<HumanDuration>,
     /// Judge Jobs that are not finished like any other, instead of keeping them
     #[arg(long, value_name = "BOOL")]
@@ -71,6 +79,20 @@ pub struct Said {
 }
 
 impl Said {
+    fn read(fields: &mut Fields) -> Result<Said, String> {
+        let keep = |value: &Value| NonZeroUsize::new(count(value)?);
+        Ok(Said {
+            keep: fields.take("keep", keep)?,
+            keep_succeeded: fields.take("keepSucceeded", count)?,
+            keep_failed: fields.take("keepFailed", count)?,
+            keep_within: fields.take("keepWithin", duration)?,
+            keep_superseded_within: fields.take("keepSupersededWithin", duration)?,
+            keep_finished_within: fields.take("keepFinishedWithin", duration)?,
+            include_active: fields.take("includeActive", Value::as_bool)?,
+            include_owned: fields.take("includeOwned", Value::as_bool)?,
+        })
+    }
+
     /// The fields, in their order, and whether each is said.
     fn fields(&self) -> [(&'static str, bool); 8] {
         [
@@ -103,83 +125,6 @@ impl Said {
             owned: treated(self.include_owned, base.owned),
         }
     }
-}
-
-/// Rules for what is kept, for the groups of a whole company.
-#[derive(Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(transform = schema::policy))]
-#[serde(rename_all = "camelCase")]
-struct PolicyForm<D, R> {
-    /// The version of this form; fields may be added within a version.
-    #[cfg(feature = "schema")]
-    #[expect(dead_code, reason = "it is looked at before all others")]
-    #[schemars(required, schema_with = "schema::api_version")]
-    api_version: Option<String>,
-    #[cfg(feature = "schema")]
-    #[expect(dead_code, reason = "it is looked at before all others")]
-    #[schemars(required, schema_with = "schema::kind")]
-    kind: Option<String>,
-    /// What is kept of groups that no rule is for, and what the rules start from.
-    defaults: Option<D>,
-    /// The first rule that is for a Job counts.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-    rules: Option<Vec<R>>,
-    /// Whether a Namespace with the annotation jobclean/keep keeps all of its Jobs [default: true]
-    namespace_annotations: Option<bool>,
-}
-
-/// What is kept of groups that no rule is for, and what the rules start from.
-#[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(transform = schema::not_empty))]
-#[serde(rename_all = "camelCase")]
-struct DefaultsForm {
-    #[serde(flatten)]
-    said: Said,
-    /// What to do with a group that holds Jobs of different families
-    mixed_groups: Option<MixedGroups>,
-    /// Take an ending of names that matches this regular expression for generated, before the known ones
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-    family: Option<String>,
-    /// Whether to keep Jobs that Argo CD, Flux or Helm still want
-    gitops: Option<gitops::Mode>,
-}
-
-/// What is kept of the groups of some Jobs.
-#[derive(Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(transform = schema::rule))]
-#[serde(rename_all = "camelCase")]
-struct RuleForm<M> {
-    /// What the rule is called; without a name it is called by its number
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::name"))]
-    name: Option<String>,
-    #[cfg_attr(feature = "schema", schemars(required))]
-    r#match: Option<M>,
-    /// Keep every Job of the group
-    hold: Option<bool>,
-    #[serde(flatten)]
-    said: Said,
-}
-
-/// Which Jobs the rule is for: all that is given must hold.
-#[derive(Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(transform = schema::not_empty))]
-struct MatchForm {
-    /// Their namespace is one of these; *, ? and [...] stand for several
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::patterns"))]
-    namespaces: Option<Vec<String>>,
-    /// Their labels match this label selector
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
-    selector: Option<String>,
-    /// They are grouped by an Argo CD application that is one of these; *, ? and [...] stand for several
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::patterns"))]
-    applications: Option<Vec<String>>,
 }
 
 /// A field, and what it takes.
@@ -295,11 +240,14 @@ impl PolicyFile {
                 return Err(format!("its {field} is {found}: write {field}: {known}"));
             }
         }
-        let form: PolicyForm<Value, Value> = read("", document, &[&WHOLE])?;
-        if form.defaults.is_none() && form.rules.is_none() && form.namespace_annotations.is_none() {
+        let mut fields = Fields::new("", document, &[&WHOLE])?;
+        let defaults = fields.take("defaults", any)?;
+        let rules = fields.take("rules", |value| value.as_array().cloned())?;
+        let asks_namespaces = fields.take("namespaceAnnotations", Value::as_bool)?;
+        if defaults.is_none() && rules.is_none() && asks_namespaces.is_none() {
             return Err("it says nothing: give it defaults or rules".to_owned());
         }
-        let rules = form.rules.unwrap_or_default();
+        let rules = rules.unwrap_or_default();
         if rules.len() > rules::MAX {
             return Err(format!("it has more than {} rules", rules::MAX));
         }
@@ -317,11 +265,9 @@ impl PolicyFile {
         }
         Ok(PolicyFile {
             path: path.to_owned(),
-            defaults: form
-                .defaults
-                .map_or(Ok(Defaults::default()), Defaults::parse)?,
+            defaults: defaults.map_or(Ok(Defaults::default()), Defaults::parse)?,
             rules,
-            asks_namespaces: form.namespace_annotations.unwrap_or(true),
+            asks_namespaces: asks_namespaces.unwrap_or(true),
         })
     }
 
@@ -454,13 +400,24 @@ impl Flagged<'_> {
 
 impl Defaults {
     fn parse(value: Value) -> Result<Defaults, String> {
-        let form: DefaultsForm = read(DEFAULTS, value, &[&RETENTION, &RUN])?;
-        let family = form.family.map(|ending| ending.parse()).transpose();
+        let mut fields = Fields::new(DEFAULTS, value, &[&RETENTION, &RUN])?;
+        let family = fields.take("family", text)?;
+        let family = family.map(|ending| ending.parse()).transpose();
         Ok(Defaults {
-            said: form.said,
-            mixed_groups: form.mixed_groups,
+            said: Said::read(&mut fields)?,
+            mixed_groups: fields.take("mixedGroups", |value| match value.as_str()? {
+                "hold" => Some(MixedGroups::Hold),
+                "split" => Some(MixedGroups::Split),
+                "merge" => Some(MixedGroups::Merge),
+                _ => None,
+            })?,
             family: family.map_err(|error| format!("{}: {error}", at(DEFAULTS, "family")))?,
-            gitops: form.gitops,
+            gitops: fields.take("gitops", |value| {
+                use gitops::Mode;
+                let modes = [Mode::Auto, Mode::Require, Mode::Ignore];
+                let said = value.as_str()?;
+                modes.into_iter().find(|mode| mode.as_str() == said)
+            })?,
         })
     }
 }
@@ -479,31 +436,34 @@ impl SaidRule {
                 return Err(format!("{field} {why}: write it into {DEFAULTS}"));
             }
         }
-        let form: RuleForm<Value> = read(&place, value, &[&RULE, &RETENTION])?;
-        if let Some(name) = &form.name
+        let mut fields = Fields::new(&place, value, &[&RULE, &RETENTION])?;
+        let name = fields.take("name", text)?;
+        if let Some(name) = &name
             && (!is_dns_label(name) || name == DEFAULTS)
         {
             return Err(format!(
                 "{place}: its name takes lower-case letters, digits and '-', at most 63, and is not {DEFAULTS}"
             ));
         }
-        let matches = form.r#match.ok_or_else(|| {
+        let said = Said::read(&mut fields)?;
+        let hold = fields.take("hold", Value::as_bool)?;
+        let matches = fields.take("match", any)?.ok_or_else(|| {
             format!("{place} has no match: what is kept of every group is written into {DEFAULTS}")
         })?;
         let matches = parse_match(&place, matches)?;
-        let ruling = match form.hold {
+        let ruling = match hold {
             Some(true) => {
-                if let Some((field, _)) = form.said.fields().into_iter().find(|(_, said)| *said) {
+                if let Some((field, _)) = said.fields().into_iter().find(|(_, said)| *said) {
                     return Err(format!(
                         "{place}: hold keeps every Job of the group, so that {field} means nothing: leave one of them out"
                     ));
                 }
                 SaidRuling::Hold
             }
-            Some(false) | None => SaidRuling::Keep(form.said),
+            Some(false) | None => SaidRuling::Keep(said),
         };
         Ok(SaidRule {
-            name: form.name,
+            name,
             matches,
             ruling,
         })
@@ -516,11 +476,11 @@ impl SaidRule {
 
 fn parse_match(place: &str, value: Value) -> Result<Match, String> {
     let place = format!("match of {place}");
-    let form: MatchForm = read(&place, value, &[&MATCH])?;
-    let selector = form.selector.unwrap_or_default();
+    let mut fields = Fields::new(&place, value, &[&MATCH])?;
+    let selector = fields.take("selector", text)?.unwrap_or_default();
     Ok(Match {
-        namespaces: patterns(&place, "namespaces", form.namespaces)?,
-        applications: patterns(&place, "applications", form.applications)?,
+        namespaces: patterns(&place, "namespaces", fields.take("namespaces", texts)?)?,
+        applications: patterns(&place, "applications", fields.take("applications", texts)?)?,
         selector: (selector.parse())
             .map_err(|error| format!("{}: {error}", at(&place, "selector")))?,
     })
@@ -566,39 +526,91 @@ fn flag(field: &str) -> String {
     flag
 }
 
-/// Read a form whose fields may all be left out. Each is read by itself first, so that an error names it.
-fn read<T: DeserializeOwned>(place: &str, value: Value, known: &[&[Field]]) -> Result<T, String> {
-    let whole = if place.is_empty() { "it" } else { place };
-    let Value::Object(fields) = value else {
-        return Err(format!("{whole} takes fields, and not {}", shown(&value)));
-    };
-    if fields.is_empty() {
-        return Err(format!("{whole} is empty"));
-    }
-    let known = || known.iter().copied().flatten();
-    for (field, value) in &fields {
-        let Some((_, takes)) = known().find(|(name, _)| name == field) else {
-            let names: Vec<&str> = known().map(|(name, _)| *name).collect();
-            return Err(format!(
-                "{whole} has no field {}: there are {}",
-                quoted(field),
-                names.join(", ")
-            ));
+/// The fields of one object in the file. All may be left out.
+struct Fields {
+    /// What they are fields of.
+    place: String,
+    fields: Map<String, Value>,
+    known: Vec<Field>,
+}
+
+impl Fields {
+    /// Those of a value.
+    ///
+    /// # Errors
+    /// If it has none, or one that is not known or holds nothing.
+    fn new(place: &str, value: Value, known: &[&[Field]]) -> Result<Fields, String> {
+        let whole = if place.is_empty() { "it" } else { place };
+        let Value::Object(fields) = value else {
+            return Err(format!("{whole} takes fields, and not {}", shown(&value)));
         };
-        if is_empty(value) {
-            let field = at(place, field);
-            return Err(format!(
-                "{field} is empty: give it {takes}, or leave it out"
-            ));
+        if fields.is_empty() {
+            return Err(format!("{whole} is empty"));
         }
-        let alone = Map::from_iter([(field.clone(), value.clone())]);
-        if serde_json::from_value::<T>(Value::Object(alone)).is_err() {
-            let (field, shown) = (at(place, field), shown(value));
-            return Err(format!("{field} takes {takes}, and not {shown}"));
+        let known = known.concat();
+        for (field, value) in &fields {
+            let Some((_, takes)) = known.iter().find(|(name, _)| name == field) else {
+                let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+                let (field, names) = (quoted(field), names.join(", "));
+                return Err(format!("{whole} has no field {field}: there are {names}"));
+            };
+            if is_empty(value) {
+                let field = at(place, field);
+                return Err(format!(
+                    "{field} is empty: give it {takes}, or leave it out"
+                ));
+            }
+        }
+        Ok(Fields {
+            place: place.to_owned(),
+            fields,
+            known,
+        })
+    }
+
+    /// One of them, if it is there.
+    ///
+    /// # Errors
+    /// If it is not what it takes.
+    fn take<T>(&mut self, field: &str, read: fn(&Value) -> Option<T>) -> Result<Option<T>, String> {
+        let Some(value) = self.fields.remove(field) else {
+            return Ok(None);
+        };
+        match read(&value) {
+            Some(read) => Ok(Some(read)),
+            None => Err(self.is_not_taken(field, &value)),
         }
     }
-    serde_json::from_value(Value::Object(fields))
-        .map_err(|_| format!("{whole} has fields that do not go together"))
+
+    fn is_not_taken(&self, field: &str, value: &Value) -> String {
+        let takes = self.known.iter().find(|(name, _)| *name == field);
+        let (field, takes) = (
+            at(&self.place, field),
+            takes.map_or("another", |(_, takes)| takes),
+        );
+        format!("{field} takes {takes}, and not {}", shown(value))
+    }
+}
+
+/// What is read as an object of its own.
+fn any(value: &Value) -> Option<Value> {
+    Some(value.clone())
+}
+
+fn count(value: &Value) -> Option<usize> {
+    usize::try_from(value.as_u64()?).ok()
+}
+
+fn duration(value: &Value) -> Option<HumanDuration> {
+    value.as_str()?.parse().ok()
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+fn texts(value: &Value) -> Option<Vec<String>> {
+    value.as_array()?.iter().map(text).collect()
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -629,7 +641,7 @@ pub fn schema() -> Value {
     let mut schema = settings
         .with_transform(crate::text::schema::never_null)
         .into_generator()
-        .into_root_schema_for::<PolicyForm<DefaultsForm, RuleForm<MatchForm>>>()
+        .into_root_schema_for::<schema::PolicyForm>()
         .to_value();
     schema["title"] = format!("{API_VERSION} {KIND}").into();
     schema.sort_all_objects();

@@ -1,10 +1,82 @@
 //! The JSON Schema of a policy, made from its types: what they cannot say by themselves is said here.
 
-use schemars::{Schema, SchemaGenerator, json_schema};
+#![allow(
+    dead_code,
+    reason = "these types are what a schema is made of, and nothing is read into them"
+)]
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use super::{API_VERSION, KIND};
-use crate::text::schema::add;
+use super::{API_VERSION, KIND, Said};
+use crate::{gitops::Mode, plan::group::MixedGroups, text::schema::add};
+
+/// Rules for what is kept, for the groups of a whole company.
+#[derive(JsonSchema)]
+#[schemars(transform = policy)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PolicyForm {
+    /// The version of this form; fields may be added within a version.
+    #[schemars(schema_with = "api_version")]
+    api_version: String,
+    #[schemars(schema_with = "kind")]
+    kind: String,
+    /// What is kept of groups that no rule is for, and what the rules start from.
+    defaults: Option<DefaultsForm>,
+    /// The first rule that is for a Job counts.
+    #[schemars(length(min = 1))]
+    rules: Option<Vec<RuleForm>>,
+    /// Whether a Namespace with the annotation jobclean/keep keeps all of its Jobs [default: true]
+    namespace_annotations: Option<bool>,
+}
+
+/// What is kept of groups that no rule is for, and what the rules start from.
+#[derive(JsonSchema)]
+#[schemars(transform = not_empty)]
+#[serde(rename_all = "camelCase")]
+struct DefaultsForm {
+    #[serde(flatten)]
+    said: Said,
+    /// What to do with a group that holds Jobs of different families
+    mixed_groups: Option<MixedGroups>,
+    /// Take an ending of names that matches this regular expression for generated, before the known ones
+    #[schemars(length(min = 1))]
+    family: Option<String>,
+    /// Whether to keep Jobs that Argo CD, Flux or Helm still want
+    gitops: Option<Mode>,
+}
+
+/// What is kept of the groups of some Jobs.
+#[derive(JsonSchema)]
+#[schemars(transform = rule)]
+struct RuleForm {
+    /// What the rule is called; without a name it is called by its number
+    #[serde(default)]
+    #[schemars(schema_with = "name")]
+    name: Option<String>,
+    r#match: MatchForm,
+    /// Keep every Job of the group
+    hold: Option<bool>,
+    #[serde(flatten)]
+    said: Said,
+}
+
+/// Which Jobs the rule is for: all that is given must hold.
+#[derive(JsonSchema)]
+#[schemars(transform = not_empty)]
+struct MatchForm {
+    /// Their namespace is one of these; *, ? and [...] stand for several
+    #[serde(default)]
+    #[schemars(schema_with = "patterns")]
+    namespaces: Option<Vec<String>>,
+    /// Their labels match this label selector
+    #[schemars(length(min = 1))]
+    selector: Option<String>,
+    /// They are grouped by an Argo CD application that is one of these; *, ? and [...] stand for several
+    #[serde(default)]
+    #[schemars(schema_with = "patterns")]
+    applications: Option<Vec<String>>,
+}
 
 /// A typo in a field is an error.
 fn close(schema: &mut Schema) {
