@@ -242,7 +242,7 @@ impl ObjectList {
             let comma: &[u8] = if self.is_empty { b"\n" } else { b",\n" };
             self.is_empty = false;
             self.file.write_all(comma)?;
-            serde_json::to_writer(&mut self.file, object)?;
+            self.file.write_all(&serde_json::to_vec(object)?)?;
         }
         Ok(())
     }

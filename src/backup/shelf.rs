@@ -115,7 +115,6 @@ fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
                 entries.push((name, entry.path()));
             }
         }
-        entries.sort_unstable();
         Ok(entries)
     };
     read().map_err(|error| unreadable(folder, &io_words(&error)))

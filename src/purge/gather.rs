@@ -8,10 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    task::JoinError,
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::{
     backup::{
@@ -303,7 +300,7 @@ impl Gatherer<'_> {
         most: u64,
     ) -> Result<(LogFile, Tried), NotSaved> {
         let (pieces, written) = mpsc::channel::<Bytes>(PIECES_HELD);
-        let writing = tokio::task::spawn_blocking(move || {
+        let writing = off_thread(move || {
             file.start_over()?;
             write(&mut file, written, most)?;
             Ok(file)
@@ -313,7 +310,7 @@ impl Gatherer<'_> {
             let pieces = pieces;
             in_time(self.cluster.log(log, most, &pieces)).await
         };
-        let mut file = done(writing.await)?;
+        let mut file = writing.await?;
         match read {
             Ok(LogAnswer::Log(())) => {}
             other => return Ok((file, Tried::of(other)?)),
@@ -401,13 +398,17 @@ fn write(file: &mut LogFile, mut pieces: mpsc::Receiver<Bytes>, most: u64) -> io
     Ok(())
 }
 
-/// Work on files, off the threads that wait for the network.
-pub(super) async fn off_thread<T: Send + 'static>(
+/// Work on files, off the threads that wait for the network. It begins at once.
+///
+/// tokio makes code of its own for every kind of work, so all of it goes in one kind of box.
+pub(super) fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    done(tokio::task::spawn_blocking(work).await)
-}
-
-fn done<T>(work: Result<io::Result<T>, JoinError>) -> io::Result<T> {
-    work.unwrap_or_else(|_| Err(io::Error::other("it broke off")))
+) -> impl Future<Output = io::Result<T>> {
+    let (send, receive) = oneshot::channel();
+    let work: Box<dyn FnOnce() + Send> = Box::new(move || drop(send.send(work())));
+    tokio::task::spawn_blocking(work);
+    async move {
+        let done = receive.await;
+        done.unwrap_or_else(|_| Err(io::Error::other("it broke off")))
+    }
 }
