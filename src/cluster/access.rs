@@ -4,11 +4,8 @@
 use std::{fmt, time::Duration};
 
 use http::{Request, StatusCode, header};
-use k8s_openapi::api::{
-    authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
-    core::v1::Namespace,
-};
 use kube::client::Body;
+use serde_json::{Value, json};
 
 use super::{
     Cluster,
@@ -81,36 +78,31 @@ pub enum Access {
 impl Cluster {
     /// Ask whether this may be done, in one namespace or in all.
     pub async fn may(&self, right: Right, namespace: Option<&str>) -> Access {
-        let review = SelfSubjectAccessReview {
-            spec: SelfSubjectAccessReviewSpec {
-                resource_attributes: Some(ResourceAttributes {
-                    verb: Some(right.verb.to_owned()),
-                    group: Some(right.group.to_owned()),
-                    resource: Some(right.resource.to_owned()),
-                    subresource: right.subresource.map(str::to_owned),
-                    namespace: namespace.map(str::to_owned),
-                    ..ResourceAttributes::default()
-                }),
-                ..SelfSubjectAccessReviewSpec::default()
-            },
-            ..SelfSubjectAccessReview::default()
-        };
-        let review = serde_json::to_vec(&review).expect("a review is plain data");
+        let review = json!({
+            "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": {
+                "verb": right.verb, "group": right.group, "resource": right.resource,
+                "subresource": right.subresource, "namespace": namespace,
+            }},
+        });
         let request = Request::post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews")
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, "application/json")
-            .body(Body::from(review))
+            .body(Body::from(review.to_string().into_bytes()))
             .expect("a fixed path makes a valid URI");
         let Ok(answer) = self.connection.call(request).await else {
             return Access::Unknown;
         };
-        let review = serde_json::from_slice::<SelfSubjectAccessReview>(&answer.body);
-        match review.ok().and_then(|review| review.status) {
-            Some(status) if answer.status.is_success() && status.allowed => Access::Allowed,
-            Some(status) if answer.status.is_success() => {
-                Access::Denied(status.reason.unwrap_or_default())
+        let review: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        match review["status"]["allowed"].as_bool() {
+            _ if !answer.status.is_success() => Access::Unknown,
+            _ if review["kind"] != "SelfSubjectAccessReview" => Access::Unknown,
+            Some(true) => Access::Allowed,
+            Some(false) => {
+                let reason = review["status"]["reason"].as_str();
+                Access::Denied(reason.unwrap_or_default().to_owned())
             }
-            _ => Access::Unknown,
+            None => Access::Unknown,
         }
     }
 
@@ -144,12 +136,15 @@ impl Cluster {
         let answer = async { self.connection.call(request?).await }.await;
         let answer = answer.map_err(|why| Retry::after(why, |why| why.into_error(server)))?;
         let (why, retry_after) = match answer.status {
-            StatusCode::OK => match serde_json::from_slice::<Namespace>(&answer.body) {
-                Ok(namespace) if namespace.metadata.uid.is_some() => {
-                    return Ok(namespace.metadata.uid);
+            StatusCode::OK => {
+                let namespace: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+                match namespace["metadata"]["uid"].as_str() {
+                    Some(uid) if namespace["kind"] == "Namespace" => {
+                        return Ok(Some(uid.to_owned()));
+                    }
+                    _ => ("the answer cannot be read".to_owned(), None),
                 }
-                _ => ("the answer cannot be read".to_owned(), None),
-            },
+            }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
                 return Ok(None);
             }
