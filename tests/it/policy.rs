@@ -109,7 +109,17 @@ fn a_file_is_judged_as_its_cluster_is() {
         "--dry-run=client",
         "--gitops=ignore",
     ]);
-    assert_eq!(of_file["groups"], of_cluster["groups"]);
+    // JSON takes more bytes than what the server sends.
+    let judged = |plan: &Value| {
+        let mut groups = plan["groups"].clone();
+        for group in groups.as_array_mut().unwrap() {
+            for job in group["jobs"].as_array_mut().unwrap() {
+                job.as_object_mut().unwrap().remove("bytes").unwrap();
+            }
+        }
+        groups
+    };
+    assert_eq!(judged(&of_file), judged(&of_cluster));
     let rules: Vec<(&str, &str)> = jobs_of(&of_file)
         .into_iter()
         .map(|job| (text(job, "name"), reasons_of(job)[0]))
