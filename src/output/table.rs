@@ -231,6 +231,7 @@ pub fn write_totals(out: &mut dyn Write, view: View, style: Style) -> io::Result
     }
     writeln!(out, "{}", words::totals(&summary))?;
     match view {
+        View::Report(report) if report.outcomes.is_empty() => Ok(()),
         View::Plan(_) => Ok(()),
         View::Report(report) => write_wrapped(out, &words::outcomes(report), style),
     }
