@@ -1,8 +1,9 @@
 //! What each fuzz target does with what it is given, and holds to be true of the outcome. The tests give it the seeds.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use kubectl_jobclean::{
+    cli::policy::{Flagged, PolicyFile, Said},
     cluster::retry::{Backoff, Tries},
     connection::exchange::parse_retry_after,
     decode::{
@@ -12,6 +13,7 @@ use kubectl_jobclean::{
     },
     job::{
         family::of_name,
+        grouping::Grouping,
         label::LabelKey,
         query::{Query, Scope},
         selector::Selector,
@@ -19,10 +21,13 @@ use kubectl_jobclean::{
     output::{
         Colour, Headers, Rows, Style, View, json, name, saved::SavedPlan, summary, table, yaml,
     },
-    plan::{Plan, Snapshot, Source, max_purge::MaxPurge, retention::Policy},
+    plan::{Plan, Snapshot, Source, max_purge::MaxPurge, retention::Policy, rules::Rules},
     text::is_unsafe,
     time::{HumanDuration, RequestTimeout},
 };
+
+/// Jobs for what judges some.
+const JOBS: &str = include_str!("../data/sample-jobs.json");
 
 fn intake() -> Intake {
     Intake::new(
@@ -101,14 +106,10 @@ pub fn list_metadata(data: &[u8]) {
     }
 }
 
-/// A file of Jobs, planned and written in every form.
-pub fn file(data: &[u8]) {
-    let query = Query::all("label:a".parse().unwrap(), Scope::AllNamespaces, 0);
-    let Ok(contents) = files::parse(data, &query) else {
-        return;
-    };
-    let count = contents.jobs.len();
-    let snapshot = Snapshot {
+/// What stands in a file of Jobs.
+fn snapshot(data: &[u8], query: Query) -> Option<Snapshot> {
+    let contents = files::parse(data, &query).ok()?;
+    Some(Snapshot {
         source: Source::File {
             path: "-".to_owned(),
         },
@@ -117,7 +118,16 @@ pub fn file(data: &[u8]) {
         resource_version: contents.resource_version,
         taken_at: "2026-01-01T00:00:00Z".parse().unwrap(),
         jobs: contents.jobs,
+    })
+}
+
+/// A file of Jobs, planned and written in every form.
+pub fn file(data: &[u8]) {
+    let query = Query::all("label:a".parse().unwrap(), Scope::AllNamespaces, 0);
+    let Some(snapshot) = snapshot(data, query) else {
+        return;
     };
+    let count = snapshot.jobs.len();
     let plan = Plan::new(snapshot, &Policy::default());
     assert_eq!(plan.summary().jobs, count);
     let style = Style {
@@ -143,6 +153,35 @@ pub fn saved_plan(data: &[u8]) {
         for group in &saved.plan.groups {
             assert!(group.purge_count() < group.jobs.len());
         }
+    }
+}
+
+/// A policy: whatever it says, a group keeps at least one Job, and the words about it are harmless.
+pub fn policy(data: &str) {
+    let policy = match PolicyFile::parse(Path::new("policy.yaml"), data) {
+        Ok(file) => file.policy(
+            &Flagged {
+                said: &Said::default(),
+                mixed_groups: None,
+                family: None,
+                gitops: None,
+            },
+            &Grouping::Application,
+        ),
+        Err(why) => Err(why),
+    };
+    let policy = match policy {
+        Ok(policy) => policy,
+        Err(why) => return assert!(!why.is_empty() && why.len() < 10_000, "{why}"),
+    };
+    let query = Query {
+        rules: (policy.rules.as_ref().map(Rules::matches)).unwrap_or_default(),
+        ..Query::all(Grouping::Application, Scope::AllNamespaces, 500)
+    };
+    let plan = Plan::new(snapshot(JOBS.as_bytes(), query).expect("Jobs"), &policy);
+    assert!(!plan.groups.is_empty());
+    for group in &plan.groups {
+        assert!(group.purge_count() < group.jobs.len());
     }
 }
 

@@ -54,6 +54,11 @@ fn lists_of_metadata() {
 }
 
 #[test]
+fn policies() {
+    each_text("policy", targets::policy);
+}
+
+#[test]
 fn files_of_jobs() {
     each("file", targets::file);
 }

@@ -6,6 +6,7 @@ mod decode_file;
 mod decode_file_repeats;
 mod decode_laws;
 mod decode_metadata;
+mod every_small_group;
 mod family_laws;
 mod family_schemes;
 mod fuzz_seeds;
