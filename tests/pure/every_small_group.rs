@@ -72,7 +72,8 @@ fn every_group(jobs: usize) -> Vec<Vec<Job>> {
     (0..jobs).fold(vec![Vec::new()], |groups, place| {
         let minutes = -i64::try_from(place).expect("it is small");
         let states = every_state(minutes, &format!("sync-{place}"));
-        let with = |group: &Vec<Job>, job: &Job| [group.as_slice(), std::slice::from_ref(job)].concat();
+        let with =
+            |group: &Vec<Job>, job: &Job| [group.as_slice(), std::slice::from_ref(job)].concat();
         groups
             .iter()
             .flat_map(|group| {
