@@ -3,6 +3,7 @@
 pub mod complete;
 mod options;
 pub mod policy;
+mod several;
 mod subcommands;
 pub mod tips;
 mod wait;
@@ -19,6 +20,7 @@ pub use self::{
     options::{
         Backup, Deletes, FromFile, Goal, OnCluster, Options, PlanSource, Purge, Run, Selection,
     },
+    several::{ContextPattern, Several},
     subcommands::{Command, RestoreFlags, ServiceAccount, Shell},
     wait::{Patience, Waiting},
 };
@@ -119,6 +121,9 @@ pub struct Flags {
     /// Where.
     #[command(flatten)]
     pub connection: ConnectionFlags,
+    /// Where, if that is in several places.
+    #[command(flatten)]
+    pub several: Several,
 }
 
 /// Which Jobs.

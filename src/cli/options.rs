@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{
-    DryRun, Flags, Format, Patience,
+    DryRun, Flags, Format, Patience, Several,
     policy::{Flagged, PolicyFile},
 };
 use crate::{
@@ -68,6 +68,8 @@ pub struct FromFile {
 pub struct OnCluster {
     /// How to reach it.
     pub connection: ConnectionFlags,
+    /// Which clusters, if there are several.
+    pub several: Option<Several>,
     /// Whether its certificate may go unchecked.
     pub unchecked: Unchecked,
     /// Where the plan comes from.
@@ -210,6 +212,7 @@ impl Flags {
             })),
             None => Run::OnCluster(Box::new(OnCluster {
                 connection: self.connection,
+                several: Some(self.several).filter(|several| !several.contexts.is_empty()),
                 unchecked: if action.yes && action.plan.is_none() {
                     Unchecked::Refused
                 } else {
@@ -281,6 +284,9 @@ impl Flags {
         let asks = !action.yes && action.dry_run == DryRun::None && action.save_plan.is_none();
         if self.output.log_format.is_some() && asks {
             return Err("--log-format is for runs that ask nothing: add --yes or --dry-run".into());
+        }
+        if self.output.format == Some(Format::Name) && !self.several.contexts.is_empty() {
+            return Err("-o name prints no clusters: with --contexts, -o tsv prints a row a Job with its cluster".into());
         }
         // Choosing is a question, and these ask none.
         if action.interactive {

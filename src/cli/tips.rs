@@ -14,7 +14,9 @@ use super::Cli;
 use crate::{connection::flags::go_bool, time::HumanDuration};
 
 /// Flags with which more is deleted than without, or with less care.
-pub const DELETE_MORE: [&str; 12] = [
+pub const DELETE_MORE: [&str; 14] = [
+    "contexts",
+    "skip-unreachable",
     "all-namespaces",
     "argocd-context",
     "family",

@@ -67,6 +67,13 @@ fn pattern(
     if text.is_empty() {
         return Err("it is empty");
     }
+    // Outside brackets it would stand for itself, and match nothing.
+    let negates = text.replace("[!", "[").contains('!');
+    if negates {
+        return Err(
+            "! stands only within brackets, as in [!a]; there is no pattern for all others",
+        );
+    }
     if !text.chars().all(|c| is_of_name(c) || "*?[]!".contains(c)) {
         return Err(why);
     }
@@ -99,6 +106,8 @@ mod tests {
             ("a.b", "lower-case letters"),
             ("a[b", "close each ["),
             ("a***", "write * once"),
+            ("!ci-*", "within brackets"),
+            ("ci-!", "within brackets"),
             ("**", ""),
         ] {
             match text.parse::<NamespacePattern>() {

@@ -481,6 +481,31 @@ pub(super) fn document(view: View<'_>, rows: Rows, saved: Option<Extras>) -> imp
     }
 }
 
+/// The documents of several clusters: a list of plans or reports.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Documents<T> {
+    api_version: &'static str,
+    kind: &'static str,
+    items: Vec<T>,
+}
+
+/// The documents of several clusters as one.
+pub(super) fn documents(views: &[View<'_>], rows: Rows) -> impl Serialize {
+    let is_plan = |view: &View<'_>| matches!(view, View::Plan(_));
+    Documents {
+        api_version: API_VERSION,
+        kind: if views.iter().all(is_plan) {
+            "PlanList"
+        } else {
+            "ReportList"
+        },
+        items: (views.iter())
+            .map(|view| document(*view, rows, None))
+            .collect(),
+    }
+}
+
 /// What tells one cluster from another.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -60,7 +60,8 @@ const GIVE_WAY: [(&[Holds], u16); 5] = [
     (&[Holds::Name, Holds::Words], 12),
     (&[Holds::Name], 6),
     (&[Holds::Name, Holds::Words], 6),
-    (&[Holds::Name, Holds::Words, Holds::Word, Holds::Number], 3),
+    // Never numbers: a part of one is another number.
+    (&[Holds::Name, Holds::Words, Holds::Word], 3),
 ];
 /// A name that is this much longer than half of the names are does not pad them.
 const LONG: u16 = 20;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     Rows, View,
-    document::{Extras, document},
+    document::{Extras, document, documents},
     escape::{Escapes, Escaping},
 };
 
@@ -16,6 +16,14 @@ use super::{
 /// If the writer fails.
 pub fn write(out: &mut dyn Write, view: View, rows: Rows) -> io::Result<()> {
     write_document(out, &document(view, rows, None))
+}
+
+/// Write the documents of several clusters as one.
+///
+/// # Errors
+/// If the writer fails.
+pub fn write_all(out: &mut dyn Write, views: &[View], rows: Rows) -> io::Result<()> {
+    write_document(out, &documents(views, rows))
 }
 
 /// Write the document as JSON with what carrying it out later needs.

@@ -21,6 +21,8 @@ const HEADERS: [&str; 8] = [
     "STATUS",
     "CREATED",
 ];
+/// The first column, where there are several clusters.
+const CLUSTER: &str = "CLUSTER";
 /// The last column, once there is something to say in it.
 const OUTCOME: &str = "OUTCOME";
 
@@ -29,8 +31,25 @@ const OUTCOME: &str = "OUTCOME";
 /// # Errors
 /// If the writer fails.
 pub fn write(out: &mut dyn Write, view: View, headers: Headers, rows: Rows) -> io::Result<()> {
+    write_of(out, view, None, headers, rows)
+}
+
+/// The same for one of several clusters, whose name stands first.
+///
+/// # Errors
+/// If the writer fails.
+pub fn write_of(
+    out: &mut dyn Write,
+    view: View,
+    cluster: Option<&str>,
+    headers: Headers,
+    rows: Rows,
+) -> io::Result<()> {
     let is_report = matches!(view, View::Report(_));
     if headers == Headers::Show {
+        if cluster.is_some() {
+            write!(out, "{CLUSTER}\t")?;
+        }
         write!(out, "{}", HEADERS.join("\t"))?;
         if is_report {
             write!(out, "\t{OUTCOME}")?;
@@ -40,6 +59,9 @@ pub fn write(out: &mut dyn Write, view: View, headers: Headers, rows: Rows) -> i
     for (group, rows) in view.groups(rows) {
         let name = words::group(&view.plan().grouping, group);
         for row in rows {
+            if let Some(cluster) = cluster {
+                write!(out, "{}\t", harmless(cluster))?;
+            }
             write!(out, "{}", cells(group, &name, row).join("\t"))?;
             if is_report {
                 write!(out, "\t{}", row.outcome.map_or("", Outcome::as_str))?;

@@ -17,7 +17,7 @@ use crate::{
         retention::{KeepReason, Policy, WaysOut},
         rules::Treatment,
     },
-    text::count,
+    text::{count, harmless},
     time,
 };
 
@@ -85,6 +85,31 @@ pub fn terminating(deletion: &Deletion, now: Timestamp) -> String {
     let names = deletion.finalizers.iter().map(|name| &**name);
     let parts: Vec<&str> = [&*age].into_iter().chain(names).collect();
     parts.join(", ")
+}
+
+/// A cluster as a person knows it, harmless: its context and the address of its server.
+pub fn place(context: &str, server: &str) -> String {
+    let server = harmless(server);
+    match context {
+        "" => server.into_owned(),
+        context => format!("{} ({server})", harmless(context)),
+    }
+}
+
+/// The same of where the Jobs of a plan were read.
+pub fn cluster(source: &Source) -> String {
+    match source {
+        Source::Cluster { context, server } => place(context, server),
+        Source::File { path } => harmless(path).into_owned(),
+    }
+}
+
+/// The context that leads to a cluster.
+pub fn context(source: &Source) -> &str {
+    match source {
+        Source::Cluster { context, .. } => context,
+        Source::File { path } => path,
+    }
 }
 
 /// What was done, on one line; outcomes without Jobs are left out.
@@ -420,11 +445,15 @@ pub fn policy(whole: &Policy, grouping: &Grouping) -> String {
         }
         Mode::Ignore => ", and asks no GitOps tool",
     };
-    let rules = match whole.rules.as_ref().map_or(0, |rules| rules.iter().len()) {
-        0 => String::new(),
-        rules => format!(", and {} for some Jobs", count(rules, "rule")),
+    let (where_else, rules) = match whole.rules.as_ref().map_or(0, |rules| rules.iter().len()) {
+        0 => ("", String::new()),
+        rules => (
+            "where no rule matches, ",
+            format!("; it has {}", count(rules, "rule")),
+        ),
     };
-    format!("it keeps {}, and {mixed}{gitops}{rules}", kept.join(", "))
+    let kept = kept.join(", ");
+    format!("{where_else}it keeps {kept}, and {mixed}{gitops}{rules}")
 }
 
 /// A warning in words: a lowercase fragment, not made harmless.

@@ -209,7 +209,7 @@ impl Report {
         let mut by_message: BTreeMap<String, Vec<(&Job, Cow<'_, str>)>> = BTreeMap::new();
         for (job, outcome) in self.plan.purges().zip(&self.outcomes) {
             if let Some(message) = outcome.message().filter(|_| is_meant(outcome)) {
-                let alike = message.replace(&*job.name, "NAME");
+                let alike = without_name(&message, &job.name);
                 by_message.entry(alike).or_default().push((job, message));
             }
         }
@@ -235,6 +235,19 @@ impl Report {
         let jobs = waited_for(&self.plan).enumerate();
         jobs.filter_map(move |(index, job)| Some((job, held?.get(&index)?)))
     }
+}
+
+/// A message with `NAME` where it names a Job. A name within a longer one is not that Job's.
+fn without_name(message: &str, name: &str) -> String {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    let mut alike = String::new();
+    let mut rest = message;
+    while let Some((before, after)) = rest.split_once(name).filter(|_| !name.is_empty()) {
+        let is_whole = !before.ends_with(is_of_name) && !after.starts_with(is_of_name);
+        alike.extend([before, if is_whole { "NAME" } else { name }]);
+        rest = after;
+    }
+    alike + rest
 }
 
 /// A Job as it is shown.
@@ -341,4 +354,24 @@ pub struct Pod {
     pub name: String,
     /// What holds it in turn.
     pub finalizers: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_alike_but_for_the_whole_name() {
+        for (message, expected) in [
+            (
+                r#"jobs.batch "batch" is forbidden"#,
+                r#"jobs.batch "NAME" is forbidden"#,
+            ),
+            ("batch-1 and batch: no", "batch-1 and NAME: no"),
+            ("nothing", "nothing"),
+        ] {
+            assert_eq!(without_name(message, "batch"), expected);
+        }
+        assert_eq!(without_name("a", ""), "a");
+    }
 }

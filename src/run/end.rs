@@ -39,6 +39,7 @@ pub(super) struct AtEnd<'a> {
     known: Known,
     /// What it came to so far, in words.
     said: Option<String>,
+    has_report: bool,
 }
 
 impl<'a> AtEnd<'a> {
@@ -49,6 +50,7 @@ impl<'a> AtEnd<'a> {
             begun: Instant::now(),
             known: Known::default(),
             said: None,
+            has_report: false,
         }
     }
 
@@ -61,6 +63,7 @@ impl<'a> AtEnd<'a> {
     /// The plan was carried out.
     pub(super) fn report(&mut self, report: &Report) {
         self.known.report(report);
+        self.has_report = true;
         self.said = Some(words::totals_and_outcomes(report));
     }
 
@@ -68,6 +71,10 @@ impl<'a> AtEnd<'a> {
     pub(super) fn end(self, ended: Result<Exit, Error>, ui: &Ui) -> Result<Exit, Error> {
         let said = match (&ended, self.said) {
             (Err(error), _) => Some(format!("error: {}", error.message)),
+            (Ok(Exit::Interrupted | Exit::Terminated), said) if !self.has_report => {
+                let said = said.map(|said| format!("{said}; ")).unwrap_or_default();
+                Some(format!("{said}stopped, and nothing was deleted"))
+            }
             (Ok(_), said) => said,
         };
         if let Some(said) = said {

@@ -67,8 +67,14 @@ pub async fn explain(
             "a saved plan says itself why each Job is kept or purged",
         ));
     };
+    if wanted.several.is_some() {
+        let message = "explain looks at the Jobs of one cluster";
+        return Err(Error::new(Exit::Usage, message).hint("name it with --context"));
+    }
     let told = async {
-        let mut session = Session::connect(wanted, Printer::new(options), ui, stop.clone()).await?;
+        let flags = &wanted.connection;
+        let printer = Printer::new(options).without_log();
+        let mut session = Session::connect(wanted, flags, printer, ui, stop.clone()).await?;
         let (plan, policy, marked) = session.plan_and(name).await?;
         Ok::<_, Error>((
             plan,

@@ -48,7 +48,7 @@ fn story(
     printer.refuse_bare_names(&plan)?;
     let listed = plan.summary().jobs;
     let held = show::check_limit(&mut plan, options.max_purge, listed);
-    printer.print_only(View::Plan(&plan), ui)?;
+    printer.print_only(&[View::Plan(&plan)], ui)?;
     held.map(|()| Exit::Success)
 }
 

@@ -1,5 +1,6 @@
 //! The story of a run, and what it says on the way.
 
+mod clusters;
 mod end;
 mod explain;
 mod file;
@@ -43,7 +44,11 @@ pub async fn clean(
 ) -> Result<Exit, Error> {
     let printer = Printer::new(options);
     let mut at_end = AtEnd::begin(options);
-    let ended = story(wanted, options.max_purge, printer, ui, stop, &mut at_end).await;
+    let max_purge = options.max_purge;
+    let ended = match &wanted.several {
+        None => story(wanted, max_purge, printer, ui, stop, &mut at_end).await,
+        Some(several) => clusters::story(wanted, several, max_purge, printer, ui, stop).await,
+    };
     let ended = ended.or_else(|ended| ended.settle(printer, ui));
     at_end.end(ended, ui)
 }
@@ -56,7 +61,7 @@ async fn story(
     stop: watch::Receiver<Option<Stop>>,
     at_end: &mut AtEnd<'_>,
 ) -> Result<Exit, Ended> {
-    let connecting = Session::connect(wanted, printer, ui, stop.clone());
+    let connecting = Session::connect(wanted, &wanted.connection, printer, ui, stop.clone());
     let mut session = unless_stopped(&stop, connecting).await??;
     let plan = session.plan().await?;
     at_end.plan(plan.shown());
@@ -92,9 +97,9 @@ impl Ended {
     fn settle(self, printer: Printer, ui: &Ui) -> Result<Exit, Error> {
         ui.finish();
         if let Some(plan) = &self.plan
-            && printer.is_for_programs()
+            && (printer.is_for_programs() || printer.log().is_some())
         {
-            printer.print_only(View::Plan(plan), ui)?;
+            printer.print_only(&[View::Plan(plan)], ui)?;
         }
         match self.error {
             Some(error) => Err(error),

@@ -211,11 +211,7 @@ async fn ask(cluster: &Cluster, backups: &[Backup], text: &str, ui: &Ui) -> Resu
         count(backups.len(), "Job"),
         show::where_it_is(&cluster.connection)
     );
-    let consent = if backups.len() > TYPED_ABOVE {
-        Consent::Number(backups.len())
-    } else {
-        Consent::Yes
-    };
+    let consent = Consent::to(backups.len(), TYPED_ABOVE);
     loop {
         match ui.confirm(&question, consent).await {
             Answer::Yes => return Ok(()),

@@ -69,6 +69,14 @@ impl Candidate {
         &self.shown
     }
 
+    /// Hold it if it would purge more than it may.
+    ///
+    /// # Errors
+    /// If it would.
+    pub(super) fn limit(&mut self, max_purge: Option<MaxPurge>) -> Result<(), Error> {
+        show::check_limit(&mut self.shown, max_purge, self.listed)
+    }
+
     /// These groups of what is shown alone, named by their places, in order.
     fn only(self, groups: &[usize]) -> Candidate {
         let shown = self.shown.only(groups);
@@ -122,6 +130,7 @@ impl<'a> Session<'a> {
     /// If there is no cluster to talk to, or the plan is not for it, or what the run is to do cannot be done here.
     pub(super) async fn connect(
         wanted: &'a OnCluster,
+        flags: &ConnectionFlags,
         printer: Printer,
         ui: &'a Ui,
         stop: watch::Receiver<Option<Stop>>,
@@ -135,8 +144,7 @@ impl<'a> Session<'a> {
             saved_plan::check_target(path)?;
         }
         let console = ui.console(stop.clone());
-        let connection =
-            Connection::open(&wanted.connection, Arc::clone(&console), wanted.unchecked).await?;
+        let connection = Connection::open(flags, Arc::clone(&console), wanted.unchecked).await?;
         let cluster = Cluster::new(connection);
         if cluster.connection.is_insecure {
             ui.warning("the server's certificate is not checked (insecure-skip-tls-verify)");
@@ -169,7 +177,7 @@ impl<'a> Session<'a> {
             &query.grouping,
             &policy,
         ))?;
-        let sources = sources(&places, &wanted.connection, console, ui).await?;
+        let sources = sources(&places, flags, console, ui).await?;
         Ok(Session {
             wanted,
             printer,
@@ -255,9 +263,10 @@ impl<'a> Session<'a> {
         max_purge: Option<MaxPurge>,
     ) -> Result<Candidate, Error> {
         self.printer.refuse_bare_names(&plan.shown)?;
-        let held = show::check_limit(&mut plan.shown, max_purge, plan.listed);
+        let held = plan.limit(max_purge);
         if held.is_err() {
-            self.printer.print_only(View::Plan(&plan.shown), self.ui)?;
+            self.printer
+                .print_only(&[View::Plan(&plan.shown)], self.ui)?;
         }
         held.map(|()| plan)
     }
@@ -270,16 +279,21 @@ impl<'a> Session<'a> {
         let shown = &plan.shown;
         let (effect, backup, journal) = match &self.wanted.goal {
             Goal::Save(path) => {
-                self.printer.print_only(View::Plan(shown), self.ui)?;
+                self.printer.print_only(&[View::Plan(shown)], self.ui)?;
                 unless_stopped(&self.stop, self.save(plan.shown, path)).await??;
                 return Err(Exit::Success.into());
             }
             Goal::Show => {
-                self.printer.print_only(View::Plan(shown), self.ui)?;
+                self.printer.print_only(&[View::Plan(shown)], self.ui)?;
                 return Err(Exit::Success.into());
             }
             // Each Job is shown once, with what the server said to its delete.
-            Goal::TryOnServer => (Effect::DryRun, None, None),
+            Goal::TryOnServer => {
+                if let Some(format) = self.printer.log() {
+                    self.printer.log_skips(format, shown, self.ui)?;
+                }
+                (Effect::DryRun, None, None)
+            }
             Goal::Purge(purge) => {
                 let grouping = &self.cleaner.query.grouping;
                 let backup = purge.backup.as_ref();
@@ -289,11 +303,22 @@ impl<'a> Session<'a> {
                 let journal = purge.journal.as_deref().map(open_journal).transpose()?;
                 let cascade = self.wanted.deletes.cascade;
                 self.printer
-                    .before_purge(shown, purge.ask, cascade, self.ui)?;
+                    .before_purge(&[shown], purge.ask, cascade, self.ui)?;
                 (Effect::Delete, backup, journal)
             }
         };
-        let orders = Orders {
+        let orders = self.orders(effect, backup, journal);
+        Ok((plan, orders))
+    }
+
+    /// How a plan is to be carried out.
+    pub(super) fn orders(
+        &self,
+        effect: Effect,
+        backup: Option<BackupDir>,
+        journal: Option<Journal>,
+    ) -> Orders {
+        Orders {
             options: DeleteOptions {
                 cascade: self.wanted.deletes.cascade,
                 effect,
@@ -302,8 +327,43 @@ impl<'a> Session<'a> {
             backup,
             journal,
             query: self.cleaner.query.clone(),
+        }
+    }
+
+    /// What it says goes through this.
+    pub(super) fn ui(&self) -> &'a Ui {
+        self.ui
+    }
+
+    /// The context of its cluster.
+    pub(super) fn context(&self) -> &str {
+        &self.cleaner.cluster.connection.context
+    }
+
+    /// The address of its server.
+    pub(super) fn server(&self) -> &str {
+        &self.cleaner.cluster.connection.server
+    }
+
+    /// Context and address, harmless.
+    pub(super) fn where_it_is(&self) -> String {
+        show::where_it_is(&self.cleaner.cluster.connection)
+    }
+
+    /// Whether the server has ever answered.
+    pub(super) fn has_answered(&self) -> bool {
+        self.cleaner.cluster.connection.has_answered()
+    }
+
+    /// What tells its cluster from every other, if it may be read.
+    ///
+    /// # Errors
+    /// If the server does not say.
+    pub(super) async fn uid(&self) -> Result<Option<String>, Error> {
+        let mut on_wait = |delay, why: &str| {
+            show::waiting(delay, "asking which cluster it is", why, self.ui);
         };
-        Ok((plan, orders))
+        self.cleaner.cluster.uid(&mut on_wait).await
     }
 
     /// Write a plan into a file, with what tells this cluster from another.
@@ -450,7 +510,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// If the question cannot be asked or is declined, the deletes would be refused, or the new list fails.
     pub(super) async fn approve(&self, plan: Candidate) -> Result<Approved, Ended> {
-        let Candidate { shown, saved, .. } = plan;
+        let shown = &plan.shown;
         let asks = matches!(&self.wanted.goal, Goal::Purge(purge) if purge.ask);
         let is_asked = asks && shown.summary().purge > 0;
         if let Goal::Purge(Purge {
@@ -459,16 +519,25 @@ impl<'a> Session<'a> {
         }) = &self.wanted.goal
             && (is_asked && Ui::can_ask().is_ok() || !asks && shown.summary().purge > 0)
         {
-            unless_stopped(&self.stop, self.check_backup(&shown, backup.parts)).await??;
+            unless_stopped(&self.stop, self.check_backup(shown, backup.parts)).await??;
         }
         if is_asked {
-            match self.ask_first(&shown).await {
+            match self.ask_first(shown).await {
                 Err(ended) if ended.error.is_none() => {
-                    return Err(Ended::with_plan(ended.exit, shown));
+                    return Err(Ended::with_plan(ended.exit, plan.shown));
                 }
                 asked => asked?,
             }
         }
+        self.settle(plan, is_asked).await
+    }
+
+    /// Hold a plan against what is there by now, unless it was listed a moment ago.
+    ///
+    /// # Errors
+    /// If the new list fails, or the run is asked to stop.
+    pub(super) async fn settle(&self, plan: Candidate, is_asked: bool) -> Result<Approved, Ended> {
+        let Candidate { shown, saved, .. } = plan;
         // The question may have stood for an hour.
         match saved {
             Some(saved) if is_asked || saved.read.elapsed() > MAX_AGE => {
@@ -491,15 +560,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// If it is not to be.
     async fn ask_first(&self, plan: &Plan) -> Result<(), Ended> {
-        if let Err(not) = Ui::can_ask() {
-            let message = format!(
-                "nothing was deleted: the question needs a terminal, and {} is not one",
-                not.stream()
-            );
-            return Err(Error::new(Exit::Usage, message)
-                .hint("add --yes to delete without asking, or --dry-run to change nothing")
-                .into());
-        }
+        show::refuse_unseen()?;
         unless_stopped(&self.stop, self.check_access(plan)).await??;
         if self.ask(plan).await? {
             return Ok(());
@@ -536,7 +597,7 @@ impl<'a> Session<'a> {
     /// Find out, before the question to the user, whether the server would allow the deletes.
     ///
     /// Where the server does not answer that, the deletes themselves will tell.
-    async fn check_access(&self, plan: &Plan) -> Result<(), Error> {
+    pub(super) async fn check_access(&self, plan: &Plan) -> Result<(), Error> {
         match self.denied(Right::DELETE_JOBS, plan).await {
             None => Ok(()),
             Some(why) => Err(Error::failure(format!(
@@ -594,12 +655,7 @@ impl<'a> Session<'a> {
 
     /// Ask until the answer is a yes or a no.
     async fn ask(&self, plan: &Plan) -> Result<bool, Stop> {
-        let jobs = plan.summary().purge;
-        let consent = if jobs > TYPED_ABOVE {
-            Consent::Number(jobs)
-        } else {
-            Consent::Yes
-        };
+        let consent = Consent::to(plan.summary().purge, TYPED_ABOVE);
         let question = self.question(plan);
         loop {
             let answer = self.ui.confirm(&question, consent);
@@ -607,14 +663,14 @@ impl<'a> Session<'a> {
                 Answer::Yes => return Ok(true),
                 Answer::No => return Ok(false),
                 // To its end even if the run is asked to stop: Ctrl-C is for the pager, too.
-                Answer::List => show::whole_plan(plan, self.ui).await,
+                Answer::List => show::whole_plans(&[plan], self.ui).await,
             }
         }
     }
 
     fn question(&self, plan: &Plan) -> String {
         let summary = plan.summary();
-        let place = show::where_it_is(&self.cleaner.cluster.connection);
+        let place = self.where_it_is();
         let mut namespaces: Vec<&str> = plan.purges().map(|job| job.namespace.as_ref()).collect();
         namespaces.dedup();
         let namespaces = match namespaces.as_slice() {
@@ -630,14 +686,8 @@ impl<'a> Session<'a> {
 
     /// Delete what was approved, or try to.
     pub(super) async fn purge(&self, approved: Approved, orders: &Orders) -> Report {
-        let verb = match orders.options.effect {
-            Effect::Delete => "purged",
-            Effect::DryRun => "tried",
-        };
-        self.ui.start_bar(
-            approved.targets().len(),
-            &format!("{{bar:30}} {{pos}}/{{len}} {verb}{{rate}}{{left}}"),
-        );
+        let template = show::purge_template(orders.options.effect);
+        self.ui.start_bar(approved.targets().len(), &template);
         let (stop, ui) = (self.stop.clone(), self.ui);
         let format = self.printer.log();
         let mut log = format.map(|format| Log::new(format, approved.plan()));
@@ -698,12 +748,16 @@ impl<'a> Session<'a> {
 
     /// Show what became of the plan, and tell what the process exits with.
     pub(super) async fn report(&self, report: &Report, orders: &Orders) -> Exit {
-        let backup = match &self.wanted.goal {
-            Goal::Purge(purge) => purge.backup.as_ref().map(|backup| &*backup.path),
-            Goal::Save(_) | Goal::Show | Goal::TryOnServer => None,
-        };
+        self.printer.tell(report, self.ui);
         let effect = orders.options.effect;
-        let is_shown = self.printer.report(report, effect, backup, self.ui);
+        let is_shown = self.printer.report(&[report], effect, self.ui);
+        if let Goal::Purge(Purge {
+            backup: Some(backup),
+            ..
+        }) = &self.wanted.goal
+        {
+            show::backup_note(&backup.path, report, self.ui);
+        }
         let exit = match report.exit() {
             // What was done is not known to the program that reads it.
             Exit::Success if !is_shown || self.has_lost_lines.get() => Exit::Incomplete,

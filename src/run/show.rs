@@ -39,7 +39,7 @@ use crate::{
         retention::Policy,
     },
     purge::{self, wait},
-    text::{count, harmless},
+    text::count,
     time,
     ui::{Ui, Verbosity},
 };
@@ -253,18 +253,65 @@ pub fn saved_plan(approved: &Approved, now: &Plan, policy: &Policy, cascade: Cas
     }
 }
 
-/// Show all of a plan in a pager, or on stderr without one.
-pub async fn whole_plan(plan: &Plan, ui: &Ui) {
+/// Show all of these plans in a pager, or on stderr without one. A pager scrolls, so that names stay whole.
+pub async fn whole_plans(plans: &[&Plan], ui: &Ui) {
     let mut text = Vec::new();
     let style = Style {
         colour: Colour::Off,
+        width: None,
         ..ui.stderr_style(Headers::Show, Rows::All)
     };
+    let views: Vec<View> = plans.iter().map(|plan| View::Plan(plan)).collect();
     // Writing to a Vec cannot fail.
-    let _ = table::write(&mut text, View::Plan(plan), table::Columns::Normal, style);
+    let _ = each(&mut text, &views, style, |out, view| {
+        table::write(out, view, table::Columns::Normal, style)
+    });
     if ui.page(text.clone()).await.is_err() {
         ui.text(&String::from_utf8_lossy(&text));
     }
+}
+
+/// Write these views one after the other, with a line before each that names its cluster, where there are several.
+fn each(
+    out: &mut dyn Write,
+    views: &[View],
+    style: Style,
+    write: impl Fn(&mut dyn Write, View) -> io::Result<()>,
+) -> io::Result<()> {
+    for (index, view) in views.iter().enumerate() {
+        if views.len() > 1 && style.headers == Headers::Show {
+            if index > 0 {
+                writeln!(out)?;
+            }
+            writeln!(out, "CLUSTER {}", words::cluster(&view.plan().source))?;
+        }
+        write(out, *view)?;
+    }
+    Ok(())
+}
+
+/// A question is asked only where it is seen and can be answered.
+///
+/// # Errors
+/// If that is not so.
+pub fn refuse_unseen() -> Result<(), Error> {
+    Ui::can_ask().map_err(|not| {
+        let message = format!(
+            "nothing was deleted: the question needs a terminal, and {} is not one",
+            not.stream()
+        );
+        Error::new(Exit::Usage, message)
+            .hint("add --yes to delete without asking, or --dry-run to change nothing")
+    })
+}
+
+/// What moves while Jobs are deleted.
+pub fn purge_template(effect: Effect) -> String {
+    let verb = match effect {
+        Effect::Delete => "purged",
+        Effect::DryRun => "tried",
+    };
+    format!("{{bar:30}} {{pos}}/{{len}} {verb}{{rate}}{{left}}")
 }
 
 /// That what follows will take its time, where it will, and what to do about it.
@@ -310,11 +357,7 @@ pub fn wait_event(event: &wait::Event, ui: &Ui) {
 
 /// A cluster as a person knows it.
 pub fn where_it_is(connection: &Connection) -> String {
-    let server = harmless(&connection.server);
-    match connection.context.as_str() {
-        "" => server.into_owned(),
-        context => format!("{} ({server})", harmless(context)),
-    }
+    words::place(&connection.context, &connection.server)
 }
 
 /// Say that the run waits before it does something again.
@@ -368,7 +411,7 @@ fn told(
     let rest = by_message.iter().skip(MESSAGES_SHOWN);
     let rest: Vec<&Job> = rest.flat_map(|(_, jobs)| jobs.iter().copied()).collect();
     if !rest.is_empty() {
-        let why = "for other reasons, which are in the document that -o json prints";
+        let why = "for other reasons; -v tells each as it happens";
         say(&format!("{} {why}", sentence(&rest)));
     }
 }
@@ -476,6 +519,11 @@ impl Printer {
         self.format.is_for_programs()
     }
 
+    /// The same for what is no run.
+    pub fn without_log(self) -> Printer {
+        Printer { log: None, ..self }
+    }
+
     /// The form of the log, if there is one instead of plan and report.
     pub fn log(self) -> Option<LogFormat> {
         self.log
@@ -506,35 +554,48 @@ impl Printer {
             .hint("-o tsv prints a row a Job with its namespace; -n plans for one namespace"))
     }
 
-    /// A purge is preceded by the whole plan: on stdout in the forms for people, else on stderr if a question follows. If
-    /// no question can be asked, the program gets the document of the plan alone.
+    /// A purge is preceded by the plan: on stdout in the forms for people, else on stderr if a question follows. If no
+    /// question can be asked, the program gets the document of the plan alone.
     ///
     /// # Errors
     /// If it cannot be written: a plan that was not seen is not carried out.
     pub fn before_purge(
         self,
-        plan: &Plan,
+        plans: &[&Plan],
         ask: bool,
         cascade: Cascade,
         ui: &Ui,
     ) -> Result<(), Error> {
         if let Some(format) = self.log {
             // What is purged is logged with its outcome.
-            return self.log_skips(format, plan, ui);
+            return plans
+                .iter()
+                .try_for_each(|plan| self.log_skips(format, plan, ui));
         }
+        let views: Vec<View> = plans.iter().map(|plan| View::Plan(plan)).collect();
+        let purges = || plans.iter().flat_map(|plan| plan.purges());
         let is_document = self.is_for_programs();
-        let asks = ask && plan.summary().purge > 0;
-        if !is_document && plan.summary().purge == 0 || asks && Ui::can_ask().is_err() {
+        let has_purges = purges().next().is_some();
+        let asks = ask && has_purges;
+        if !is_document && !has_purges || asks && Ui::can_ask().is_err() {
             // Nothing will be deleted.
-            self.print_only(View::Plan(plan), ui)?;
+            self.print_only(&views, ui)?;
         } else if !is_document {
-            self.print(View::Plan(plan), ui)?;
+            // Without a question there is no other chance to see all of it.
+            let may_shorten = self.may_shorten && asks;
+            Printer {
+                may_shorten,
+                ..self
+            }
+            .print(&views, ui)?;
         }
         if asks && Ui::can_ask().is_ok() && (is_document || self.format == Format::Name) {
             let mut text = Vec::new();
             let style = ui.stderr_style(self.headers, self.rows);
-            table::write(&mut text, View::Plan(plan), table::Columns::Normal, style)
-                .map_err(|error| write_error(&error))?;
+            each(&mut text, &views, style, |out, view| {
+                table::write(out, view, table::Columns::Normal, style)
+            })
+            .map_err(|error| write_error(&error))?;
             ui.text(&String::from_utf8_lossy(&text));
         }
         let waits = |job: &&Job| match cascade {
@@ -542,12 +603,12 @@ impl Printer {
             Cascade::Auto => !job.state.is_finished(),
             Cascade::Background | Cascade::Orphan => false,
         };
-        slow_collector(plan.purges().filter(waits).count(), cascade, ui);
+        slow_collector(purges().filter(waits).count(), cascade, ui);
         Ok(())
     }
 
-    /// What became of the plan. If stdout cannot be written, which it says, the outcomes are told on stderr.
-    pub fn report(self, report: &Report, effect: Effect, backup: Option<&Path>, ui: &Ui) -> bool {
+    /// What went otherwise than planned.
+    pub fn tell(self, report: &Report, ui: &Ui) {
         match &report.ended_early {
             Some(EndedEarly::Unreachable(why)) => {
                 ui.failure(&format!("stopped early: the server does not answer: {why}"))
@@ -568,29 +629,44 @@ impl Printer {
             waited(report, end, ui);
         }
         surprises(report, ui);
-        let counts = words::outcomes(report);
+    }
+
+    /// What became of the plans. If stdout cannot be written, which it says, the outcomes are told on stderr.
+    pub fn report(self, reports: &[&Report], effect: Effect, ui: &Ui) -> bool {
+        let views: Vec<View> = reports.iter().map(|report| View::Report(report)).collect();
+        let done = |report: &&&Report| !report.outcomes.is_empty();
+        let is_several = reports.len() > 1;
+        let counts = reports.iter().filter(done).map(|report| {
+            let outcomes = words::outcomes(report);
+            if is_several {
+                format!("{}: {outcomes}", words::cluster(&report.plan.source))
+            } else {
+                outcomes
+            }
+        });
+        let counts: Vec<String> = counts.collect();
         let is_new = self.is_for_programs() || effect == Effect::DryRun;
         let written = match (self.format, effect) {
-            _ if self.log.is_some() => self.print(View::Report(report), ui),
+            _ if self.log.is_some() => self.print(&views, ui),
             // The plan has been shown already; what is new are the outcomes, if there are any.
-            (Format::Table | Format::Wide | Format::Summary | Format::Name, Effect::Delete)
-                if report.outcomes.is_empty() =>
-            {
-                Ok(())
-            }
             (Format::Table | Format::Wide | Format::Summary, Effect::Delete) => {
-                write_out(|out| writeln!(out, "{counts}")).map_err(|error| write_error(&error))
+                let all = |out: &mut dyn Write| {
+                    counts.iter().try_for_each(|line| writeln!(out, "{line}"))
+                };
+                write_out(all).map_err(|error| write_error(&error))
             }
             (Format::Name, Effect::Delete) => {
-                ui.note(Verbosity::Normal, &counts);
+                counts
+                    .iter()
+                    .for_each(|line| ui.note(Verbosity::Normal, line));
                 Ok(())
             }
             // There is nothing in it that would be lost.
-            _ if report.outcomes.is_empty() => self.print_only(View::Report(report), ui),
-            _ => self.print(View::Report(report), ui),
+            _ if counts.is_empty() => self.print_only(&views, ui),
+            _ => self.print(&views, ui),
         };
         if let Err(error) = &written {
-            ui.failure(&format!("{}; {counts}", error.message));
+            ui.failure(&format!("{}; {}", error.message, counts.join("; ")));
             if is_new {
                 ui.note(
                     Verbosity::Normal,
@@ -598,47 +674,45 @@ impl Printer {
                 );
             }
         }
-        if let Some(dir) = backup
-            && !report.outcomes.is_empty()
-        {
-            let dir = dir.display();
-            let text = format!(
-                "the backup is in {dir}; kubectl jobclean restore {dir} makes the Jobs again"
-            );
-            ui.note(Verbosity::Normal, &text);
-        }
         written.is_ok()
     }
 
-    /// Write a plan or report to stdout in the form asked for.
+    /// Write plans or reports to stdout in the form asked for.
     ///
     /// # Errors
-    /// If it cannot be written.
-    fn print(self, view: View, ui: &Ui) -> Result<(), Error> {
+    /// If they cannot be written.
+    fn print(self, views: &[View], ui: &Ui) -> Result<(), Error> {
         if let Some(format) = self.log {
-            return log::ending(format, view).map_err(|error| write_error(&error));
+            let endings = views.iter().try_for_each(|view| log::ending(format, *view));
+            return endings.map_err(|error| write_error(&error));
         }
-        write_out(|out| self.render(view, out)).map_err(|error| write_error(&error))?;
-        self.say_the_rest(view, ui);
+        write_out(|out| self.render(views, out)).map_err(|error| write_error(&error))?;
+        self.say_the_rest(views, ui);
         Ok(())
     }
 
     /// The same where showing it is all that the run is for.
     ///
     /// # Errors
-    /// If it cannot be written.
-    pub fn print_only(self, view: View, ui: &Ui) -> Result<(), Error> {
+    /// If they cannot be written.
+    pub fn print_only(self, views: &[View], ui: &Ui) -> Result<(), Error> {
         if let Some(format) = self.log {
-            self.log_skips(format, view.plan(), ui)?;
-            return self.print(view, ui);
+            for view in views {
+                self.log_skips(format, view.plan(), ui)?;
+            }
+            return match views.iter().try_for_each(|view| log::ending(format, *view)) {
+                // Its reader has seen enough.
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(write_error(&error)),
+                _ => Ok(()),
+            };
         }
-        write_only(|out| self.render(view, out))?;
-        self.say_the_rest(view, ui);
+        write_only(|out| self.render(views, out))?;
+        self.say_the_rest(views, ui);
         Ok(())
     }
 
     /// Log the Jobs that stay, for those who want to know of each.
-    fn log_skips(self, format: LogFormat, plan: &Plan, ui: &Ui) -> Result<(), Error> {
+    pub fn log_skips(self, format: LogFormat, plan: &Plan, ui: &Ui) -> Result<(), Error> {
         if !ui.tells(Verbosity::Verbose) {
             return Ok(());
         }
@@ -647,49 +721,97 @@ impl Printer {
 
     /// What there is to say of a form that does not show all: rows for programs have no totals among them, and a summary
     /// no Jobs.
-    fn say_the_rest(self, view: View, ui: &Ui) {
-        if self.shortened(view).is_some() {
-            let jobs = count(view.plan().summary().jobs, "Job");
-            let text = format!("hint: -o table shows each of the {jobs}");
+    fn say_the_rest(self, views: &[View], ui: &Ui) {
+        if self.shortened(views).is_some() {
+            let jobs = views.iter().map(|view| view.plan().summary().jobs).sum();
+            let text = format!("hint: -o table shows each of the {}", count(jobs, "Job"));
             ui.note(Verbosity::Normal, &text);
         }
         if self.format != Format::Tsv {
             return;
         }
-        let summary = view.plan().summary();
-        ui.note(Verbosity::Normal, &words::totals(&summary));
-        if let View::Report(report) = view {
-            ui.note(Verbosity::Normal, &words::outcomes(report));
+        for view in views {
+            let text = match view {
+                View::Plan(plan) => words::totals(&plan.summary()),
+                View::Report(report) => words::totals_and_outcomes(report),
+            };
+            ui.note(
+                Verbosity::Normal,
+                &if views.len() > 1 {
+                    format!("{}: {text}", words::cluster(&view.plan().source))
+                } else {
+                    text
+                },
+            );
         }
     }
 
-    /// How many groups are shown instead of all Jobs, where these would fill more than [`SCREENS`] of a terminal.
-    fn shortened(self, view: View) -> Option<usize> {
+    /// How many groups of each are shown instead of all Jobs, where these would fill more than [`SCREENS`] of a terminal.
+    fn shortened(self, views: &[View]) -> Option<usize> {
         let height = Ui::stdout_height().filter(|_| self.may_shorten)?;
-        let summary = view.plan().summary();
-        let lines = match self.rows {
-            Rows::All => summary.groups + summary.jobs,
-            Rows::Purges => summary.groups_to_purge + summary.purge,
-        };
+        let lines = views.iter().map(|view| {
+            let summary = view.plan().summary();
+            match self.rows {
+                Rows::All => summary.groups + summary.jobs,
+                Rows::Purges => summary.groups_to_purge + summary.purge,
+            }
+        });
+        let each = height / views.len().max(1);
         // What comes after it is to be on the same screen.
-        (lines > SCREENS * height).then_some(height.saturating_sub(LINES_AFTER).max(1))
+        (lines.sum::<usize>() > SCREENS * height).then_some(each.saturating_sub(LINES_AFTER).max(1))
     }
 
-    fn render(self, view: View, out: &mut dyn Write) -> io::Result<()> {
+    fn render(self, views: &[View], out: &mut dyn Write) -> io::Result<()> {
         let style = Ui::stdout_style(self.headers, self.rows);
-        if let Some(groups) = self.shortened(view) {
-            let rows = Rows::Purges;
-            return summary::write(out, view, Style { rows, ..style }, Some(groups));
+        if let Some(groups) = self.shortened(views) {
+            let style = Style {
+                rows: Rows::Purges,
+                ..style
+            };
+            return each(out, views, style, |out, view| {
+                summary::write(out, view, style, Some(groups))
+            });
         }
+        let is_several = views.len() > 1;
         match self.format {
-            Format::Table => table::write(out, view, table::Columns::Normal, style),
-            Format::Wide => table::write(out, view, table::Columns::Wide, style),
-            Format::Summary => summary::write(out, view, style, None),
-            Format::Json => json::write(out, view, self.rows),
-            Format::Yaml => yaml::write(out, view, self.rows),
-            Format::Tsv => tsv::write(out, view, style.headers, style.rows),
-            Format::Name => name::write(out, view),
+            Format::Json if is_several => json::write_all(out, views, self.rows),
+            Format::Yaml if is_several => yaml::write_all(out, views, self.rows),
+            Format::Tsv if is_several => views.iter().enumerate().try_for_each(|(index, view)| {
+                let headers = if index == 0 {
+                    style.headers
+                } else {
+                    Headers::Hide
+                };
+                let context = words::context(&view.plan().source);
+                tsv::write_of(out, *view, Some(context), headers, style.rows)
+            }),
+            _ => each(out, views, style, |out, view| match self.format {
+                Format::Table => table::write(out, view, table::Columns::Normal, style),
+                Format::Wide => table::write(out, view, table::Columns::Wide, style),
+                Format::Summary => summary::write(out, view, style, None),
+                Format::Json => json::write(out, view, self.rows),
+                Format::Yaml => yaml::write(out, view, self.rows),
+                Format::Tsv => tsv::write(out, view, style.headers, style.rows),
+                Format::Name => name::write(out, view),
+            }),
         }
+    }
+}
+
+/// Where the backup is, and what to do with it.
+pub fn backup_note(dir: &Path, report: &Report, ui: &Ui) {
+    let is_deleted = |outcome: &Outcome| {
+        matches!(
+            outcome,
+            Outcome::Deleted | Outcome::Terminating | Outcome::Recreated(_)
+        )
+    };
+    if report.outcomes.iter().any(is_deleted) {
+        let dir = dir.display();
+        let text = format!(
+            "the backup is in {dir}; kubectl jobclean restore {dir} creates the Jobs in it again"
+        );
+        ui.note(Verbosity::Normal, &text);
     }
 }
 

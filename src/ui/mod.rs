@@ -86,6 +86,15 @@ pub enum Consent {
 }
 
 impl Consent {
+    /// To purge so many Jobs: their number, if there are more of them than this.
+    pub fn to(jobs: usize, typed_above: usize) -> Consent {
+        if jobs > typed_above {
+            Consent::Number(jobs)
+        } else {
+            Consent::Yes
+        }
+    }
+
     /// What may be typed, for the prompt.
     fn choices(self) -> String {
         match self {
@@ -125,6 +134,8 @@ pub struct Ui {
     verbosity: Verbosity,
     /// Whether what is said goes into a log that a program reads.
     is_for_programs: bool,
+    /// The cluster that all of it is about, where there are several. What moves is shown for all of them together.
+    cluster: Option<String>,
     /// What a terminal on stderr can do.
     stderr: Ability,
     bar: Bar,
@@ -168,8 +179,22 @@ impl Ui {
         Ui {
             verbosity,
             is_for_programs: log == Some(LogFormat::Json),
+            cluster: None,
             stderr: Ability::of(io::stderr().is_terminal()),
             bar: Bar::default(),
+            said: RefCell::default(),
+            has_asked: Cell::default(),
+        }
+    }
+
+    /// For one of several clusters: what is said names it, and it steps on the bar that stands for all.
+    pub fn of_cluster(&self, context: &str) -> Ui {
+        Ui {
+            verbosity: self.verbosity,
+            is_for_programs: self.is_for_programs,
+            cluster: Some(context.to_owned()),
+            stderr: self.stderr,
+            bar: self.bar.clone(),
             said: RefCell::default(),
             has_asked: Cell::default(),
         }
@@ -254,7 +279,10 @@ impl Ui {
     }
 
     fn say(&self, level: Level, text: &str, hint: Option<&str>) {
-        let text = one_line(text);
+        let text = match &self.cluster {
+            None => one_line(text),
+            Some(cluster) => one_line(&format!("{cluster}: {text}")),
+        };
         let hint = hint.map(one_line);
         if self.is_for_programs {
             let line = log::Line::Message {
@@ -299,7 +327,8 @@ impl Ui {
     }
 
     fn start(&self, bar: ProgressBar, template: &str) {
-        let moves = matches!(self.stderr, Ability::Plain | Ability::Colour);
+        let moves =
+            self.cluster.is_none() && matches!(self.stderr, Ability::Plain | Ability::Colour);
         if moves && self.verbosity >= Verbosity::Normal {
             self.bar.start(bar, template);
         }
@@ -307,15 +336,19 @@ impl Ui {
 
     /// Say how far it has come.
     pub fn progress(&self, position: usize) {
-        self.bar.with(|bar| bar.set_position(position as u64));
+        if self.cluster.is_none() {
+            self.bar.with(|bar| bar.set_position(position as u64));
+        }
     }
 
     /// Say how far it has come, and what is left.
     pub fn progress_of(&self, position: usize, left: &str) {
-        self.bar.with(|bar| {
-            bar.set_position(position as u64);
-            bar.set_message(left.to_owned());
-        });
+        if self.cluster.is_none() {
+            self.bar.with(|bar| {
+                bar.set_position(position as u64);
+                bar.set_message(left.to_owned());
+            });
+        }
     }
 
     /// One more is done.
@@ -325,7 +358,9 @@ impl Ui {
 
     /// Take the spinner or bar away.
     pub fn finish(&self) {
-        self.bar.finish();
+        if self.cluster.is_none() {
+            self.bar.finish();
+        }
     }
 
     /// How credential plugins reach the user, until the run is asked to stop. What they say is shown at every verbosity:

@@ -77,6 +77,22 @@ fn jobs_that_stay_are_told_to_those_who_ask() {
         assert_eq!(lines(&log)[position(&log, &line)], line);
     }
     assert!(log.out.ends_with("END 2 groups, 5 Jobs: 2 SKIP, 3 PURGE\n"));
+    let tried = space
+        .run(&["--dry-run=server", "--log-format=text", "-v"])
+        .exits(0);
+    for words in [
+        format!("SKIP {}/sync-3 newest", space.name),
+        format!("PURGE {}/sync-1 would-delete", space.name),
+    ] {
+        position(&tried, &words);
+    }
+    // What explains a run is none.
+    let mut explain = space.tool(&["--yes", "--log-format=text"]);
+    let args: Vec<_> = explain.get_args().map(std::ffi::OsString::from).collect();
+    explain = std::process::Command::new(explain.get_program());
+    explain.args(["explain", "sync-1"]).args(args).env_clear();
+    let explained = run(explain).exits(0);
+    assert!(explained.out.starts_with("Job "), "{}", explained.story());
     let nothing = space
         .run(&["--yes", "--log-format=text", "--keep=3"])
         .exits(0);

@@ -11,6 +11,7 @@ mod cli_completion;
 mod cli_k9s;
 mod cli_kubectl;
 mod cli_usage;
+mod clusters;
 mod connection_addresses;
 mod connection_certificates;
 mod connection_impersonation;

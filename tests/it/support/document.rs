@@ -69,10 +69,14 @@ pub fn valid(document: Value) -> Value {
 /// The document that this JSON is.
 #[track_caller]
 pub fn from_json(text: &str) -> Value {
-    valid(
-        serde_json::from_str(text)
-            .unwrap_or_else(|why| panic!("not one JSON document: {why}\n{text}")),
-    )
+    let document: Value = serde_json::from_str(text)
+        .unwrap_or_else(|why| panic!("not one JSON document: {why}\n{text}"));
+    // Of several clusters there is a list of documents.
+    if let Some(items) = document["items"].as_array() {
+        items.iter().for_each(|item| drop(valid(item.clone())));
+        return document;
+    }
+    valid(document)
 }
 
 /// The document that this YAML is.
