@@ -238,7 +238,7 @@ async fn ask(
         match unless_stopped(stop, ui.confirm(&question, Consent::to(jobs, TYPED_ABOVE))).await? {
             Answer::Yes => return Ok(true),
             Answer::No => return Ok(false),
-            Answer::List => show::whole_plans(&plans, ui).await,
+            Answer::List => show::whole_plans(&plans, true, ui).await,
         }
     }
 }

@@ -663,7 +663,7 @@ impl<'a> Session<'a> {
                 Answer::Yes => return Ok(true),
                 Answer::No => return Ok(false),
                 // To its end even if the run is asked to stop: Ctrl-C is for the pager, too.
-                Answer::List => show::whole_plans(&[plan], self.ui).await,
+                Answer::List => show::whole_plans(&[plan], false, self.ui).await,
             }
         }
     }

@@ -11,7 +11,7 @@ use super::{
     stdout::{write_error, write_only, write_out},
 };
 use crate::{
-    cli::{Format, Options},
+    cli::{Format, Options, Run},
     cluster::{
         delete::{Cascade, Effect},
         discover::{Carried, Sample},
@@ -254,7 +254,7 @@ pub fn saved_plan(approved: &Approved, now: &Plan, policy: &Policy, cascade: Cas
 }
 
 /// Show all of these plans in a pager, or on stderr without one. A pager scrolls, so that names stay whole.
-pub async fn whole_plans(plans: &[&Plan], ui: &Ui) {
+pub async fn whole_plans(plans: &[&Plan], by_cluster: bool, ui: &Ui) {
     let mut text = Vec::new();
     let style = Style {
         colour: Colour::Off,
@@ -263,7 +263,7 @@ pub async fn whole_plans(plans: &[&Plan], ui: &Ui) {
     };
     let views: Vec<View> = plans.iter().map(|plan| View::Plan(plan)).collect();
     // Writing to a Vec cannot fail.
-    let _ = each(&mut text, &views, style, |out, view| {
+    let _ = each(&mut text, &views, by_cluster, style, |out, view| {
         table::write(out, view, table::Columns::Normal, style)
     });
     if ui.page(text.clone()).await.is_err() {
@@ -275,11 +275,12 @@ pub async fn whole_plans(plans: &[&Plan], ui: &Ui) {
 fn each(
     out: &mut dyn Write,
     views: &[View],
+    by_cluster: bool,
     style: Style,
     write: impl Fn(&mut dyn Write, View) -> io::Result<()>,
 ) -> io::Result<()> {
     for (index, view) in views.iter().enumerate() {
-        if views.len() > 1 && style.headers == Headers::Show {
+        if by_cluster && style.headers == Headers::Show {
             if index > 0 {
                 writeln!(out)?;
             }
@@ -494,6 +495,8 @@ pub struct Printer {
     log: Option<LogFormat>,
     /// Whether a long plan may be shown as a summary on a terminal.
     may_shorten: bool,
+    /// Whether what is shown says of which cluster it is, since there may be several.
+    by_cluster: bool,
     headers: Headers,
     rows: Rows,
 }
@@ -505,6 +508,7 @@ impl Printer {
             format: options.format,
             log: options.log_format,
             may_shorten: options.may_shorten,
+            by_cluster: matches!(&options.run, Run::OnCluster(wanted) if wanted.several.is_some()),
             headers: if options.no_headers {
                 Headers::Hide
             } else {
@@ -592,7 +596,7 @@ impl Printer {
         if asks && Ui::can_ask().is_ok() && (is_document || self.format == Format::Name) {
             let mut text = Vec::new();
             let style = ui.stderr_style(self.headers, self.rows);
-            each(&mut text, &views, style, |out, view| {
+            each(&mut text, &views, self.by_cluster, style, |out, view| {
                 table::write(out, view, table::Columns::Normal, style)
             })
             .map_err(|error| write_error(&error))?;
@@ -635,10 +639,9 @@ impl Printer {
     pub fn report(self, reports: &[&Report], effect: Effect, ui: &Ui) -> bool {
         let views: Vec<View> = reports.iter().map(|report| View::Report(report)).collect();
         let done = |report: &&&Report| !report.outcomes.is_empty();
-        let is_several = reports.len() > 1;
         let counts = reports.iter().filter(done).map(|report| {
             let outcomes = words::outcomes(report);
-            if is_several {
+            if self.by_cluster {
                 format!("{}: {outcomes}", words::cluster(&report.plan.source))
             } else {
                 outcomes
@@ -737,7 +740,7 @@ impl Printer {
             };
             ui.note(
                 Verbosity::Normal,
-                &if views.len() > 1 {
+                &if self.by_cluster {
                     format!("{}: {text}", words::cluster(&view.plan().source))
                 } else {
                     text
@@ -768,31 +771,34 @@ impl Printer {
                 rows: Rows::Purges,
                 ..style
             };
-            return each(out, views, style, |out, view| {
+            return each(out, views, self.by_cluster, style, |out, view| {
                 summary::write(out, view, style, Some(groups))
             });
         }
-        let is_several = views.len() > 1;
         match self.format {
-            Format::Json if is_several => json::write_all(out, views, self.rows),
-            Format::Yaml if is_several => yaml::write_all(out, views, self.rows),
-            Format::Tsv if is_several => views.iter().enumerate().try_for_each(|(index, view)| {
-                let headers = if index == 0 {
-                    style.headers
-                } else {
-                    Headers::Hide
-                };
-                let context = words::context(&view.plan().source);
-                tsv::write_of(out, *view, Some(context), headers, style.rows)
-            }),
-            _ => each(out, views, style, |out, view| match self.format {
-                Format::Table => table::write(out, view, table::Columns::Normal, style),
-                Format::Wide => table::write(out, view, table::Columns::Wide, style),
-                Format::Summary => summary::write(out, view, style, None),
-                Format::Json => json::write(out, view, self.rows),
-                Format::Yaml => yaml::write(out, view, self.rows),
-                Format::Tsv => tsv::write(out, view, style.headers, style.rows),
-                Format::Name => name::write(out, view),
+            Format::Json if self.by_cluster => json::write_all(out, views, self.rows),
+            Format::Yaml if self.by_cluster => yaml::write_all(out, views, self.rows),
+            Format::Tsv if self.by_cluster => {
+                views.iter().enumerate().try_for_each(|(index, view)| {
+                    let headers = if index == 0 {
+                        style.headers
+                    } else {
+                        Headers::Hide
+                    };
+                    let context = words::context(&view.plan().source);
+                    tsv::write_of(out, *view, Some(context), headers, style.rows)
+                })
+            }
+            _ => each(out, views, self.by_cluster, style, |out, view| {
+                match self.format {
+                    Format::Table => table::write(out, view, table::Columns::Normal, style),
+                    Format::Wide => table::write(out, view, table::Columns::Wide, style),
+                    Format::Summary => summary::write(out, view, style, None),
+                    Format::Json => json::write(out, view, self.rows),
+                    Format::Yaml => yaml::write(out, view, self.rows),
+                    Format::Tsv => tsv::write(out, view, style.headers, style.rows),
+                    Format::Name => name::write(out, view),
+                }
             }),
         }
     }

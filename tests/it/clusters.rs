@@ -164,6 +164,9 @@ fn programs_read_by_cluster() {
         3
     );
     two.is_untouched();
+    // One that matches is a list as well.
+    let plans = two.run(&["--contexts=team-west", "--dry-run=client", "-o", "json"]);
+    assert_eq!(plans.exits(0).json()["items"].as_array().unwrap().len(), 1);
     let reports = two.run(&[BOTH, "--yes", "-o", "yaml"]).exits(0);
     assert!(
         reports.out.contains("kind: ReportList"),
