@@ -35,6 +35,9 @@ pub(super) const LOG_MAX: u64 = 10 << 20;
 const LOGS_MAX: u64 = 100 << 20;
 /// The longest that one try to read a log may take.
 const LOG_TIME: Duration = Duration::from_secs(60);
+/// How long after a node has failed to give a log its next try comes. What ails it may pass: a kubelet that is started
+/// again is there after some seconds.
+const LOG_PAUSES: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
 /// The longest that the logs of a Job may take.
 const LOGS_TIME: Duration = Duration::from_secs(600);
 /// A node that has not given a byte in this time, for all its tries, is not asked again.
@@ -250,11 +253,14 @@ impl Gatherer<'_> {
             let why = "its Pod was never assigned to a node";
             return Ok((file, End::Lacking(why.to_owned())));
         };
-        // For all tries: each log that waits would else have a try before this one has its last.
+        // For all tries, and the pauses between them: each log that waits would else have a try before this one has its
+        // last.
         let Some(_place) = self.reads.enter(node).await else {
             let why = format!("node {node} did not answer for another log");
             return Ok((file, End::Lacking(why)));
         };
+        let mut pauses = LOG_PAUSES.into_iter();
+        // Where the API server does not answer.
         let mut backoff = Backoff::new(Tries {
             count: 3,
             total: LOGS_TIME,
@@ -264,9 +270,9 @@ impl Gatherer<'_> {
             let begun = Instant::now();
             let tried;
             (file, tried) = self.try_log(log, container, file, most).await?;
-            let (why, retry_after) = match tried {
+            let why = match tried {
                 Tried::Ended(end) => return Ok((file, end)),
-                Tried::Failed(why) => (why, None),
+                Tried::Failed(why) => why,
                 Tried::Unanswered(unanswered) => {
                     match backoff.next_delay(unanswered.retry_after) {
                         Some(delay) => tokio::time::sleep(delay).await,
@@ -280,8 +286,8 @@ impl Gatherer<'_> {
                 0 => silent_for + begun.elapsed(),
                 _ => Duration::ZERO,
             };
-            match backoff.next_delay(retry_after) {
-                Some(delay) => tokio::time::sleep(delay).await,
+            match pauses.next() {
+                Some(pause) => tokio::time::sleep(pause).await,
                 None => {
                     if silent_for > NODE_TIME {
                         self.reads.give_up(node);

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use controlplane::State;
 use rustix::process::Signal;
@@ -240,14 +241,7 @@ fn what_can_never_come_is_noted() {
     let broken = Kubelet::new(refusing(500, "the disk of the node is broken"));
     // Nothing listens at port 1.
     let refused = node_at(1);
-    for (node, why) in [
-        (Some(gone.node.as_str()), "could not find"),
-        (Some(&waiting.node), "waiting to start"),
-        (Some(&broken.node), "disk of the node is broken"),
-        (Some(&refused), "refused"),
-        (Some("no-such-node"), "not found"),
-        (None, "never assigned to a node"),
-    ] {
+    let noted = |node: Option<&str>, why: &str| {
         let (space, files) = (two(), Files::new());
         PodOf {
             node,
@@ -264,10 +258,43 @@ fn what_can_never_come_is_noted() {
         assert!(reason.contains(why), "{why}: {reason}");
         assert!(!only(&folder).join("logs").exists());
         space.holds(&["sync-2"]);
-    }
+    };
+    // At the same time, since what may pass is waited for.
+    std::thread::scope(|scope| {
+        for (node, why) in [
+            (Some(gone.node.as_str()), "could not find"),
+            (Some(&waiting.node), "waiting to start"),
+            (Some(&broken.node), "disk of the node is broken"),
+            (Some(&refused), "refused"),
+            (Some("no-such-node"), "not found"),
+            (None, "never assigned to a node"),
+        ] {
+            let noted = &noted;
+            scope.spawn(move || noted(node, why));
+        }
+    });
     // What is no passing trouble is not asked for twice.
     assert_eq!((gone.asked().len(), waiting.asked().len()), (1, 1));
     assert_eq!(broken.asked().len(), 3);
+}
+
+/// A kubelet that is started again gives nothing for some seconds. Its logs are worth that.
+#[test]
+fn a_kubelet_that_starts_again_is_waited_for() {
+    let (space, files) = (two(), Files::new());
+    let first: OnceLock<Instant> = OnceLock::new();
+    let kubelet = Kubelet::new(move |_| {
+        if first.get_or_init(Instant::now).elapsed() < Duration::from_secs(10) {
+            return Told::Refused(503, "the kubelet is starting");
+        }
+        Told::Log(lines(10))
+    });
+    PodOf::plain(&space, "sync-1", "sync-1-a", &kubelet.node).create();
+    let folder = files.path("backup");
+    purge(&space, &folder, &[]).exits(0);
+    assert_eq!(missing(&folder), [json!(null); 0]);
+    let log = fs::read_to_string(only(&folder).join("logs/sync-1-a/run.log")).unwrap();
+    assert_eq!(log, lines(10));
 }
 
 /// One delete may be in flight, and six Jobs wait for logs that do not come.
