@@ -113,8 +113,7 @@ impl Draft {
     /// # Errors
     /// If it cannot be written.
     pub fn log(&self, pod: &str, container: &str, is_previous: bool) -> io::Result<LogFile> {
-        let end = if is_previous { "log.previous" } else { "log" };
-        let path = format!("{LOGS}/{}/{}.{end}", file_name(pod)?, file_name(container)?);
+        let path = log_path(pod, container, is_previous)?;
         let place = self.folder.path().join(&path);
         private_dir(place.parent().unwrap_or(self.folder.path()))?;
         Ok(LogFile {
@@ -137,6 +136,22 @@ impl Draft {
             truncated,
             running,
         });
+        Ok(())
+    }
+
+    /// Take note that a log cannot be had that was not begun.
+    ///
+    /// # Errors
+    /// If its path has no name.
+    pub fn lack(
+        &mut self,
+        pod: &str,
+        container: &str,
+        is_previous: bool,
+        reason: String,
+    ) -> io::Result<()> {
+        let path = log_path(pod, container, is_previous)?;
+        self.missing.push(Missing { path, reason });
         Ok(())
     }
 
@@ -211,6 +226,13 @@ impl Draft {
         }
         Err(io::ErrorKind::AlreadyExists.into())
     }
+}
+
+/// Where a log is in the folder of the backup.
+fn log_path(pod: &str, container: &str, is_previous: bool) -> io::Result<String> {
+    let end = if is_previous { "log.previous" } else { "log" };
+    let (pod, container) = (file_name(pod)?, file_name(container)?);
+    Ok(format!("{LOGS}/{pod}/{container}.{end}"))
 }
 
 /// Make the names of all files below a folder safe on disk.
