@@ -41,7 +41,7 @@ pub(super) enum Attempt {
     Begun(Box<Begun>),
     /// Its backup is safe on disk, of this version of it; what could not be had.
     BackedUp(Box<Job>, Vec<Missing>),
-    /// The run has been asked to stop before its backup was whole.
+    /// The run was asked to stop, or ended, before its backup was whole or its delete left.
     Stopped,
     /// Nothing is settled; the same request may be sent again.
     Again(Unanswered),
@@ -143,7 +143,7 @@ pub(super) enum After {
     Settled(Outcome),
     /// There is more to ask at once.
     Now,
-    /// The run has been asked to stop.
+    /// The run has been asked to stop, or has ended.
     Stopped,
     /// It is to be asked again after a while.
     Wait { delay: Duration, why: String },
@@ -206,10 +206,16 @@ impl Pending {
                 Err(error) => error.into(),
             },
             (Step::Delete, ..) | (_, None, _) => {
-                if let Some(journal) = &orders.journal
-                    && let Err(why) = journal.sent(&self.job).await
-                {
-                    return Attempt::NotWritten(why);
+                if stop.borrow().is_some() {
+                    return Attempt::Stopped;
+                }
+                if let Some(journal) = &orders.journal {
+                    match unless_stopped(stop, journal.sent(&self.job)).await {
+                        // It may have been asked while that was on its way to the disk.
+                        Ok(Ok(())) if stop.borrow().is_none() => {}
+                        Ok(Err(why)) => return Attempt::NotWritten(why),
+                        Ok(Ok(())) | Err(_) => return Attempt::Stopped,
+                    }
                 }
                 let deleted = cluster.delete(&self.job, orders.options).await;
                 deleted.map_or_else(Attempt::from, Attempt::from)

@@ -224,7 +224,7 @@ pub async fn purge(
                     on_event(Event::NotSaved { job: &next.job, path, why: reason });
                 }
                 let answered = match &attempt {
-                    Attempt::NotWritten(_) => false,
+                    Attempt::NotWritten(_) | Attempt::Stopped => false,
                     Attempt::Again(Unanswered { trouble, why, .. }) => {
                         if *trouble == Trouble::PushedBack && step != Step::Gather {
                             window.shrink(step);

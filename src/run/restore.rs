@@ -293,6 +293,10 @@ async fn create(
         Err(error) => return Outcome::Failed(without_os_code(&error.message)),
     };
     let mut backoff = Backoff::new(Tries::for_delete());
+    // It may have been asked for since this was about to begin.
+    if stop.borrow().is_some() {
+        return Outcome::NotAttempted;
+    }
     // Whether an earlier try may have taken effect.
     let mut may_be_ours = false;
     loop {
