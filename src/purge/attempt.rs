@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 use super::{
-    Orders,
+    Orders, Over,
     gather::{Gatherer, NotSaved, Reads, off_thread},
     stop::unless_stopped,
 };
@@ -41,7 +41,7 @@ pub(super) enum Attempt {
     Begun(Box<Begun>),
     /// Its backup is safe on disk, of this version of it; what could not be had.
     BackedUp(Box<Job>, Vec<Missing>),
-    /// The run was asked to stop, or ended, before its backup was whole or its delete left.
+    /// The run was asked to stop, or is over for it, before its backup was whole or its delete left.
     Stopped,
     /// Nothing is settled; the same request may be sent again.
     Again(Unanswered),
@@ -143,7 +143,7 @@ pub(super) enum After {
     Settled(Outcome),
     /// There is more to ask at once.
     Now,
-    /// The run has been asked to stop, or has ended.
+    /// The run has been asked to stop, or is over for it.
     Stopped,
     /// It is to be asked again after a while.
     Wait { delay: Duration, why: String },
@@ -172,6 +172,7 @@ impl Pending {
         approved: &Approved,
         reads: &Reads,
         stop: &watch::Receiver<Option<Stop>>,
+        over: &watch::Receiver<Over>,
     ) -> Attempt {
         match (self.step, &orders.backup, self.begun.take()) {
             (Step::Gather, Some(dir), Some(begun)) => {
@@ -186,10 +187,14 @@ impl Pending {
                     job: &job,
                     parts: dir.parts,
                 };
-                match unless_stopped(stop, gatherer.gather(draft, &selector)).await {
-                    Ok(Ok(missing)) => Attempt::BackedUp(Box::new(job), missing),
-                    Ok(Err(why)) => Attempt::not_saved(why),
-                    Err(_) => Attempt::Stopped,
+                let mut over = over.clone();
+                tokio::select! {
+                    biased;
+                    Ok(_) = over.wait_for(|over| over.is_for(&job.namespace)) => Attempt::Stopped,
+                    gathered = gatherer.gather(draft, &selector) => match gathered {
+                        Ok(missing) => Attempt::BackedUp(Box::new(job), missing),
+                        Err(why) => Attempt::not_saved(why),
+                    },
                 }
             }
             (Step::BackUp | Step::Gather, Some(dir), _) => {

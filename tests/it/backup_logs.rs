@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use crate::support::backups::{PURGE, folders, index};
 use crate::support::kubeconfig::{Files, arg};
 use crate::support::kubelet::{Asked, Kubelet, PodOf, Told, node_at};
-use crate::support::proxy::Proxy;
-use crate::support::running::Running;
+use crate::support::proxy::{Kind, Proxy, Reply};
+use crate::support::running::{Gate, Running};
 use crate::support::tool::Run;
 use crate::support::{ApiClient, Space, outcomes, plane, run, until};
 
@@ -376,6 +376,43 @@ fn a_signal_does_not_wait_for_logs() {
     );
     space.holds(&["sync-1", "sync-3"]);
     assert_eq!(folders(&folder).len(), 1);
+}
+
+/// Where the server refuses all deletes, no log is waited for any more.
+#[test]
+fn a_namespace_that_is_given_up_does_not_wait_for_logs() {
+    let (space, files, gate) = (Space::new(), Files::new(), Gate::new());
+    let jobs = (0..30).map(|number| space.job("g", &format!("sync-{number:02}"), number));
+    space.seed(&jobs.collect::<Vec<_>>());
+    let kubelet = Kubelet::new(|_| Told::Nothing);
+    // The newest that is to go, so it comes first.
+    PodOf::plain(&space, "sync-01", "sync-01-a", &kubelet.node).create();
+    let turnstile = gate.turnstile();
+    let proxy = Proxy::new(ApiClient::admin(plane()), move |request, up| {
+        if request.kind == Kind::Delete {
+            turnstile.pass();
+            return Reply::refusal(403, "Forbidden", "no");
+        }
+        up.pass(request)
+    });
+    let folder = files.path("backup");
+    let flags = [
+        "--backup",
+        arg(&folder),
+        "--backup-with=logs",
+        "--request-timeout=5s",
+        "--concurrency=2",
+    ];
+    let running = Running::start(proxy.tool(&space.name, &[&PURGE[..], &flags].concat()));
+    until("one waits for its log", || !kubelet.asked().is_empty());
+    gate.open();
+    let report = running.finish().exits(3).json();
+    assert!(
+        outcomes(&report).contains(&"sync-01 not-attempted".to_owned()),
+        "{report}"
+    );
+    assert_eq!(kubelet.asked().len(), 1);
+    assert_eq!(space.names().len(), 30);
 }
 
 /// What breaks between the tool and the API server is not the node's fault, and is got over.
