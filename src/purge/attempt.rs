@@ -1,6 +1,6 @@
 //! One Job on its way to its outcome: what is asked next, and what an answer leads to.
 
-use std::{sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
@@ -108,6 +108,8 @@ pub(super) struct Pending {
     pub(super) step: Step,
     begun: Option<Box<Begun>>,
     backoff: Backoff,
+    /// Whether gathering has failed, at which the time of `backoff` began anew.
+    has_failed_to_gather: bool,
     /// What the last try without an answer came to. The delete may have taken effect all the same.
     pub(super) unanswered: Option<String>,
     /// Why the server did not delete it, while it is read again to see whether it has changed.
@@ -158,6 +160,7 @@ impl Pending {
             step,
             begun: None,
             backoff: Backoff::new(Tries::for_delete()),
+            has_failed_to_gather: false,
             unanswered: None,
             refused: None,
             refusals: 0,
@@ -251,6 +254,7 @@ impl Pending {
                 if self.step == Step::Gather {
                     // Reading logs takes its time, which is not the delete's.
                     self.backoff = Backoff::new(Tries::for_delete());
+                    self.has_failed_to_gather = false;
                 }
                 self.step = Step::Delete;
                 After::Now
@@ -307,6 +311,10 @@ impl Pending {
                 if self.step == Step::Gather {
                     // What there was of it is gone.
                     self.step = Step::BackUp;
+                    // Nor is it that of trying again; but from the first failure on there is an end.
+                    if !mem::replace(&mut self.has_failed_to_gather, true) {
+                        self.backoff = Backoff::new(Tries::for_delete());
+                    }
                 }
                 match self.backoff.next_delay(retry_after) {
                     Some(delay) => After::Wait { delay, why },
