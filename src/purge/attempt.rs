@@ -311,7 +311,7 @@ impl Pending {
                 if self.step == Step::Gather {
                     // What there was of it is gone.
                     self.step = Step::BackUp;
-                    // Nor is it that of trying again; but from the first failure on there is an end.
+                    // The time to try again in begins at the first failure, however long the logs took until then.
                     if !mem::replace(&mut self.has_failed_to_gather, true) {
                         self.backoff = Backoff::new(Tries::for_delete());
                     }

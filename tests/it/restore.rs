@@ -293,6 +293,49 @@ fn trying_again_is_safe() {
     space.holds(&["sync-1", "sync-2", "sync-3"]);
 }
 
+/// Kueue lets a Job of a queue run, suspended or not.
+#[test]
+fn a_restored_job_is_in_no_queue() {
+    let (space, files) = (Space::new(), Files::new());
+    let queued = space.job("g", "sync-1", 2);
+    space.seed(&[
+        queued.label("kueue.x-k8s.io/queue-name", "batch"),
+        space.job("g", "sync-2", 1),
+    ]);
+    let folder = files.path("backup");
+    purge(&space, &folder, &[]);
+    restore(&[arg(&folder), "--yes"]).exits(0);
+    let metadata = job(&space, "sync-1")["metadata"].clone();
+    assert_eq!(
+        metadata["labels"]["kueue.x-k8s.io/queue-name"],
+        Value::Null,
+        "{metadata}"
+    );
+    assert_eq!(metadata["annotations"]["jobclean/queue-name"], "batch");
+}
+
+/// What runs though it should not is told, whatever has changed it.
+#[test]
+fn a_job_that_is_not_suspended_has_failed() {
+    let (space, files) = (Space::three(), Files::new());
+    let folder = files.path("backup");
+    purge(&space, &folder, &[]);
+    let proxy = Proxy::new(ApiClient::admin(plane()), |request, up| {
+        let reply = up.pass(request);
+        match request.method.as_str() {
+            "POST" if request.nth == 1 => reply.alter(|job| job["spec"]["suspend"] = false.into()),
+            _ => reply,
+        }
+    });
+    let mut command = tool();
+    command.args(["restore", arg(&folder), "--yes", "-s", &proxy.url]);
+    let run = run(command).exits(3);
+    let words = told(&run, &space);
+    let failed = words.iter().filter(|line| line.ends_with(" failed"));
+    assert_eq!(failed.count(), 1, "{words:?}");
+    run.complains(&["was created, but not suspended"]);
+}
+
 /// The layout of older backups: a file a Job.
 #[test]
 fn an_older_layout_is_read() {
