@@ -302,11 +302,14 @@ impl LogFile {
         Ok(())
     }
 
-    /// Whether these are its last bytes.
+    /// Whether these are its last bytes. No bytes are the end of an empty log alone: anything ends with them.
     ///
     /// # Errors
     /// If it cannot be read.
     pub fn ends_with(&mut self, tail: &[u8]) -> io::Result<bool> {
+        if tail.is_empty() {
+            return Ok(self.bytes == 0);
+        }
         let Some(before) = self.bytes.checked_sub(tail.len() as u64) else {
             return Ok(false);
         };
@@ -314,5 +317,31 @@ impl LogFile {
         self.file.seek(SeekFrom::Start(before))?;
         self.file.read_to_end(&mut end)?;
         Ok(end == tail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_log_is_its_last_bytes() {
+        let mut log = LogFile {
+            path: String::new(),
+            file: tempfile::tempfile().unwrap(),
+            bytes: 0,
+        };
+        assert!(log.ends_with(b"").unwrap());
+        assert!(!log.ends_with(b"b").unwrap());
+        log.write(b"ab").unwrap();
+        for (tail, is_end) in [
+            ("b", true),
+            ("ab", true),
+            ("a", false),
+            ("xab", false),
+            ("", false),
+        ] {
+            assert_eq!(log.ends_with(tail.as_bytes()).unwrap(), is_end, "{tail}");
+        }
     }
 }
