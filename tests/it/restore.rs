@@ -408,7 +408,7 @@ fn a_forged_manifest_does_not_run() {
 #[test]
 fn a_broken_backup_is_named_and_nothing_is_created() {
     type Spoil = fn(&Forged);
-    let cases: [(&str, Spoil); 8] = [
+    let cases: [(&str, Spoil); 9] = [
         ("not JSON", |forged| {
             fs::write(&forged.manifest, "{\"kind").unwrap()
         }),
@@ -431,6 +431,12 @@ fn a_broken_backup_is_named_and_nothing_is_created() {
         ("when the Job was created", |forged| {
             forged.change(|manifest| {
                 manifest["metadata"]["annotations"] = json!({"jobclean/created": "once"});
+            });
+        }),
+        ("is in the future", |forged| {
+            forged.change(|manifest| {
+                let annotations = &mut manifest["metadata"]["annotations"];
+                annotations["jobclean/created"] = "2999-01-01T00:00:00Z".into();
             });
         }),
         ("not JSON", |forged| {
@@ -461,8 +467,15 @@ fn links_and_unfinished_backups_are_passed_over() {
     fs::create_dir(saved).unwrap();
     std::os::unix::fs::symlink(elsewhere.join("manifest.json"), &forged.manifest).unwrap();
     std::os::unix::fs::symlink(&elsewhere, namespace.join("linked")).unwrap();
+    let linked = folder.join("other-namespace");
+    std::os::unix::fs::symlink(&namespace, &linked).unwrap();
     let run = forged.restore().exits(0);
-    run.complains(&["is passed over", "there is no backup to restore"]);
+    let passed_over = format!("{} is passed over", linked.display());
+    run.complains(&[
+        "is passed over",
+        &passed_over,
+        "there is no backup to restore",
+    ]);
     forged.space.holds(&["sync-2"]);
 }
 
