@@ -113,8 +113,7 @@ impl Draft {
     /// # Errors
     /// If it cannot be written.
     pub fn log(&self, pod: &str, container: &str, is_previous: bool) -> io::Result<LogFile> {
-        let end = if is_previous { "log.previous" } else { "log" };
-        let path = format!("{LOGS}/{}/{}.{end}", file_name(pod)?, file_name(container)?);
+        let path = log_path(pod, container, is_previous)?;
         let place = self.folder.path().join(&path);
         private_dir(place.parent().unwrap_or(self.folder.path()))?;
         Ok(LogFile {
@@ -137,6 +136,22 @@ impl Draft {
             truncated,
             running,
         });
+        Ok(())
+    }
+
+    /// Take note that a log cannot be had that was not begun.
+    ///
+    /// # Errors
+    /// If its path has no name.
+    pub fn lack(
+        &mut self,
+        pod: &str,
+        container: &str,
+        is_previous: bool,
+        reason: String,
+    ) -> io::Result<()> {
+        let path = log_path(pod, container, is_previous)?;
+        self.missing.push(Missing { path, reason });
         Ok(())
     }
 
@@ -213,6 +228,13 @@ impl Draft {
     }
 }
 
+/// Where a log is in the folder of the backup.
+fn log_path(pod: &str, container: &str, is_previous: bool) -> io::Result<String> {
+    let end = if is_previous { "log.previous" } else { "log" };
+    let (pod, container) = (file_name(pod)?, file_name(container)?);
+    Ok(format!("{LOGS}/{pod}/{container}.{end}"))
+}
+
 /// Make the names of all files below a folder safe on disk.
 fn sync_below(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
@@ -280,11 +302,14 @@ impl LogFile {
         Ok(())
     }
 
-    /// Whether these are its last bytes.
+    /// Whether these are its last bytes. No bytes are the end of an empty log alone: anything ends with them.
     ///
     /// # Errors
     /// If it cannot be read.
     pub fn ends_with(&mut self, tail: &[u8]) -> io::Result<bool> {
+        if tail.is_empty() {
+            return Ok(self.bytes == 0);
+        }
         let Some(before) = self.bytes.checked_sub(tail.len() as u64) else {
             return Ok(false);
         };
@@ -292,5 +317,31 @@ impl LogFile {
         self.file.seek(SeekFrom::Start(before))?;
         self.file.read_to_end(&mut end)?;
         Ok(end == tail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_log_is_its_last_bytes() {
+        let mut log = LogFile {
+            path: String::new(),
+            file: tempfile::tempfile().unwrap(),
+            bytes: 0,
+        };
+        assert!(log.ends_with(b"").unwrap());
+        assert!(!log.ends_with(b"b").unwrap());
+        log.write(b"ab").unwrap();
+        for (tail, is_end) in [
+            ("b", true),
+            ("ab", true),
+            ("a", false),
+            ("xab", false),
+            ("", false),
+        ] {
+            assert_eq!(log.ends_with(tail.as_bytes()).unwrap(), is_end, "{tail}");
+        }
     }
 }

@@ -7,6 +7,11 @@ use crate::job::{CREATED, ids::Stamp, label::DERIVED_LABELS};
 /// The annotation that says how the Job ended that a manifest was made from.
 pub(super) const STATUS: &str = "jobclean/status";
 
+/// The label that puts a Job into a queue of Kueue.
+const QUEUE_LABEL: &str = "kueue.x-k8s.io/queue-name";
+/// The annotation that keeps its value.
+const QUEUE: &str = "jobclean/queue-name";
+
 /// Fields of `metadata` that the server sets itself, or that would make a new Job look half deleted.
 const SERVER_SET: [&str; 7] = [
     "uid",
@@ -75,7 +80,8 @@ pub fn manifest(mut job: Value, created: Stamp, status: &str) -> Value {
 }
 
 /// Make of a manifest that lay on a disk a Job to be created. Whatever became of the file, it does not run, and no owner
-/// that has gone takes it along: the garbage collector deletes what names an owner that is not there.
+/// that has gone takes it along: the garbage collector deletes what names an owner that is not there. Nor is it in a
+/// queue: Kueue lets a Job run whose turn it is, suspended or not.
 pub fn restorable(mut manifest: Value) -> Value {
     if let Some(object) = manifest.as_object_mut() {
         object.remove("status");
@@ -83,6 +89,14 @@ pub fn restorable(mut manifest: Value) -> Value {
     if let Some(metadata) = manifest["metadata"].as_object_mut() {
         drop_server_set(metadata);
         metadata.remove("ownerReferences");
+        let labels = metadata.get_mut("labels").and_then(Value::as_object_mut);
+        if let Some(queue) = labels.and_then(|labels| labels.remove(QUEUE_LABEL)) {
+            drop_empty(metadata, "labels");
+            let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
+            if let Some(annotations) = annotations.as_object_mut() {
+                annotations.insert(QUEUE.to_owned(), queue);
+            }
+        }
     }
     manifest["spec"]["suspend"] = true.into();
     manifest

@@ -8,7 +8,7 @@ use std::{
     time::SystemTime,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{
@@ -21,10 +21,14 @@ use crate::{
         CREATED,
         label::{is_dns_label, is_dns_subdomain},
     },
+    time,
 };
 
 /// The most bytes of a manifest. The API server takes far less.
 const MANIFEST_MAX: u64 = 16 << 20;
+
+/// How far in the future a Job may have been created: the clock of its cluster may be ahead of this one.
+const AHEAD_MAX: SignedDuration = SignedDuration::from_hours(1);
 
 /// A backup of a Job.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,7 +67,13 @@ pub fn find(dir: &Path, wanted: &Wanted) -> Result<(Vec<Backup>, Vec<PathBuf>), 
     let mut skipped = Vec::new();
     for (namespace, folder) in entries(dir)? {
         let is_elsewhere = wanted.namespace.as_ref().is_some_and(|ns| *ns != namespace);
-        if is_elsewhere || !is_dns_label(&namespace) || !is_folder(&folder) {
+        if is_elsewhere || !is_dns_label(&namespace) {
+            continue;
+        }
+        if !is_folder(&folder) {
+            if folder.is_symlink() {
+                skipped.push(folder);
+            }
             continue;
         }
         for (entry, place) in entries(&folder)? {
@@ -164,10 +174,15 @@ impl Backup {
         if !manifest["spec"].is_object() {
             return wrong("its Job has no spec");
         }
-        let Some(created) = annotation(CREATED).and_then(|created| created.parse().ok()) else {
+        let Some(created) = annotation(CREATED).and_then(|text| text.parse::<Timestamp>().ok())
+        else {
             let why = format!("its annotation {CREATED} does not say when the Job was created");
             return wrong(&why);
         };
+        // It would be the newest backup of the Job for ever.
+        if created.duration_since(time::now()) > AHEAD_MAX {
+            return wrong(&format!("its annotation {CREATED} is in the future"));
+        }
         let saved = fs::metadata(&path).and_then(|found| found.modified());
         Ok(Backup {
             namespace: namespace.to_owned(),

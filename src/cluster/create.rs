@@ -16,12 +16,14 @@ use crate::cluster::delete::Effect;
 pub enum Created {
     /// It is there, or would be if it were no dry run.
     Created,
+    /// The same, but it is not suspended, though it was to be: something in the cluster has changed it.
+    NotSuspended,
     /// A Job of its name is there already, and stays as it is.
     Exists,
 }
 
 impl Cluster {
-    /// Try once to create a Job. One that is there is never changed.
+    /// Try once to create a Job that is suspended. One that is there is never changed.
     ///
     /// # Errors
     /// If the server refuses, or gives no answer that settles anything.
@@ -44,14 +46,21 @@ impl Cluster {
         let body = serde_json::to_vec(job).expect("JSON is plain data");
         let request = build(request, Body::from(body))?;
         let answer = self.connection.call(request).await?;
-        let is_job = || {
-            let created = serde_json::from_slice::<Value>(&answer.body);
-            created.is_ok_and(|created| {
-                created["kind"] == "Job" && created["metadata"]["name"] == job["metadata"]["name"]
+        let created = || {
+            let created: Value = serde_json::from_slice(&answer.body).ok()?;
+            let is_job =
+                created["kind"] == "Job" && created["metadata"]["name"] == job["metadata"]["name"];
+            is_job.then(|| match created["spec"]["suspend"] == true {
+                true => Created::Created,
+                false => Created::NotSuspended,
             })
         };
+        if matches!(answer.status, StatusCode::CREATED | StatusCode::OK)
+            && let Some(created) = created()
+        {
+            return Ok(created);
+        }
         match answer.status {
-            StatusCode::CREATED | StatusCode::OK if is_job() => Ok(Created::Created),
             status if status.is_success() => {
                 let why = "the answer is not what an API server answers to this";
                 Err(Unanswered::new(Trouble::NoAnswer, why).into())

@@ -154,8 +154,12 @@ fn pod(object: &Object) -> Option<Pod> {
             let mut statuses = statuses.into_iter().flatten();
             let status = statuses.find(|status| status["name"] == container["name"]);
             let status = status.unwrap_or(&none);
+            // What has no name has no log to ask for.
+            let Some(name) = text(&container["name"]) else {
+                continue;
+            };
             containers.push(Container {
-                name: text(&container["name"])?,
+                name,
                 has_restarted: status["restartCount"]
                     .as_u64()
                     .is_some_and(|times| times > 0),
@@ -363,4 +367,26 @@ pub fn about(events: Vec<Object>, uids: &HashSet<String>) -> Vec<Object> {
         object.is_some_and(|object| object["uid"].as_str().is_some_and(|uid| uids.contains(uid)))
     };
     events.into_iter().filter(is_about).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_container_without_a_name_does_not_hide_the_others() {
+        let object = json!({
+            "metadata": {"name": "sync-1-a", "uid": "u"},
+            "spec": {"initContainers": [{"image": "none"}], "containers": [{"name": "run"}]},
+        });
+        let pod = pod(object.as_object().unwrap()).unwrap();
+        let names: Vec<&str> = pod
+            .containers
+            .iter()
+            .map(|container| &*container.name)
+            .collect();
+        assert_eq!(names, ["run"]);
+    }
 }

@@ -1,11 +1,11 @@
 //! One Job on its way to its outcome: what is asked next, and what an answer leads to.
 
-use std::{sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
 use super::{
-    Orders,
+    Orders, Over,
     gather::{Gatherer, NotSaved, Reads, off_thread},
     stop::unless_stopped,
 };
@@ -41,7 +41,7 @@ pub(super) enum Attempt {
     Begun(Box<Begun>),
     /// Its backup is safe on disk, of this version of it; what could not be had.
     BackedUp(Box<Job>, Vec<Missing>),
-    /// The run has been asked to stop before its backup was whole.
+    /// The run was asked to stop, or is over for it, before its backup was whole or its delete left.
     Stopped,
     /// Nothing is settled; the same request may be sent again.
     Again(Unanswered),
@@ -108,6 +108,8 @@ pub(super) struct Pending {
     pub(super) step: Step,
     begun: Option<Box<Begun>>,
     backoff: Backoff,
+    /// Whether gathering has failed, at which the time of `backoff` began anew.
+    has_failed_to_gather: bool,
     /// What the last try without an answer came to. The delete may have taken effect all the same.
     pub(super) unanswered: Option<String>,
     /// Why the server did not delete it, while it is read again to see whether it has changed.
@@ -143,7 +145,7 @@ pub(super) enum After {
     Settled(Outcome),
     /// There is more to ask at once.
     Now,
-    /// The run has been asked to stop.
+    /// The run has been asked to stop, or is over for it.
     Stopped,
     /// It is to be asked again after a while.
     Wait { delay: Duration, why: String },
@@ -158,6 +160,7 @@ impl Pending {
             step,
             begun: None,
             backoff: Backoff::new(Tries::for_delete()),
+            has_failed_to_gather: false,
             unanswered: None,
             refused: None,
             refusals: 0,
@@ -172,6 +175,7 @@ impl Pending {
         approved: &Approved,
         reads: &Reads,
         stop: &watch::Receiver<Option<Stop>>,
+        over: &watch::Receiver<Over>,
     ) -> Attempt {
         match (self.step, &orders.backup, self.begun.take()) {
             (Step::Gather, Some(dir), Some(begun)) => {
@@ -186,10 +190,14 @@ impl Pending {
                     job: &job,
                     parts: dir.parts,
                 };
-                match unless_stopped(stop, gatherer.gather(draft, &selector)).await {
-                    Ok(Ok(missing)) => Attempt::BackedUp(Box::new(job), missing),
-                    Ok(Err(why)) => Attempt::not_saved(why),
-                    Err(_) => Attempt::Stopped,
+                let mut over = over.clone();
+                tokio::select! {
+                    biased;
+                    Ok(_) = over.wait_for(|over| over.is_for(&job.namespace)) => Attempt::Stopped,
+                    gathered = gatherer.gather(draft, &selector) => match gathered {
+                        Ok(missing) => Attempt::BackedUp(Box::new(job), missing),
+                        Err(why) => Attempt::not_saved(why),
+                    },
                 }
             }
             (Step::BackUp | Step::Gather, Some(dir), _) => {
@@ -206,10 +214,16 @@ impl Pending {
                 Err(error) => error.into(),
             },
             (Step::Delete, ..) | (_, None, _) => {
-                if let Some(journal) = &orders.journal
-                    && let Err(why) = journal.sent(&self.job).await
-                {
-                    return Attempt::NotWritten(why);
+                if stop.borrow().is_some() {
+                    return Attempt::Stopped;
+                }
+                if let Some(journal) = &orders.journal {
+                    match unless_stopped(stop, journal.sent(&self.job)).await {
+                        // It may have been asked while that was on its way to the disk.
+                        Ok(Ok(())) if stop.borrow().is_none() => {}
+                        Ok(Err(why)) => return Attempt::NotWritten(why),
+                        Ok(Ok(())) | Err(_) => return Attempt::Stopped,
+                    }
                 }
                 let deleted = cluster.delete(&self.job, orders.options).await;
                 deleted.map_or_else(Attempt::from, Attempt::from)
@@ -240,6 +254,7 @@ impl Pending {
                 if self.step == Step::Gather {
                     // Reading logs takes its time, which is not the delete's.
                     self.backoff = Backoff::new(Tries::for_delete());
+                    self.has_failed_to_gather = false;
                 }
                 self.step = Step::Delete;
                 After::Now
@@ -296,6 +311,10 @@ impl Pending {
                 if self.step == Step::Gather {
                     // What there was of it is gone.
                     self.step = Step::BackUp;
+                    // The time to try again in begins at the first failure, however long the logs took until then.
+                    if !mem::replace(&mut self.has_failed_to_gather, true) {
+                        self.backoff = Backoff::new(Tries::for_delete());
+                    }
                 }
                 match self.backoff.next_delay(retry_after) {
                     Some(delay) => After::Wait { delay, why },

@@ -35,10 +35,15 @@ pub(super) const LOG_MAX: u64 = 10 << 20;
 const LOGS_MAX: u64 = 100 << 20;
 /// The longest that one try to read a log may take.
 const LOG_TIME: Duration = Duration::from_secs(60);
-/// The longest that the logs of a Job may take.
+/// How long after a node has failed to give a log its next try comes. What ails it may pass: a kubelet that is started
+/// again is there after some seconds.
+const LOG_PAUSES: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
+/// The longest that the logs of a Job may take, without the time that they wait for their turn.
 const LOGS_TIME: Duration = Duration::from_secs(600);
 /// A node that has not given a byte in this time, for all its tries, is not asked again.
 const NODE_TIME: Duration = Duration::from_secs(5);
+/// Nor is one after so many logs in a row that failed in all their tries.
+const NODE_FAILURES: u32 = 3;
 /// Pieces of a log that wait to be written.
 const PIECES_HELD: usize = 4;
 
@@ -69,10 +74,19 @@ pub(super) struct Reads {
     nodes: Mutex<HashMap<String, Node>>,
 }
 
-#[derive(Clone)]
 struct Node {
     reads: Arc<Semaphore>,
+    /// How many logs in a row failed in all their tries.
+    failures: u32,
     is_given_up: bool,
+}
+
+/// A place to read a log from a node. It is held for all tries, and the pauses between them: each log that waits would
+/// else have a try before this one has its last.
+struct Place<'a> {
+    node: &'a str,
+    _own: Option<OwnedSemaphorePermit>,
+    _of_all: Option<OwnedSemaphorePermit>,
 }
 
 impl Default for Reads {
@@ -87,22 +101,35 @@ impl Default for Reads {
 
 impl Reads {
     /// Wait for a place to read a log from this node; `None` if it is not asked any more.
-    async fn enter(&self, node: &str) -> Option<[Option<OwnedSemaphorePermit>; 2]> {
+    async fn enter<'a>(&self, node: &'a str) -> Option<Place<'a>> {
         let reads = self.node(node, |node| Arc::clone(&node.reads));
-        let own = reads.acquire_owned().await.ok();
-        let of_all = Arc::clone(&self.logs).acquire_owned().await.ok();
+        let place = Place {
+            node,
+            _own: reads.acquire_owned().await.ok(),
+            _of_all: Arc::clone(&self.logs).acquire_owned().await.ok(),
+        };
         let is_given_up = self.node(node, |node| node.is_given_up);
-        (!is_given_up).then_some([own, of_all])
+        (!is_given_up).then_some(place)
     }
 
-    fn give_up(&self, node: &str) {
-        self.node(node, |node| node.is_given_up = true);
+    /// The node has given a log.
+    fn gave(&self, node: &str) {
+        self.node(node, |node| node.failures = 0);
+    }
+
+    /// All tries of a log have failed; for this long the node has given no byte.
+    fn failed(&self, node: &str, silent_for: Duration) {
+        self.node(node, |node| {
+            node.failures += 1;
+            node.is_given_up |= silent_for > NODE_TIME || node.failures >= NODE_FAILURES;
+        });
     }
 
     fn node<T>(&self, name: &str, with: impl FnOnce(&mut Node) -> T) -> T {
         let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
         let node = nodes.entry(name.to_owned()).or_insert_with(|| Node {
             reads: Arc::new(Semaphore::new(LOGS_OF_A_NODE)),
+            failures: 0,
             is_given_up: false,
         });
         with(node)
@@ -186,7 +213,8 @@ impl Gatherer<'_> {
     }
 
     async fn logs(&self, mut draft: Draft, pods: &[Pod]) -> Result<Draft, NotSaved> {
-        let begun = Instant::now();
+        // What it waited for its turn is not its own.
+        let mut spent = Duration::ZERO;
         let mut left = LOGS_MAX;
         for pod in pods {
             for container in &pod.containers {
@@ -198,30 +226,32 @@ impl Gatherer<'_> {
                         container: &container.name,
                         is_previous,
                     };
-                    let file = {
-                        let (pod, container) = (pod.name.clone(), container.name.clone());
-                        off_thread(move || {
-                            let log = draft.log(&pod, &container, is_previous)?;
-                            Ok((draft, log))
-                        })
-                        .await?
+                    let names = (pod.name.clone(), container.name.clone());
+                    let place = match self.place(pod, spent, left).await {
+                        Ok(place) => place,
+                        Err(why) => {
+                            draft = off_thread(move || {
+                                draft.lack(&names.0, &names.1, is_previous, why)?;
+                                Ok(draft)
+                            })
+                            .await?;
+                            continue;
+                        }
                     };
-                    let (file, end) = if begun.elapsed() > LOGS_TIME {
-                        let minutes = LOGS_TIME.as_secs() / 60;
-                        let why = format!("the logs of its Job took longer than {minutes} minutes");
-                        (file, End::Lacking(why))
-                    } else if left == 0 {
-                        let why = format!("its Job has more than {} MiB of logs", LOGS_MAX >> 20);
-                        (file, End::Lacking(why))
-                    } else {
-                        let (draft, file) = file;
-                        let most = left.min(LOG_MAX);
-                        let (file, end) = self.log(&log, pod, container, file, most).await?;
-                        ((draft, file), end)
-                    };
-                    left = left.saturating_sub(file.1.bytes);
+                    let begun = Instant::now();
+                    // Not before there is a place: hundreds of Jobs may wait for one.
+                    let (of, file) = off_thread(move || {
+                        let file = draft.log(&names.0, &names.1, is_previous)?;
+                        Ok((draft, file))
+                    })
+                    .await?;
+                    let most = left.min(LOG_MAX);
+                    let (file, end) = self.log(&log, &place, container, file, most).await?;
+                    drop(place);
+                    spent += begun.elapsed();
+                    left = left.saturating_sub(file.bytes);
                     draft = off_thread(move || {
-                        let (mut draft, file) = file;
+                        let mut draft = of;
                         match end {
                             End::Lacking(why) => draft.lack_log(file, why)?,
                             End::Whole => draft.keep_log(file, false, false)?,
@@ -237,24 +267,43 @@ impl Gatherer<'_> {
         Ok(draft)
     }
 
+    /// Wait for a place to read one more log; if it is not to be read, why.
+    async fn place<'p>(
+        &self,
+        pod: &'p Pod,
+        spent: Duration,
+        left: u64,
+    ) -> Result<Place<'p>, String> {
+        if spent > LOGS_TIME {
+            let minutes = LOGS_TIME.as_secs() / 60;
+            return Err(format!(
+                "the logs of its Job took longer than {minutes} minutes"
+            ));
+        }
+        if left == 0 {
+            return Err(format!(
+                "its Job has more than {} MiB of logs",
+                LOGS_MAX >> 20
+            ));
+        }
+        let Some(node) = &pod.node else {
+            return Err("its Pod was never assigned to a node".to_owned());
+        };
+        let place = self.reads.enter(node).await;
+        place.ok_or_else(|| format!("node {node} did not give other logs"))
+    }
+
     /// Read a log, again and again while that may help, and not for ever.
     async fn log(
         &self,
         log: &Log<'_>,
-        pod: &Pod,
+        place: &Place<'_>,
         container: &Container,
         mut file: LogFile,
         most: u64,
     ) -> Result<(LogFile, End), NotSaved> {
-        let Some(node) = &pod.node else {
-            let why = "its Pod was never assigned to a node";
-            return Ok((file, End::Lacking(why.to_owned())));
-        };
-        // For all tries: each log that waits would else have a try before this one has its last.
-        let Some(_place) = self.reads.enter(node).await else {
-            let why = format!("node {node} did not answer for another log");
-            return Ok((file, End::Lacking(why)));
-        };
+        let mut pauses = LOG_PAUSES.into_iter();
+        // Where the API server does not answer.
         let mut backoff = Backoff::new(Tries {
             count: 3,
             total: LOGS_TIME,
@@ -264,9 +313,14 @@ impl Gatherer<'_> {
             let begun = Instant::now();
             let tried;
             (file, tried) = self.try_log(log, container, file, most).await?;
-            let (why, retry_after) = match tried {
-                Tried::Ended(end) => return Ok((file, end)),
-                Tried::Failed(why) => (why, None),
+            let why = match tried {
+                Tried::Ended(end) => {
+                    if !matches!(end, End::Lacking(_)) {
+                        self.reads.gave(place.node);
+                    }
+                    return Ok((file, end));
+                }
+                Tried::Failed(why) => why,
                 Tried::Unanswered(unanswered) => {
                     match backoff.next_delay(unanswered.retry_after) {
                         Some(delay) => tokio::time::sleep(delay).await,
@@ -280,12 +334,10 @@ impl Gatherer<'_> {
                 0 => silent_for + begun.elapsed(),
                 _ => Duration::ZERO,
             };
-            match backoff.next_delay(retry_after) {
-                Some(delay) => tokio::time::sleep(delay).await,
+            match pauses.next() {
+                Some(pause) => tokio::time::sleep(pause).await,
                 None => {
-                    if silent_for > NODE_TIME {
-                        self.reads.give_up(node);
-                    }
+                    self.reads.failed(place.node, silent_for);
                     return Ok((file, End::Lacking(why)));
                 }
             }
@@ -410,5 +462,33 @@ pub(super) fn off_thread<T: Send + 'static>(
     async move {
         let done = receive.await;
         done.unwrap_or_else(|_| Err(io::Error::other("it broke off")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    fn is_asked(reads: &Reads, node: &str) -> bool {
+        reads.enter(node).now_or_never().unwrap().is_some()
+    }
+
+    #[test]
+    fn a_node_that_never_gives_a_whole_log_is_given_up() {
+        let reads = Reads::default();
+        for _ in 0..2 {
+            reads.failed("a", Duration::ZERO);
+        }
+        reads.gave("a");
+        for _ in 0..3 {
+            assert!(is_asked(&reads, "a"));
+            reads.failed("a", Duration::ZERO);
+        }
+        assert!(!is_asked(&reads, "a"));
+        assert!(is_asked(&reads, "b"));
+        reads.failed("b", NODE_TIME * 2);
+        assert!(!is_asked(&reads, "b"));
     }
 }

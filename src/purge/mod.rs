@@ -14,6 +14,7 @@ mod window;
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
+    mem,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -122,6 +123,21 @@ impl Outcomes<'_> {
     }
 }
 
+/// For which Jobs the run is over, so that nothing is read for a backup any more.
+#[derive(Debug, Default)]
+struct Over {
+    /// For all.
+    all: bool,
+    /// For those of these namespaces.
+    namespaces: HashSet<Arc<str>>,
+}
+
+impl Over {
+    fn is_for(&self, namespace: &str) -> bool {
+        self.all || self.namespaces.contains(namespace)
+    }
+}
+
 /// Carry an approved plan out.
 ///
 /// A Job that fails does not keep the others from their turn. When `stop` becomes something, no new request starts,
@@ -154,10 +170,13 @@ pub async fn purge(
     // Jobs that have been asked about and will not be any more.
     let mut left: Vec<(usize, Pending)> = Vec::new();
     let (reads, asked) = (Reads::default(), stop.clone());
+    let (over, is_over) = watch::channel(Over::default());
     let start = |index, mut next: Pending| {
-        let (approved, reads, asked) = (&approved, &reads, &asked);
+        let (approved, reads, asked, is_over) = (&approved, &reads, &asked, &is_over);
         async move {
-            let attempt = next.attempt(cluster, orders, approved, reads, asked).await;
+            let attempt = next
+                .attempt(cluster, orders, approved, reads, asked, is_over)
+                .await;
             (index, next, attempt)
         }
     };
@@ -170,6 +189,7 @@ pub async fn purge(
         ended_early = ended_early
             .or_else(asked_to_stop)
             .or_else(|| breaker.tripped());
+        over.send_if_modified(|over| ended_early.is_some() && !mem::replace(&mut over.all, true));
         // A Job that waits keeps its place: a server that asks for less gets less.
         while ended_early.is_none()
             && in_flight.len() - gathering + waiting.len() < window.size()
@@ -224,7 +244,7 @@ pub async fn purge(
                     on_event(Event::NotSaved { job: &next.job, path, why: reason });
                 }
                 let answered = match &attempt {
-                    Attempt::NotWritten(_) => false,
+                    Attempt::NotWritten(_) | Attempt::Stopped => false,
                     Attempt::Again(Unanswered { trouble, why, .. }) => {
                         if *trouble == Trouble::PushedBack && step != Step::Gather {
                             window.shrink(step);
@@ -243,7 +263,12 @@ pub async fn purge(
                 match next.after(attempt, &approved, orders) {
                     After::Settled(outcome) => {
                         if answered {
-                            breaker.settled(index, &next.job.namespace, &next.job.name, &outcome);
+                            let namespace = &next.job.namespace;
+                            breaker.settled(index, namespace, &next.job.name, &outcome);
+                            over.send_if_modified(|over| {
+                                breaker.has_stopped(namespace)
+                                    && over.namespaces.insert(Arc::clone(namespace))
+                            });
                         }
                         on_event(Event::Settled { job: &next.job, outcome: &outcome });
                         outcomes.set(index, &next.job, outcome);

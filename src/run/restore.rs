@@ -34,6 +34,8 @@ enum Outcome {
     /// One of its name is there.
     Exists,
     Failed(String),
+    /// It is there, or would be, but it is not suspended.
+    NotSuspended,
     NotAttempted,
 }
 
@@ -51,7 +53,7 @@ impl Outcome {
             Outcome::Created => 0,
             Outcome::WouldCreate => 1,
             Outcome::Exists => 2,
-            Outcome::Failed(_) => 3,
+            Outcome::Failed(_) | Outcome::NotSuspended => 3,
             Outcome::NotAttempted => 4,
         }]
     }
@@ -253,11 +255,24 @@ async fn create_all(
             break;
         };
         ui.step();
-        if let Outcome::Failed(why) = &outcome {
-            let Backup {
-                namespace, name, ..
-            } = &backups[place];
-            ui.failure(&format!("cannot create Job {namespace}/{name}: {why}"));
+        let Backup {
+            namespace, name, ..
+        } = &backups[place];
+        match &outcome {
+            Outcome::Failed(why) => {
+                ui.failure(&format!("cannot create Job {namespace}/{name}: {why}"));
+            }
+            Outcome::NotSuspended => {
+                let was = match effect {
+                    Effect::Delete => "was",
+                    Effect::DryRun => "would be",
+                };
+                ui.failure(&format!(
+                    "Job {namespace}/{name} {was} created, but not suspended: something in the cluster changes Jobs, for example an \
+                     admission webhook"
+                ));
+            }
+            _ => {}
         }
         outcomes[place] = outcome;
     }
@@ -267,8 +282,7 @@ async fn create_all(
     }
     let is_shown = report(backups, &outcomes, ui);
     let asked_to_stop = *stop.borrow();
-    let is_incomplete =
-        |outcome: &Outcome| matches!(outcome, Outcome::Failed(_) | Outcome::NotAttempted);
+    let is_incomplete = |outcome: &Outcome| matches!(outcome.word(), "failed" | "not-attempted");
     Ok(match asked_to_stop {
         Some(stop) => stop.into(),
         None if !is_shown || outcomes.iter().any(is_incomplete) => Exit::Incomplete,
@@ -289,12 +303,17 @@ async fn create(
         Err(error) => return Outcome::Failed(without_os_code(&error.message)),
     };
     let mut backoff = Backoff::new(Tries::for_delete());
+    // It may have been asked for since this was about to begin.
+    if stop.borrow().is_some() {
+        return Outcome::NotAttempted;
+    }
     // Whether an earlier try may have taken effect.
     let mut may_be_ours = false;
     loop {
         let unanswered = match cluster.create(&backup.namespace, &job, effect).await {
             Ok(Created::Created) if effect == Effect::DryRun => return Outcome::WouldCreate,
             Ok(Created::Created) => return Outcome::Created,
+            Ok(Created::NotSuspended) => return Outcome::NotSuspended,
             Ok(Created::Exists) if may_be_ours => return Outcome::Created,
             Ok(Created::Exists) => return Outcome::Exists,
             Err(CallError::Refused(why)) => return Outcome::Failed(why),

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use controlplane::State;
 use rustix::process::Signal;
@@ -12,8 +13,8 @@ use serde_json::{Value, json};
 use crate::support::backups::{PURGE, folders, index};
 use crate::support::kubeconfig::{Files, arg};
 use crate::support::kubelet::{Asked, Kubelet, PodOf, Told, node_at};
-use crate::support::proxy::Proxy;
-use crate::support::running::Running;
+use crate::support::proxy::{Kind, Proxy, Reply};
+use crate::support::running::{Gate, Running};
 use crate::support::tool::Run;
 use crate::support::{ApiClient, Space, outcomes, plane, run, until};
 
@@ -240,14 +241,7 @@ fn what_can_never_come_is_noted() {
     let broken = Kubelet::new(refusing(500, "the disk of the node is broken"));
     // Nothing listens at port 1.
     let refused = node_at(1);
-    for (node, why) in [
-        (Some(gone.node.as_str()), "could not find"),
-        (Some(&waiting.node), "waiting to start"),
-        (Some(&broken.node), "disk of the node is broken"),
-        (Some(&refused), "refused"),
-        (Some("no-such-node"), "not found"),
-        (None, "never assigned to a node"),
-    ] {
+    let noted = |node: Option<&str>, why: &str| {
         let (space, files) = (two(), Files::new());
         PodOf {
             node,
@@ -264,10 +258,43 @@ fn what_can_never_come_is_noted() {
         assert!(reason.contains(why), "{why}: {reason}");
         assert!(!only(&folder).join("logs").exists());
         space.holds(&["sync-2"]);
-    }
+    };
+    // At the same time, since what may pass is waited for.
+    std::thread::scope(|scope| {
+        for (node, why) in [
+            (Some(gone.node.as_str()), "could not find"),
+            (Some(&waiting.node), "waiting to start"),
+            (Some(&broken.node), "disk of the node is broken"),
+            (Some(&refused), "refused"),
+            (Some("no-such-node"), "not found"),
+            (None, "never assigned to a node"),
+        ] {
+            let noted = &noted;
+            scope.spawn(move || noted(node, why));
+        }
+    });
     // What is no passing trouble is not asked for twice.
     assert_eq!((gone.asked().len(), waiting.asked().len()), (1, 1));
     assert_eq!(broken.asked().len(), 3);
+}
+
+/// A kubelet that is started again gives nothing for some seconds. Its logs are worth that.
+#[test]
+fn a_kubelet_that_starts_again_is_waited_for() {
+    let (space, files) = (two(), Files::new());
+    let first: OnceLock<Instant> = OnceLock::new();
+    let kubelet = Kubelet::new(move |_| {
+        if first.get_or_init(Instant::now).elapsed() < Duration::from_secs(10) {
+            return Told::Refused(503, "the kubelet is starting");
+        }
+        Told::Log(lines(10))
+    });
+    PodOf::plain(&space, "sync-1", "sync-1-a", &kubelet.node).create();
+    let folder = files.path("backup");
+    purge(&space, &folder, &[]).exits(0);
+    assert_eq!(missing(&folder), [json!(null); 0]);
+    let log = fs::read_to_string(only(&folder).join("logs/sync-1-a/run.log")).unwrap();
+    assert_eq!(log, lines(10));
 }
 
 /// One delete may be in flight, and six Jobs wait for logs that do not come.
@@ -349,6 +376,43 @@ fn a_signal_does_not_wait_for_logs() {
     );
     space.holds(&["sync-1", "sync-3"]);
     assert_eq!(folders(&folder).len(), 1);
+}
+
+/// Where the server refuses all deletes, no log is waited for any more.
+#[test]
+fn a_namespace_that_is_given_up_does_not_wait_for_logs() {
+    let (space, files, gate) = (Space::new(), Files::new(), Gate::new());
+    let jobs = (0..30).map(|number| space.job("g", &format!("sync-{number:02}"), number));
+    space.seed(&jobs.collect::<Vec<_>>());
+    let kubelet = Kubelet::new(|_| Told::Nothing);
+    // The newest that is to go, so it comes first.
+    PodOf::plain(&space, "sync-01", "sync-01-a", &kubelet.node).create();
+    let turnstile = gate.turnstile();
+    let proxy = Proxy::new(ApiClient::admin(plane()), move |request, up| {
+        if request.kind == Kind::Delete {
+            turnstile.pass();
+            return Reply::refusal(403, "Forbidden", "no");
+        }
+        up.pass(request)
+    });
+    let folder = files.path("backup");
+    let flags = [
+        "--backup",
+        arg(&folder),
+        "--backup-with=logs",
+        "--request-timeout=5s",
+        "--concurrency=2",
+    ];
+    let running = Running::start(proxy.tool(&space.name, &[&PURGE[..], &flags].concat()));
+    until("one waits for its log", || !kubelet.asked().is_empty());
+    gate.open();
+    let report = running.finish().exits(3).json();
+    assert!(
+        outcomes(&report).contains(&"sync-01 not-attempted".to_owned()),
+        "{report}"
+    );
+    assert_eq!(kubelet.asked().len(), 1);
+    assert_eq!(space.names().len(), 30);
 }
 
 /// What breaks between the tool and the API server is not the node's fault, and is got over.

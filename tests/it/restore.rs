@@ -293,6 +293,49 @@ fn trying_again_is_safe() {
     space.holds(&["sync-1", "sync-2", "sync-3"]);
 }
 
+/// Kueue lets a Job of a queue run, suspended or not.
+#[test]
+fn a_restored_job_is_in_no_queue() {
+    let (space, files) = (Space::new(), Files::new());
+    let queued = space.job("g", "sync-1", 2);
+    space.seed(&[
+        queued.label("kueue.x-k8s.io/queue-name", "batch"),
+        space.job("g", "sync-2", 1),
+    ]);
+    let folder = files.path("backup");
+    purge(&space, &folder, &[]);
+    restore(&[arg(&folder), "--yes"]).exits(0);
+    let metadata = job(&space, "sync-1")["metadata"].clone();
+    assert_eq!(
+        metadata["labels"]["kueue.x-k8s.io/queue-name"],
+        Value::Null,
+        "{metadata}"
+    );
+    assert_eq!(metadata["annotations"]["jobclean/queue-name"], "batch");
+}
+
+/// What runs though it should not is told, whatever has changed it.
+#[test]
+fn a_job_that_is_not_suspended_has_failed() {
+    let (space, files) = (Space::three(), Files::new());
+    let folder = files.path("backup");
+    purge(&space, &folder, &[]);
+    let proxy = Proxy::new(ApiClient::admin(plane()), |request, up| {
+        let reply = up.pass(request);
+        match request.method.as_str() {
+            "POST" if request.nth == 1 => reply.alter(|job| job["spec"]["suspend"] = false.into()),
+            _ => reply,
+        }
+    });
+    let mut command = tool();
+    command.args(["restore", arg(&folder), "--yes", "-s", &proxy.url]);
+    let run = run(command).exits(3);
+    let words = told(&run, &space);
+    let failed = words.iter().filter(|line| line.ends_with(" failed"));
+    assert_eq!(failed.count(), 1, "{words:?}");
+    run.complains(&["was created, but not suspended"]);
+}
+
 /// The layout of older backups: a file a Job.
 #[test]
 fn an_older_layout_is_read() {
@@ -365,7 +408,7 @@ fn a_forged_manifest_does_not_run() {
 #[test]
 fn a_broken_backup_is_named_and_nothing_is_created() {
     type Spoil = fn(&Forged);
-    let cases: [(&str, Spoil); 8] = [
+    let cases: [(&str, Spoil); 9] = [
         ("not JSON", |forged| {
             fs::write(&forged.manifest, "{\"kind").unwrap()
         }),
@@ -388,6 +431,12 @@ fn a_broken_backup_is_named_and_nothing_is_created() {
         ("when the Job was created", |forged| {
             forged.change(|manifest| {
                 manifest["metadata"]["annotations"] = json!({"jobclean/created": "once"});
+            });
+        }),
+        ("is in the future", |forged| {
+            forged.change(|manifest| {
+                let annotations = &mut manifest["metadata"]["annotations"];
+                annotations["jobclean/created"] = "2999-01-01T00:00:00Z".into();
             });
         }),
         ("not JSON", |forged| {
@@ -418,8 +467,15 @@ fn links_and_unfinished_backups_are_passed_over() {
     fs::create_dir(saved).unwrap();
     std::os::unix::fs::symlink(elsewhere.join("manifest.json"), &forged.manifest).unwrap();
     std::os::unix::fs::symlink(&elsewhere, namespace.join("linked")).unwrap();
+    let linked = folder.join("other-namespace");
+    std::os::unix::fs::symlink(&namespace, &linked).unwrap();
     let run = forged.restore().exits(0);
-    run.complains(&["is passed over", "there is no backup to restore"]);
+    let passed_over = format!("{} is passed over", linked.display());
+    run.complains(&[
+        "is passed over",
+        &passed_over,
+        "there is no backup to restore",
+    ]);
     forged.space.holds(&["sync-2"]);
 }
 
