@@ -16,6 +16,11 @@ pub fn now_in_milliseconds() -> Timestamp {
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
+/// How long something took, in whole milliseconds: finer than that it is of no use.
+pub fn in_milliseconds(took: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(took.as_millis()).unwrap_or(u64::MAX))
+}
+
 /// A length of time with its units, largest first, each at most once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HumanDuration(pub Duration);

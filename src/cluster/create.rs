@@ -50,9 +50,12 @@ impl Cluster {
             let created: Value = serde_json::from_slice(&answer.body).ok()?;
             let is_job =
                 created["kind"] == "Job" && created["metadata"]["name"] == job["metadata"]["name"];
-            is_job.then(|| match created["spec"]["suspend"] == true {
-                true => Created::Created,
-                false => Created::NotSuspended,
+            is_job.then(|| {
+                if created["spec"]["suspend"] == true {
+                    Created::Created
+                } else {
+                    Created::NotSuspended
+                }
             })
         };
         if matches!(answer.status, StatusCode::CREATED | StatusCode::OK)

@@ -5,7 +5,6 @@ use std::{
     borrow::Cow,
     collections::BTreeMap,
     io::{self, Write},
-    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -23,6 +22,7 @@ use crate::{
         retention::{Policy, Verdict},
     },
     text::{count, harmless},
+    time,
 };
 
 /// The form of a log.
@@ -96,7 +96,7 @@ pub enum Line<'a> {
 }
 
 /// How many Jobs had each outcome that there was.
-pub type Counts = BTreeMap<&'static str, usize>;
+type Counts = BTreeMap<&'static str, usize>;
 
 /// A line and when it was written.
 #[derive(Serialize)]
@@ -137,6 +137,23 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// All Jobs of a group have their verdict, and these outcomes.
+    pub fn group(
+        (namespace, group): (&'a str, Cow<'a, str>),
+        jobs: usize,
+        purge: usize,
+        outcomes: OutcomeCounts,
+    ) -> Line<'a> {
+        Line::Group {
+            namespace: namespace.into(),
+            group,
+            jobs,
+            skip: jobs - purge,
+            purge,
+            outcomes: counts(outcomes),
+        }
+    }
+
     /// The run ends with this plan, which may have been carried out.
     pub fn end(summary: &Summary, report: Option<&Report>) -> Line<'a> {
         Line::End {
@@ -145,7 +162,7 @@ impl<'a> Line<'a> {
             skip: summary.skip,
             purge: summary.purge,
             outcomes: report.map_or_else(Counts::new, |report| counts(report.counts())),
-            seconds: report.map(|report| whole_millis(report.took).as_secs_f64()),
+            seconds: report.map(|report| time::in_milliseconds(report.took).as_secs_f64()),
             message: report
                 .map_or_else(|| words::totals(summary), words::totals_and_outcomes)
                 .into(),
@@ -156,12 +173,18 @@ impl<'a> Line<'a> {
     ///
     /// # Errors
     /// If the writer fails.
-    pub fn write(&self, out: &mut dyn Write, format: LogFormat, time: Timestamp) -> io::Result<()> {
+    pub fn write(&self, out: &mut dyn Write, format: LogFormat, at: Timestamp) -> io::Result<()> {
         match format {
-            LogFormat::Text => writeln!(out, "{time} {}", harmless(&self.text())),
+            LogFormat::Text => writeln!(out, "{at} {}", harmless(&self.text())),
             LogFormat::Json => {
                 let mut escaping = Escaping::new(&mut *out, Escapes::Json);
-                let written = serde_json::to_writer(&mut escaping, &Timed { time, line: self });
+                let written = serde_json::to_writer(
+                    &mut escaping,
+                    &Timed {
+                        time: at,
+                        line: self,
+                    },
+                );
                 escaping.outcome(written)?;
                 writeln!(out)
             }
@@ -228,11 +251,6 @@ impl<'a> Line<'a> {
 }
 
 /// The outcomes that there were.
-pub fn counts(counts: OutcomeCounts) -> Counts {
+fn counts(counts: OutcomeCounts) -> Counts {
     counts.iter().filter(|(_, count)| *count > 0).collect()
-}
-
-/// Finer than that it is of no use.
-fn whole_millis(took: Duration) -> Duration {
-    Duration::from_millis(u64::try_from(took.as_millis()).unwrap_or(u64::MAX))
 }

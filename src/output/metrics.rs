@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use crate::{
     error::Exit,
     plan::{
-        Plan, Summary,
+        Summary,
         report::{OutcomeCounts, Report},
         retention::KeepReason,
     },
@@ -39,13 +39,13 @@ pub struct Ending {
 
 impl Known {
     /// It has a plan.
-    pub fn plan(&mut self, plan: &Plan) {
-        self.plan = Some(plan.summary());
+    pub fn plan(&mut self, summary: Summary) {
+        self.plan = Some(summary);
     }
 
     /// The plan was carried out.
     pub fn report(&mut self, report: &Report) {
-        self.plan(&report.plan);
+        self.plan(report.plan.summary());
         self.outcomes = Some(report.counts());
         self.purged_bytes = report.purged_bytes();
     }

@@ -36,7 +36,7 @@ const HELD: usize = 8;
 const SIZE: usize = 5;
 const PURGE: usize = 4;
 
-/// Write the plan or report, with at most so many groups if there is a limit.
+/// Write the plan or report, with at most this number of groups if there is a limit.
 ///
 /// # Errors
 /// If the writer fails.

@@ -119,14 +119,8 @@ pub fn outcomes(report: &Report) -> String {
         let meant = report.outcomes.iter().filter(|outcome| is_meant(outcome));
         meant.count()
     };
-    let is_purged = |outcome: &Outcome| {
-        matches!(
-            outcome,
-            Outcome::Deleted | Outcome::Terminating | Outcome::Recreated(_)
-        )
-    };
     let (done, verb) = match of(|outcome| *outcome == Outcome::WouldDelete) {
-        0 => (of(is_purged), "purged"),
+        0 => (of(Outcome::is_purged), "purged"),
         tried => (tried, "would be purged"),
     };
     let jobs = if done == all {

@@ -80,6 +80,14 @@ impl Outcome {
         }
     }
 
+    /// Whether the server has accepted the delete.
+    pub fn is_purged(&self) -> bool {
+        matches!(
+            self,
+            Outcome::Deleted | Outcome::Terminating | Outcome::Recreated(_)
+        )
+    }
+
     /// Whether the run did not do what was planned, so that it exits with 3.
     ///
     /// A Job that changed or went away by itself is not a failure: leaving it alone is what was promised. One that was made
@@ -178,12 +186,9 @@ impl Report {
     /// About how many bytes the Jobs took in the API server's store that it deleted, those on their way out among them; if
     /// that is known of each.
     pub fn purged_bytes(&self) -> Option<u64> {
-        let is_ours = |outcome: &Outcome| {
-            use Outcome::{Deleted, Recreated, Terminating};
-            matches!(outcome, Deleted | Terminating | Recreated(_))
-        };
         let outcomes = self.plan.purges().zip(&self.outcomes);
-        let mut deleted = outcomes.filter(|(_, outcome)| is_ours(outcome)).peekable();
+        let deleted = outcomes.filter(|(_, outcome)| outcome.is_purged());
+        let mut deleted = deleted.peekable();
         match deleted.peek() {
             None => Some(0),
             Some(_) => bytes(deleted.map(|(job, _)| job)),

@@ -42,7 +42,7 @@ const LOG_PAUSES: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(3
 const LOGS_TIME: Duration = Duration::from_secs(600);
 /// A node that has not given a byte in this time, for all its tries, is not asked again.
 const NODE_TIME: Duration = Duration::from_secs(5);
-/// Nor is one after so many logs in a row that failed in all their tries.
+/// Nor is one after this number of logs in a row that failed in all their tries.
 const NODE_FAILURES: u32 = 3;
 /// Pieces of a log that wait to be written.
 const PIECES_HELD: usize = 4;

@@ -174,7 +174,7 @@ impl Journal {
         })
     }
 
-    /// A run begins that is to purge so many Jobs of this cluster.
+    /// A run begins that is to purge this number of Jobs of this cluster.
     pub(super) fn begin(&self, context: &str, server: &str, purge: usize) {
         self.write(&Line::Run {
             time: time::now_in_milliseconds(),

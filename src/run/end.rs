@@ -6,7 +6,7 @@ use std::{
     fs::OpenOptions,
     io::{self, Write as _},
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use super::whole_file::{self, Readers};
@@ -56,8 +56,9 @@ impl<'a> AtEnd<'a> {
 
     /// It has a plan.
     pub(super) fn plan(&mut self, plan: &Plan) {
-        self.known.plan(plan);
-        self.said = Some(words::totals(&plan.summary()));
+        let summary = plan.summary();
+        self.said = Some(words::totals(&summary));
+        self.known.plan(summary);
     }
 
     /// The plan was carried out.
@@ -86,8 +87,7 @@ impl<'a> AtEnd<'a> {
         };
         let ending = Ending {
             at: time::now(),
-            // Finer than that it is of no use.
-            took: Duration::from_millis(self.begun.elapsed().as_millis() as u64),
+            took: time::in_milliseconds(self.begun.elapsed()),
             exit: ended.as_ref().map_or_else(|error| error.exit, |exit| *exit),
         };
         let contents = |out: &mut dyn io::Write| self.known.write(out, ending);

@@ -7,7 +7,7 @@ use crate::{
     job::{Job, ids::Uid},
     output::{
         View,
-        log::{Line, LogFormat, counts},
+        log::{Line, LogFormat},
         words,
     },
     plan::{
@@ -76,13 +76,9 @@ impl Log {
         group.outcomes.add(outcome);
         group.left -= 1;
         let of_job = Line::job(job, Verdict::Purge, Some(outcome));
-        let of_group = (group.left == 0).then(|| Line::Group {
-            namespace: group.namespace.as_str().into(),
-            group: group.name.as_str().into(),
-            jobs: group.jobs,
-            skip: group.jobs - group.purge,
-            purge: group.purge,
-            outcomes: counts(group.outcomes),
+        let of_group = (group.left == 0).then(|| {
+            let name = (&*group.namespace, group.name.as_str().into());
+            Line::group(name, group.jobs, group.purge, group.outcomes)
         });
         if self.broken.is_none() {
             self.broken = write(self.format, [of_job].into_iter().chain(of_group)).err();
@@ -141,15 +137,12 @@ pub(super) fn ending(format: LogFormat, view: View<'_>) -> io::Result<()> {
 
 /// A group that is not purged now, with the Jobs that would be.
 fn judged<'a>(plan: &Plan, group: &'a PlannedGroup) -> impl Iterator<Item = Line<'a>> {
-    let purge = group.purge_count();
-    let of_group = Line::Group {
-        namespace: (&*group.key.namespace).into(),
-        group: words::group(&plan.grouping, group).into(),
-        jobs: group.jobs.len(),
-        skip: group.jobs.len() - purge,
-        purge,
-        outcomes: counts(OutcomeCounts::default()),
-    };
+    let name = (
+        &*group.key.namespace,
+        words::group(&plan.grouping, group).into(),
+    );
+    let none = OutcomeCounts::default();
+    let of_group = Line::group(name, group.jobs.len(), group.purge_count(), none);
     let purges = group
         .jobs
         .iter()

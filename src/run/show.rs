@@ -806,13 +806,7 @@ impl Printer {
 
 /// Where the backup is, and what to do with it.
 pub fn backup_note(dir: &Path, report: &Report, ui: &Ui) {
-    let is_deleted = |outcome: &Outcome| {
-        matches!(
-            outcome,
-            Outcome::Deleted | Outcome::Terminating | Outcome::Recreated(_)
-        )
-    };
-    if report.outcomes.iter().any(is_deleted) {
+    if report.outcomes.iter().any(Outcome::is_purged) {
         let dir = dir.display();
         let text = format!(
             "the backup is in {dir}; kubectl jobclean restore {dir} creates the Jobs in it again"

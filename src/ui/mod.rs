@@ -86,7 +86,7 @@ pub enum Consent {
 }
 
 impl Consent {
-    /// To purge so many Jobs: their number, if there are more of them than this.
+    /// To purge this number of Jobs: the number is typed, if it is above this one.
     pub fn to(jobs: usize, typed_above: usize) -> Consent {
         if jobs > typed_above {
             Consent::Number(jobs)
