@@ -75,6 +75,17 @@ pub enum Access {
     Unknown,
 }
 
+impl Access {
+    /// If it is denied, the reason as it follows a sentence: nothing, or a colon and the authorizer's words.
+    pub fn denial(self) -> Option<String> {
+        match self {
+            Access::Allowed | Access::Unknown => None,
+            Access::Denied(reason) if reason.is_empty() => Some(reason),
+            Access::Denied(reason) => Some(format!(": {reason}")),
+        }
+    }
+}
+
 impl Cluster {
     /// Ask whether this may be done, in one namespace or in all.
     pub async fn may(&self, right: Right, namespace: Option<&str>) -> Access {

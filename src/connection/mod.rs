@@ -43,10 +43,7 @@ pub(crate) mod tunnel;
 #[cfg(feature = "cli")]
 pub(crate) mod validate;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, atomic::AtomicBool};
 use std::time::Duration;
 
 use kube::Client;
@@ -89,11 +86,6 @@ enum Authenticator {
 }
 
 impl Connection {
-    /// Whether the server has ever answered.
-    pub(crate) fn has_answered(&self) -> bool {
-        self.has_answered.load(Ordering::Relaxed)
-    }
-
     /// By way of a client that is there already.
     pub fn from_client(client: Client) -> Connection {
         Connection {

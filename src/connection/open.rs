@@ -1,6 +1,9 @@
 //! From kubectl's connection flags to a connection.
 
-use std::{env, sync::Arc};
+use std::{
+    env,
+    sync::{Arc, atomic::Ordering},
+};
 
 use http::{HeaderName, HeaderValue};
 use rustls::pki_types::CertificateDer;
@@ -53,6 +56,11 @@ impl Connection {
             warnings: Warnings::default(),
             has_answered: Arc::default(),
         })
+    }
+
+    /// Whether the server has ever answered.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.has_answered.load(Ordering::Relaxed)
     }
 }
 

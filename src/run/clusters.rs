@@ -212,7 +212,7 @@ async fn ask(
     ui: &Ui,
     stop: &watch::Receiver<Option<Stop>>,
 ) -> Result<bool, Ended> {
-    show::refuse_unseen()?;
+    show::refuse_unseen("deleted", "delete")?;
     for Cluster { session, plan } in clusters {
         if plan.shown().summary().purge > 0 {
             let allowed = unless_stopped(stop, session.check_access(plan.shown())).await?;

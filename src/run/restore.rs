@@ -5,13 +5,13 @@ use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::sync::watch;
 
-use super::{session::TYPED_ABOVE, show, stdout::write_only};
+use super::{Ended, session::TYPED_ABOVE, show, stdout::write_only};
 use crate::{
     backup::shelf::{self, Backup, Wanted},
     cli::{DryRun, RestoreFlags},
     cluster::{
         Cluster,
-        access::{Access, Right},
+        access::Right,
         create::Created,
         delete::Effect,
         retry::{Backoff, CallError, Tries, Trouble},
@@ -70,8 +70,7 @@ pub async fn restore(
 ) -> Result<Exit, Error> {
     match unless_stopped(&stop, prepare(flags, ui, stop.clone())).await {
         Err(stop) => Ok(stop.into()),
-        Ok(Err(Ended::With(exit))) => Ok(exit),
-        Ok(Err(Ended::Failed(error))) => Err(error),
+        Ok(Err(ended)) => ended.error.map_or(Ok(ended.exit), Err),
         Ok(Ok((cluster, backups))) => {
             let effect = match flags.dry_run {
                 DryRun::Server => Effect::DryRun,
@@ -79,18 +78,6 @@ pub async fn restore(
             };
             create_all(&cluster, &backups, effect, ui, stop).await
         }
-    }
-}
-
-/// Why nothing is created.
-enum Ended {
-    With(Exit),
-    Failed(Error),
-}
-
-impl From<Error> for Ended {
-    fn from(error: Error) -> Ended {
-        Ended::Failed(error)
     }
 }
 
@@ -123,20 +110,14 @@ async fn prepare(
             Verbosity::Normal,
             &format!("there is no backup to restore in {}", flags.dir.display()),
         );
-        return Err(Ended::With(Exit::Success));
+        return Err(Exit::Success.into());
     }
     if flags.dry_run == DryRun::Client {
-        return Err(Ended::With(Exit::Success));
+        return Err(Exit::Success.into());
     }
     let asks = flags.dry_run == DryRun::None && !flags.yes;
-    if asks && let Err(not) = Ui::can_ask() {
-        let message = format!(
-            "nothing was created: the question needs a terminal, and {} is not one",
-            not.stream()
-        );
-        return Err(Error::new(Exit::Usage, message)
-            .hint("add --yes to create without asking, or --dry-run to change nothing")
-            .into());
+    if asks {
+        show::refuse_unseen("created", "create")?;
     }
     let connection =
         Connection::open(&flags.connection, ui.console(stop), Unchecked::Allowed).await?;
@@ -184,11 +165,8 @@ fn table(backups: &[Backup]) -> String {
 async fn check_access(cluster: &Cluster, backups: &[Backup]) -> Result<(), Error> {
     let namespaces: BTreeSet<&str> = backups.iter().map(|backup| &*backup.namespace).collect();
     for namespace in namespaces {
-        if let Access::Denied(reason) = cluster.may(Right::CREATE_JOBS, Some(namespace)).await {
-            let why = match reason.as_str() {
-                "" => String::new(),
-                reason => format!(": {reason}"),
-            };
+        let access = cluster.may(Right::CREATE_JOBS, Some(namespace)).await;
+        if let Some(why) = access.denial() {
             let message = format!(
                 "nothing was created: you may not create Jobs in namespace {namespace}{why}"
             );
@@ -219,14 +197,9 @@ async fn ask(cluster: &Cluster, backups: &[Backup], text: &str, ui: &Ui) -> Resu
             Answer::Yes => return Ok(()),
             Answer::No => {
                 ui.note(Verbosity::Normal, "Nothing was created.");
-                return Err(Ended::With(Exit::Declined));
+                return Err(Exit::Declined.into());
             }
-            Answer::List => {
-                let text = text.to_owned().into_bytes();
-                if ui.page(text.clone()).await.is_err() {
-                    ui.text(&String::from_utf8_lossy(&text));
-                }
-            }
+            Answer::List => ui.page_or_text(text.as_bytes().to_vec()).await,
         }
     }
 }

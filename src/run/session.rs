@@ -560,7 +560,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// If it is not to be.
     async fn ask_first(&self, plan: &Plan) -> Result<(), Ended> {
-        show::refuse_unseen()?;
+        show::refuse_unseen("deleted", "delete")?;
         unless_stopped(&self.stop, self.check_access(plan)).await??;
         if self.ask(plan).await? {
             return Ok(());
@@ -646,11 +646,7 @@ impl<'a> Session<'a> {
                 }
             }
         }
-        match access {
-            Access::Allowed | Access::Unknown => None,
-            Access::Denied(reason) if reason.is_empty() => Some(reason),
-            Access::Denied(reason) => Some(format!(": {reason}")),
-        }
+        access.denial()
     }
 
     /// Ask until the answer is a yes or a no.

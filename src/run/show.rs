@@ -266,9 +266,7 @@ pub async fn whole_plans(plans: &[&Plan], by_cluster: bool, ui: &Ui) {
     let _ = each(&mut text, &views, by_cluster, style, |out, view| {
         table::write(out, view, table::Columns::Normal, style)
     });
-    if ui.page(text.clone()).await.is_err() {
-        ui.text(&String::from_utf8_lossy(&text));
-    }
+    ui.page_or_text(text).await;
 }
 
 /// Write these views one after the other, with a line before each that names its cluster, where there are several.
@@ -291,18 +289,20 @@ fn each(
     Ok(())
 }
 
-/// A question is asked only where it is seen and can be answered.
+/// A question is asked only where it is seen and can be answered. What was asked for is not done then: `done` and
+/// `verb` are its words, `deleted` and `delete`.
 ///
 /// # Errors
 /// If that is not so.
-pub fn refuse_unseen() -> Result<(), Error> {
+pub fn refuse_unseen(done: &str, verb: &str) -> Result<(), Error> {
     Ui::can_ask().map_err(|not| {
         let message = format!(
-            "nothing was deleted: the question needs a terminal, and {} is not one",
+            "nothing was {done}: the question needs a terminal, and {} is not one",
             not.stream()
         );
-        Error::new(Exit::Usage, message)
-            .hint("add --yes to delete without asking, or --dry-run to change nothing")
+        Error::new(Exit::Usage, message).hint(format!(
+            "add --yes to {verb} without asking, or --dry-run to change nothing"
+        ))
     })
 }
 

@@ -436,11 +436,18 @@ impl Ui {
         consent.answer(&line)
     }
 
+    /// Show a text in the pager that the user has chosen, or on stderr without one.
+    pub async fn page_or_text(&self, text: Vec<u8>) {
+        if self.page(text.clone()).await.is_err() {
+            self.text(&String::from_utf8_lossy(&text));
+        }
+    }
+
     /// Show a text in the pager that the user has chosen, and wait until it is closed.
     ///
     /// # Errors
     /// If no pager can be run.
-    pub async fn page(&self, text: Vec<u8>) -> io::Result<()> {
+    async fn page(&self, text: Vec<u8>) -> io::Result<()> {
         let chosen = env::var("PAGER").unwrap_or_default();
         let mut words = chosen.split_whitespace();
         let program = words
