@@ -298,6 +298,41 @@ fn with_metrics() -> Value {
     found.unwrap().clone()
 }
 
+/// Kubernetes mounts the token into every container of a Pod or into none.
+#[test]
+fn the_sidecar_has_no_token_and_the_run_has_what_kubernetes_would_mount() {
+    let cron_job = with_metrics();
+    let spec = &cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+    assert_eq!(spec["automountServiceAccountToken"], false);
+    let mut volumes = spec["volumes"].as_array().unwrap().iter();
+    let volume = volumes.find(|volume| volume["projected"].is_object());
+    let volume = volume.unwrap();
+    let sources = &volume["projected"]["sources"];
+    assert_eq!(sources.as_array().unwrap().len(), 3, "{sources}");
+    assert_eq!(sources[0]["serviceAccountToken"]["path"], "token");
+    assert_eq!(
+        sources[1]["configMap"],
+        json!({"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]})
+    );
+    let namespace = &sources[2]["downwardAPI"]["items"][0];
+    assert_eq!(namespace["path"], "namespace");
+    assert_eq!(namespace["fieldRef"]["fieldPath"], "metadata.namespace");
+    let mount = |container: &Value| {
+        let mounts = container["volumeMounts"].as_array().unwrap().iter();
+        let mut of_token = mounts.filter(|mount| mount["name"] == volume["name"]);
+        of_token.next().cloned()
+    };
+    assert_eq!(mount(&spec["initContainers"][0]), None);
+    assert_eq!(
+        mount(&spec["containers"][0]),
+        Some(json!({
+            "name": volume["name"],
+            "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
+            "readOnly": true,
+        }))
+    );
+}
+
 /// The sidecar pushes what the run has written when it is told to end, and that is when the run has ended.
 #[test]
 fn a_sidecar_pushes_the_metrics_when_the_run_has_ended() {
