@@ -149,16 +149,23 @@ fn k9s_takes_the_file_and_the_keys_are_free() {
     }
 }
 
-/// Puts the variables in, as k9s does: a name is `$` and word characters or dashes, in any case; one that k9s does not
-/// know fails the plugin.
+/// Puts the variables in, as k9s does: `$NAME` or `${NAME}`, in any case, where the name in braces may have `%/: ` as well.
+/// One that k9s does not know fails the plugin in old versions, and stays as it is in new ones.
 fn fill(arg: &str, variables: &BTreeMap<&str, String>) -> String {
+    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
     let mut filled = String::new();
     let mut rest = arg;
     while let Some((before, after)) = rest.split_once('$') {
         filled.push_str(before);
-        let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '|');
-        let end = after.find(|c| !is_name(c)).unwrap_or(after.len());
-        let (name, others) = after.split_at(end);
+        let in_braces = after.strip_prefix('{').and_then(|after| {
+            let (name, others) = after.split_once('}')?;
+            let is_name = |c| is_word(c) || "%/: ".contains(c);
+            name.chars().all(is_name).then_some((name, others))
+        });
+        let (name, others) = in_braces.unwrap_or_else(|| {
+            let end = after.find(|c| !is_word(c)).unwrap_or(after.len());
+            after.split_at(end)
+        });
         match variables.get(name.to_uppercase().as_str()) {
             _ if name.is_empty() => filled.push('$'),
             Some(value) => filled.push_str(value),
@@ -167,6 +174,16 @@ fn fill(arg: &str, variables: &BTreeMap<&str, String>) -> String {
         rest = others;
     }
     filled + rest
+}
+
+/// What is in the script is the script's: a variable of k9s there would be read as shell.
+#[test]
+fn k9s_puts_nothing_into_the_scripts() {
+    for (name, plugin) in plugins() {
+        assert_eq!((&*plugin.command, &*plugin.args[0]), ("sh", "-c"), "{name}");
+        let script = &plugin.args[1];
+        assert_eq!(&fill(script, &BTreeMap::new()), script, "{name}");
+    }
 }
 
 /// The command of a plugin for a row of a list, as k9s starts it in its terminal.
