@@ -55,6 +55,27 @@ const PLAN_ONLY: &str = "to change nothing, use '--dry-run=client'";
 const STATUS: &str = "to keep Jobs by their status, use '--keep-succeeded N' and '--keep-failed N'";
 const VERBOSE: &str = "to say more on stderr, use '-v' or '-v=6'";
 
+/// What these tips are where there is a policy, in order: beside it a flag is an error where the policy says the same, and
+/// what is kept without flags is for the policy to say.
+const IN_POLICY: [(&str, &str); 4] = [
+    (
+        ACTIVE,
+        "Jobs that are not finished are kept, unless includeActive in the policy says otherwise",
+    ),
+    (
+        KEEP,
+        "to keep the N newest of every group, use 'keep: N' in the policy",
+    ),
+    (
+        OWNED,
+        "Jobs that have a controller are kept, unless includeOwned in the policy says otherwise",
+    ),
+    (
+        STATUS,
+        "to keep Jobs by their status, use 'keepSucceeded: N' and 'keepFailed: N' in the policy",
+    ),
+];
+
 /// Flags that people know from elsewhere, and what there is here for the same purpose. In order.
 pub const HABITS: [(&str, &str); 74] = [
     ("active", ACTIVE),
@@ -243,15 +264,21 @@ fn tip(typed: &str, words: &[&str]) -> Option<String> {
     let name = long(typed);
     let habit = HABITS.into_iter().find(|(habit, _)| *habit == name);
     let age = AGES.into_iter().find(|(habit, _)| *habit == name);
+    let has_policy = words.iter().any(|word| long(word) == "policy");
+    let in_policy = |tip| {
+        let known = IN_POLICY.into_iter().find(|(other, _)| *other == tip);
+        known.map_or(tip, |(_, tip)| tip)
+    };
     match (habit, age) {
+        (Some((_, tip)), _) if has_policy => Some(in_policy(tip).to_owned()),
         (Some((_, tip)), _) => Some(tip.to_owned()),
-        (None, Some((_, unit))) => Some(of_age(typed, unit, words)),
+        (None, Some((_, unit))) => Some(of_age(typed, unit, words, has_policy)),
         (None, None) => of_value(typed, words),
     }
 }
 
 /// The age that was meant is said again: another one might delete more.
-fn of_age(typed: &str, unit: &str, words: &[&str]) -> String {
+fn of_age(typed: &str, unit: &str, words: &[&str], has_policy: bool) -> String {
     let value = words.iter().enumerate().find_map(|(at, word)| {
         match word.strip_prefix(typed)?.strip_prefix('=') {
             Some(value) => Some(value),
@@ -260,12 +287,18 @@ fn of_age(typed: &str, unit: &str, words: &[&str]) -> String {
     });
     let value = value.unwrap_or_default();
     let ages = [value.to_owned(), format!("{value}{unit}")];
-    match ages.iter().find(|age| age.parse::<HumanDuration>().is_ok()) {
-        Some(age) => format!("to keep Jobs by their age, use '--keep-within {age}'"),
-        None => {
-            "to keep Jobs by their age, use '--keep-within DURATION', such as 90s, 12h or 7d".into()
-        }
-    }
+    let age = ages.iter().find(|age| age.parse::<HumanDuration>().is_ok());
+    let said = age.map_or("DURATION", String::as_str);
+    let setting = if has_policy {
+        format!("'keepWithin: {said}' in the policy")
+    } else {
+        format!("'--keep-within {said}'")
+    };
+    let such_as = match age {
+        Some(_) => "",
+        None => ", such as 90s, 12h or 7d",
+    };
+    format!("to keep Jobs by their age, use {setting}{such_as}")
 }
 
 /// A word that is the value of a flag which takes one only behind a `=`: `-v 6`, `-v6`, `--dry-run client`.

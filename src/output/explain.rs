@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
 };
 
-use super::words;
+use super::words::{self, SetBy};
 use crate::{
     job::{
         Job,
@@ -175,29 +175,21 @@ enum Setting<'a> {
 }
 
 impl Setting<'_> {
+    fn set(&self) -> SetBy {
+        match self {
+            Setting::Flag => SetBy::Flags,
+            Setting::Rule(..) => SetBy::Policy,
+        }
+    }
+
     /// What a flag is called there.
     fn name(&self, flag: &str) -> String {
-        match self {
-            Setting::Flag => format!("--{flag}"),
-            Setting::Rule(..) => {
-                let mut words = flag.split('-');
-                let mut field = words.next().unwrap_or_default().to_owned();
-                for word in words {
-                    let (first, rest) = word.split_at(1);
-                    field += &first.to_ascii_uppercase();
-                    field += rest;
-                }
-                field
-            }
-        }
+        self.set().name(flag)
     }
 
     /// A flag with a value.
     fn with(&self, flag: &str, value: &str) -> String {
-        match self {
-            Setting::Flag => format!("--{flag}={value}"),
-            Setting::Rule(..) => format!("{}: {value}", self.name(flag)),
-        }
+        self.set().to(flag, value)
     }
 
     fn kept(&self, policy: &Policy) -> Retention {

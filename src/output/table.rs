@@ -215,11 +215,11 @@ pub fn write_totals(out: &mut dyn Write, view: View, style: Style) -> io::Result
         lines.push(words::ungrouped(summary.ungrouped));
     }
     if summary.held.jobs > 0 {
-        lines.extend(words::held_groups(&summary.held));
+        lines.extend(words::held_groups(view.plan(), &summary.held));
     }
     lines.extend(words::claimed(&summary));
     lines.extend(words::already_terminating(view.plan()));
-    lines.extend(words::kept(&summary));
+    lines.extend(words::kept(view.plan(), &summary));
     if summary.purge == 0 {
         lines.push("Nothing to purge.".to_owned());
     }

@@ -221,13 +221,14 @@ pub fn what_groups(grouping: &Grouping) -> String {
 }
 
 /// What is held since it is in groups of several families, and on a second line what to do about it.
-pub fn held_groups(held: &plan::Held) -> [String; 2] {
+pub fn held_groups(plan: &Plan, held: &plan::Held) -> [String; 2] {
     let are = if held.jobs == 1 { "is" } else { "are" };
+    let set = SetBy::of(plan).to("mixed-groups", "split");
     let (jobs, groups) = (count(held.jobs, "Job"), count(held.groups, "group"));
     let (split, merge) = (held.split, held.merge);
     [
         format!("{jobs} in {groups} {are} held (mixed-group):"),
-        format!("  --mixed-groups=split would purge {split}, merge {merge}"),
+        format!("  {set} would purge {split}, merge {merge}"),
     ]
 }
 
@@ -259,12 +260,15 @@ pub fn claimed(summary: &Summary) -> Vec<String> {
 }
 
 /// How many Jobs stay for each reason, and what would change that; `None` if no Job stays. A Job may stay for several.
-pub fn kept(summary: &Summary) -> Option<String> {
+pub fn kept(plan: &Plan, summary: &Summary) -> Option<String> {
+    let set = SetBy::of(plan);
     let reasons = KeepReason::ALL.into_iter().filter_map(|reason| {
         let jobs = summary.kept.of(reason).jobs;
         let change = match flag(reason) {
             None => String::new(),
-            Some(flag) => format!(" ({flag})"),
+            // It names the file.
+            Some("policy") => " (--policy)".to_owned(),
+            Some(flag) => format!(" ({})", set.name(flag)),
         };
         (jobs > 0).then(|| format!("{jobs} {}{change}", reason.as_str()))
     });
@@ -275,19 +279,64 @@ pub fn kept(summary: &Summary) -> Option<String> {
 /// The flag that changes what a reason keeps; `None` if there is none.
 fn flag(reason: KeepReason) -> Option<&'static str> {
     Some(match reason {
-        KeepReason::Newest => "--keep",
-        KeepReason::RecentSuccess => "--keep-succeeded",
-        KeepReason::RecentFailure => "--keep-failed",
-        KeepReason::Recent => "--keep-within",
-        KeepReason::RecentlySuperseded => "--keep-superseded-within",
-        KeepReason::RecentlyFinished => "--keep-finished-within",
+        KeepReason::Newest => "keep",
+        KeepReason::RecentSuccess => "keep-succeeded",
+        KeepReason::RecentFailure => "keep-failed",
+        KeepReason::Recent => "keep-within",
+        KeepReason::RecentlySuperseded => "keep-superseded-within",
+        KeepReason::RecentlyFinished => "keep-finished-within",
         KeepReason::Terminating | KeepReason::Protected => return None,
-        KeepReason::Wanted | KeepReason::Unsettled => "--gitops",
-        KeepReason::Active => "--include-active",
-        KeepReason::Owned => "--include-owned",
-        KeepReason::MixedGroup => "--mixed-groups",
-        KeepReason::Held => "--policy",
+        KeepReason::Wanted | KeepReason::Unsettled => "gitops",
+        KeepReason::Active => "include-active",
+        KeepReason::Owned => "include-owned",
+        KeepReason::MixedGroup => "mixed-groups",
+        KeepReason::Held => "policy",
     })
+}
+
+/// What sets what stays, and what a flag is called there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetBy {
+    /// Flags.
+    Flags,
+    /// A policy. Beside it a flag is an error where the policy says the same.
+    Policy,
+}
+
+impl SetBy {
+    /// What sets it for a plan.
+    pub fn of(plan: &Plan) -> SetBy {
+        match plan.rules {
+            None => SetBy::Flags,
+            Some(_) => SetBy::Policy,
+        }
+    }
+
+    /// The name of a flag there: `--keep-within`, `keepWithin`.
+    pub fn name(self, flag: &str) -> String {
+        match self {
+            SetBy::Flags => format!("--{flag}"),
+            SetBy::Policy => {
+                let mut words = flag.split('-');
+                let mut field = words.next().unwrap_or_default().to_owned();
+                for word in words {
+                    let (first, rest) = word.split_at(1);
+                    field += &first.to_ascii_uppercase();
+                    field += rest;
+                }
+                field
+            }
+        }
+    }
+
+    /// A flag with a value there: `--gitops=ignore`, `gitops: ignore`.
+    pub fn to(self, flag: &str, value: &str) -> String {
+        let name = self.name(flag);
+        match self {
+            SetBy::Flags => format!("{name}={value}"),
+            SetBy::Policy => format!("{name}: {value}"),
+        }
+    }
 }
 
 /// The Jobs that are on their way out already: a sentence; `None` if there are none.
@@ -352,19 +401,24 @@ pub fn asked(claims: &Claims) -> String {
 }
 
 /// What to do about Jobs that tools have marked and do not answer for; `None` if there are none of a plan's.
-pub fn unanswered_hint(plan: &Plan) -> Option<&'static str> {
+pub fn unanswered_hint(plan: &Plan) -> Option<String> {
     let mut silent = plan.warnings.iter().filter_map(|warning| match warning {
         Warning::Unanswered { tool, .. } => Some(*tool),
         _ => None,
     });
     let first = silent.next()?;
-    let is_on_cluster = matches!(plan.source, Source::Cluster { .. });
-    Some(match first {
-        Tool::ArgoCd if is_on_cluster => {
-            "--argocd-context reads them where Argo CD runs; --gitops=require keeps them; --gitops=ignore says no more"
+    let elsewhere = match (first, &plan.source) {
+        (Tool::ArgoCd, Source::Cluster { .. }) => {
+            "--argocd-context reads them where Argo CD runs; "
         }
-        _ => "--gitops=require keeps them; --gitops=ignore says no more",
-    })
+        _ => "",
+    };
+    let set = SetBy::of(plan);
+    Some(format!(
+        "{elsewhere}{} keeps them; {} says no more",
+        set.to("gitops", "require"),
+        set.to("gitops", "ignore")
+    ))
 }
 
 /// That the objects of a tool could not be read to the end.
@@ -386,13 +440,18 @@ pub fn ungrouped(ungrouped: usize) -> String {
 }
 
 /// What each way out of a held group would purge: a fragment.
-fn ways_out(ways: &WaysOut, jobs: usize) -> String {
+fn ways_out(set: SetBy, ways: &WaysOut, jobs: usize) -> String {
     let family = match &ways.family {
-        Some(ending) => format!(", --family='{ending}' {}", ways.merge),
+        Some(ending) => format!(
+            ", {} {}",
+            set.to("family", &format!("'{ending}'")),
+            ways.merge
+        ),
         None => String::new(),
     };
     format!(
-        "nothing in it is purged; --mixed-groups=split would purge {} of its {}, merge {}{family}",
+        "nothing in it is purged; {} would purge {} of its {}, merge {}{family}",
+        set.to("mixed-groups", "split"),
         ways.split,
         count(jobs, "Job"),
         ways.merge
@@ -465,7 +524,7 @@ pub fn warning(plan: &Plan, warning: &Warning) -> String {
                 more => format!(" and {more} more"),
             };
             let done = match &mixed.ways_out {
-                Some(ways) => ways_out(ways, jobs.get()),
+                Some(ways) => ways_out(SetBy::of(plan), ways, jobs.get()),
                 None => "they are judged as one".to_owned(),
             };
             format!(
@@ -569,6 +628,15 @@ pub fn warning(plan: &Plan, warning: &Warning) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flag_is_a_field_in_a_policy() {
+        let flag = "keep-superseded-within";
+        assert_eq!(SetBy::Flags.name(flag), "--keep-superseded-within");
+        assert_eq!(SetBy::Policy.name(flag), "keepSupersededWithin");
+        assert_eq!(SetBy::Flags.to("gitops", "ignore"), "--gitops=ignore");
+        assert_eq!(SetBy::Policy.to("gitops", "ignore"), "gitops: ignore");
+    }
 
     #[test]
     fn numbers_of_bytes() {

@@ -229,6 +229,13 @@ fn no_tip_leads_to_more_deletes() {
         (&["--keep=2", "--max-age", "1d12h"], "'--keep-within 1d12h'"),
         (&["--max-age=24"], "'--keep-within DURATION'"),
         (&["--max-age"], "'--keep-within DURATION'"),
+        // Beside a policy a flag is an error where the policy says the same.
+        (&["--policy=p", "--retain=3"], "use 'keep: N' in the policy"),
+        (&["--status", "Failed", "--policy", "p"], "'keepFailed: N'"),
+        (&["--policy=p", "--max-age-days", "7"], "'keepWithin: 7d'"),
+        (&["--policy=p", "--skip-active"], "includeActive in the"),
+        (&["--policy=p", "--skip-owned"], "includeOwned in the"),
+        (&["--policy=p", "--workers", "4"], "--concurrency"),
         (&["--workers", "4"], "--concurrency"),
         (&["--force"], "by force"),
         (&["--confirm"], "it asks"),

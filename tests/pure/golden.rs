@@ -298,6 +298,24 @@ fn rules_of_a_policy() {
     golden("policy-o-json", &as_json(View::Plan(&plan)));
 }
 
+/// A flag beside a policy is an error where the policy says the same, so that its field is named.
+#[test]
+fn a_way_out_of_a_held_group_is_in_the_policy() {
+    let policy = Policy {
+        rules: Some(Rules::default()),
+        ..Policy::default()
+    };
+    let plan = Plan::new(snapshot(&[LABEL], noon(), every_reason()), &policy);
+    let table = as_table(View::Plan(&plan), PLAIN);
+    let warnings: Vec<String> = (plan.warnings.iter())
+        .map(|warning| words::warning(&plan, warning))
+        .collect();
+    for text in [&table, &warnings.join("\n")] {
+        assert!(text.contains("mixedGroups: split would purge"), "{text}");
+        assert!(!text.contains("--mixed-groups"), "{text}");
+    }
+}
+
 #[test]
 fn one_row_a_group() {
     let plan = default_plan();
