@@ -6,6 +6,8 @@ pub trait Console: Send + Sync {
     fn input(&self) -> Stdin;
     /// Show a line that it says, as it comes.
     fn say(&self, line: &str);
+    /// Show what the user should know about what runs it.
+    fn warn(&self, text: &str);
     /// Leave the terminal to it until [`Console::take_back`]: nothing is to be drawn over what it asks.
     fn leave(&self);
     /// It has ended.
@@ -34,6 +36,8 @@ impl Console for Silent {
     }
 
     fn say(&self, _: &str) {}
+
+    fn warn(&self, _: &str) {}
 
     fn leave(&self) {}
 

@@ -82,7 +82,7 @@ impl PluginPolicy {
             Err(why) if is_named || has_policy => Err(wrong(&why)),
             // kubectl goes on then, too, and says so.
             Err(why) => {
-                console.say(&format!("warning: {}", wrong(&why).message));
+                console.warn(&wrong(&why).message);
                 Ok(PluginPolicy::AllowAll)
             }
         }

@@ -6,6 +6,7 @@ mod progress;
 pub mod signals;
 
 use std::{
+    borrow::Cow,
     cell::{Cell, RefCell},
     collections::HashSet,
     env,
@@ -285,15 +286,7 @@ impl Ui {
         };
         let hint = hint.map(one_line);
         if self.is_for_programs {
-            let line = log::Line::Message {
-                level: level.as_str(),
-                message: text.into(),
-                hint: hint.map(Into::into),
-            };
-            let mut json = Vec::new();
-            // Writing to a Vec cannot fail.
-            let _ = line.write(&mut json, LogFormat::Json, time::now());
-            return self.text(&String::from_utf8_lossy(&json));
+            return self.line(&json(level, text.into(), hint.map(Into::into)));
         }
         match level {
             Level::Error => self.line(&format!("{} {text}", self.paint("1;31", "error:"))),
@@ -373,6 +366,7 @@ impl Ui {
                 Stdin::Other
             },
             bar: self.bar.clone(),
+            is_for_programs: self.is_for_programs,
             stop,
         })
     }
@@ -540,6 +534,19 @@ fn edit_lines() {
 fn forget_typed() {
     #[cfg(unix)]
     let _ = rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush);
+}
+
+/// Something that is said as a line of a log that a program reads.
+fn json(level: Level, message: Cow<'_, str>, hint: Option<Cow<'_, str>>) -> String {
+    let line = log::Line::Message {
+        level: level.as_str(),
+        message,
+        hint,
+    };
+    let mut json = Vec::new();
+    // Writing to a Vec cannot fail.
+    let _ = line.write(&mut json, LogFormat::Json, time::now());
+    String::from_utf8_lossy(json.trim_ascii_end()).into_owned()
 }
 
 /// Text that may hold anything, on one line and harmless.

@@ -12,6 +12,7 @@ use dialoguer::console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tokio::sync::watch;
 
+use super::{Level, json};
 use crate::{
     connection::console::{Console, Stdin},
     error::Stop,
@@ -100,6 +101,8 @@ fn target() -> ProgressDrawTarget {
 pub(super) struct People {
     pub(super) stdin: Stdin,
     pub(super) bar: Bar,
+    /// Whether what is said goes into a log that a program reads.
+    pub(super) is_for_programs: bool,
     /// Becomes something when the run is asked to stop.
     pub(super) stop: watch::Receiver<Option<Stop>>,
 }
@@ -110,7 +113,21 @@ impl Console for People {
     }
 
     fn say(&self, line: &str) {
-        self.bar.line(&harmless(line));
+        let line = harmless(line);
+        if self.is_for_programs {
+            self.bar.line(&json(Level::Info, line, None));
+        } else {
+            self.bar.line(&line);
+        }
+    }
+
+    fn warn(&self, text: &str) {
+        let text = harmless(text);
+        if self.is_for_programs {
+            self.bar.line(&json(Level::Warning, text, None));
+        } else {
+            self.bar.line(&format!("warning: {text}"));
+        }
     }
 
     fn leave(&self) {

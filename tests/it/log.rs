@@ -2,8 +2,11 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::support::kubeconfig::Files;
+use crate::support::plugin::Plugin;
+use crate::support::side_by_side::SideBySide;
 use crate::support::{Run, Space, plane, run};
 
 const PURGE: [&str; 2] = ["--yes", "--cascade=background"];
@@ -152,6 +155,34 @@ fn a_program_reads_objects_on_both_streams() {
         "{}",
         log.story()
     );
+}
+
+/// The lines of a plugin are no part of what the tool says by itself, and a program reads them all the same.
+#[test]
+fn what_is_said_about_credentials_is_objects_too() {
+    let files = Files::new();
+    let script = "echo 'Your \"session\" has ended.' >&2; echo 'Log in again.' >&2; exit 7";
+    let plugin = Plugin::new(&files, script);
+    let pair = SideBySide::on(&files, &files.cluster(), &plugin.exec(json!({}))).env("KUBERC", "");
+    fs::create_dir_all(files.path("home/.kube")).unwrap();
+    files.write("home/.kube/kuberc", "a: [\n");
+    let log = run(pair.tool(&["--yes", "--log-format=json"])).exits(1);
+    let said: Vec<(String, String)> = (log.err.lines())
+        .map(|line| {
+            let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
+            assert_eq!(line["event"], "message");
+            let text = |field: &str| line[field].as_str().unwrap().to_owned();
+            (text("level"), text("message"))
+        })
+        .collect();
+    let [(level, kuberc), first, second, (last, _)] = said.as_slice() else {
+        panic!("{}", log.story());
+    };
+    assert_eq!((&**level, &**last), ("warning", "error"));
+    assert!(kuberc.starts_with("cannot use kuberc"), "{kuberc}");
+    let info = |text: &str| ("info".to_owned(), text.to_owned());
+    assert_eq!(*first, info("Your \"session\" has ended."));
+    assert_eq!(*second, info("Log in again."));
 }
 
 #[test]
