@@ -60,6 +60,22 @@ pub struct Cleaner {
     pub(crate) stop: watch::Receiver<Option<Stop>>,
 }
 
+/// What is asked, beside the Jobs, what it wants to stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// GitOps tools.
+    Tools,
+    Namespaces,
+}
+
+/// What happens while it is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Asking<'a> {
+    Begun(Asked),
+    /// It waits this long before it asks again, and why.
+    Waiting(Asked, Duration, &'a str),
+}
+
 impl Cleaner {
     /// With the client of the caller.
     pub fn new(client: kube::Client) -> Cleaner {
@@ -183,7 +199,7 @@ impl Cleaner {
         let mut jobs = Vec::new();
         let reading = self.read(&mut jobs).await?;
         let plan = self.judge(jobs, reading);
-        Ok(match self.claims(&plan, &mut |_, _| {}).await? {
+        Ok(match self.claims(&plan, &mut |_| {}).await? {
             None => plan,
             Some(claims) => plan.claimed(claims, &self.policy),
         })
@@ -196,7 +212,7 @@ impl Cleaner {
     pub(crate) async fn claims(
         &self,
         plan: &Plan,
-        on_wait: &mut dyn FnMut(Duration, &str),
+        on_event: &mut dyn FnMut(Asking<'_>),
     ) -> Result<Option<Arc<Claims>>, Error> {
         let (gitops, asks_namespaces) = (self.policy.gitops, self.policy.asks_namespaces);
         let asks_none = gitops == Mode::Ignore && !asks_namespaces;
@@ -205,9 +221,19 @@ impl Cleaner {
         }
         let mut claims = match gitops {
             Mode::Ignore => Claims::default(),
-            Mode::Auto | Mode::Require => self.cluster.claims(&self.sources, on_wait).await,
+            Mode::Auto | Mode::Require => {
+                on_event(Asking::Begun(Asked::Tools));
+                let on_wait = &mut |delay, why: &str| {
+                    on_event(Asking::Waiting(Asked::Tools, delay, why));
+                };
+                self.cluster.claims(&self.sources, on_wait).await
+            }
         };
         if asks_namespaces {
+            on_event(Asking::Begun(Asked::Namespaces));
+            let on_wait = &mut |delay, why: &str| {
+                on_event(Asking::Waiting(Asked::Namespaces, delay, why));
+            };
             claims.holders = self.cluster.holders(&self.query, on_wait).await?;
         }
         Ok(Some(Arc::new(claims)))
@@ -280,7 +306,7 @@ impl Cleaner {
     async fn recheck(&self, plan: Plan) -> Result<Approved, Error> {
         let mut recheck = Recheck::new(plan);
         let reading = self.read(&mut recheck).await?;
-        let claims = self.claims(recheck.plan(), &mut |_, _| {}).await?;
+        let claims = self.claims(recheck.plan(), &mut |_| {}).await?;
         Ok(recheck.approve(
             reading.taken_at,
             self.policy.clone(),

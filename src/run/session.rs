@@ -48,7 +48,13 @@ use crate::{
         report::{EndedEarly, Report},
         retention::Policy,
     },
-    purge::{self, Orders, cleaner::Cleaner, journal::Journal, stop::unless_stopped, wait},
+    purge::{
+        self, Orders,
+        cleaner::{Asking, Cleaner},
+        journal::Journal,
+        stop::unless_stopped,
+        wait,
+    },
     text::{count, harmless},
     ui::{Answer, Consent, Picked, Ui, Verbosity, picker::Choice},
 };
@@ -459,11 +465,8 @@ impl<'a> Session<'a> {
     /// # Errors
     /// If a namespace that is to be asked cannot be.
     async fn claims(&self, plan: &Plan) -> Result<Option<Arc<Claims>>, Error> {
-        self.ui
-            .start_spinner("{spinner} asking what git still wants ({elapsed})");
-        let mut on_wait =
-            |delay, why: &str| show::waiting(delay, "asking again what git wants", why, self.ui);
-        let claims = self.cleaner.claims(plan, &mut on_wait).await;
+        let mut on_event = |event: Asking<'_>| show::asking(event, self.ui);
+        let claims = self.cleaner.claims(plan, &mut on_event).await;
         self.ui.finish();
         self.show_server_warnings();
         let claims = claims?;

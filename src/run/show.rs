@@ -38,7 +38,11 @@ use crate::{
         report::{End, EndedEarly, Outcome, Report, Waited},
         retention::Policy,
     },
-    purge::{self, wait},
+    purge::{
+        self,
+        cleaner::{Asked, Asking},
+        wait,
+    },
     text::count,
     time,
     ui::{Ui, Verbosity},
@@ -84,6 +88,23 @@ pub fn list_event(event: &list::Event, ui: &Ui) {
                 Verbosity::Verbose,
                 &format!("starting the list over: {why}"),
             );
+        }
+    }
+}
+
+/// What happens while it is asked what else is to stay.
+pub(super) fn asking(event: Asking<'_>, ui: &Ui) {
+    match event {
+        Asking::Begun(asked) => ui.start_spinner(match asked {
+            Asked::Tools => "{spinner} asking what git still wants ({elapsed})",
+            Asked::Namespaces => "{spinner} reading which namespaces keep their Jobs ({elapsed})",
+        }),
+        Asking::Waiting(asked, delay, why) => {
+            let again = match asked {
+                Asked::Tools => "asking again what git wants",
+                Asked::Namespaces => "reading Namespaces again",
+            };
+            waiting(delay, again, why, ui);
         }
     }
 }

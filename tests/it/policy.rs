@@ -15,6 +15,7 @@ use crate::support::{
     outcomes, plane, printed_document,
     proxy::{Kind, Proxy, Reply},
     run,
+    running::Gate,
     saved_plan::Saved,
     tool,
 };
@@ -319,6 +320,25 @@ fn a_namespace_that_is_marked_while_the_question_waits_keeps_its_jobs() {
     assert_eq!(outcomes(&report), ["sync-2 changed", "sync-1 changed"]);
     assert!(message(&report, "sync-1").contains("held"), "{report:#}");
     space.holds(&["sync-1", "sync-2", "sync-3"]);
+}
+
+#[test]
+fn the_spinner_says_what_is_read() {
+    let (space, files) = (Space::three(), Files::new());
+    let policy = policy(&files, HOLD);
+    let gate = Gate::new();
+    let turnstile = gate.turnstile();
+    let proxy = Proxy::new(ApiClient::admin(plane()), move |request, up| {
+        if request.target.starts_with("/api/v1/namespaces/") {
+            turnstile.pass();
+        }
+        up.pass(request)
+    });
+    let flags = ["--dry-run=client", "--policy", arg(&policy)];
+    let mut terminal = Terminal::start(&proxy.tool(&space.name, &flags), 160);
+    terminal.wait_for("reading which namespaces keep their Jobs");
+    gate.open();
+    terminal.finish().exits(0);
 }
 
 #[test]
