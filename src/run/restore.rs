@@ -12,7 +12,7 @@ use crate::{
     cluster::{
         Cluster,
         access::Right,
-        create::Created,
+        create::{Created, FieldManager},
         delete::Effect,
         retry::{Backoff, CallError, Tries, Trouble},
     },
@@ -33,6 +33,8 @@ enum Outcome {
     WouldCreate,
     /// One of its name is there.
     Exists,
+    /// The same, but it is not known whether this run has created it, and why not.
+    Unsure(String),
     Failed(String),
     /// It is there, or would be, but it is not suspended.
     NotSuspended,
@@ -52,7 +54,7 @@ impl Outcome {
         Outcome::WORDS[match self {
             Outcome::Created => 0,
             Outcome::WouldCreate => 1,
-            Outcome::Exists => 2,
+            Outcome::Exists | Outcome::Unsure(_) => 2,
             Outcome::Failed(_) | Outcome::NotSuspended => 3,
             Outcome::NotAttempted => 4,
         }]
@@ -214,6 +216,7 @@ async fn create_all(
 ) -> Result<Exit, Error> {
     let mut outcomes = vec![Outcome::NotAttempted; backups.len()];
     let mut next = backups.iter().enumerate();
+    let manager = FieldManager::of_run();
     let mut in_flight = FuturesUnordered::new();
     ui.start_bar(backups.len(), "{bar:30} {pos}/{len} restored{rate}{left}");
     loop {
@@ -221,8 +224,11 @@ async fn create_all(
             && stop.borrow().is_none()
             && let Some((place, backup)) = next.next()
         {
-            let stop = &stop;
-            in_flight.push(async move { (place, create(cluster, backup, effect, ui, stop).await) });
+            let (stop, manager) = (&stop, &manager);
+            in_flight.push(async move {
+                let outcome = create(cluster, backup, effect, manager, ui, stop).await;
+                (place, outcome)
+            });
         }
         let Some((place, outcome)) = in_flight.next().await else {
             break;
@@ -235,6 +241,10 @@ async fn create_all(
             Outcome::Failed(why) => {
                 ui.failure(&format!("cannot create Job {namespace}/{name}: {why}"));
             }
+            Outcome::Unsure(why) => ui.warning(&format!(
+                "Job {namespace}/{name} is there, and it is not known whether this run has created it: an answer was \
+                 lost, and {why}"
+            )),
             Outcome::NotSuspended => {
                 let was = match effect {
                     Effect::Delete => "was",
@@ -268,6 +278,7 @@ async fn create(
     cluster: &Cluster,
     backup: &Backup,
     effect: Effect,
+    manager: &FieldManager,
     ui: &Ui,
     stop: &watch::Receiver<Option<Stop>>,
 ) -> Outcome {
@@ -280,20 +291,34 @@ async fn create(
     if stop.borrow().is_some() {
         return Outcome::NotAttempted;
     }
-    // Whether an earlier try may have taken effect.
-    let mut may_be_ours = false;
+    // Whether an earlier try may have taken effect, and whether there is a Job now that may be its.
+    let (mut may_be_ours, mut is_there) = (false, false);
     loop {
-        let unanswered = match cluster.create(&backup.namespace, &job, effect).await {
+        let (namespace, name) = (&*backup.namespace, &*backup.name);
+        let tried = if is_there {
+            cluster.created_by(namespace, name, manager).await
+        } else {
+            cluster.create(namespace, &job, effect, manager).await
+        };
+        let unanswered = match tried {
             Ok(Created::Created) if effect == Effect::DryRun => return Outcome::WouldCreate,
             Ok(Created::Created) => return Outcome::Created,
             Ok(Created::NotSuspended) => return Outcome::NotSuspended,
-            Ok(Created::Exists) if may_be_ours => return Outcome::Created,
+            Ok(Created::Exists) if may_be_ours && !is_there => {
+                is_there = true;
+                continue;
+            }
             Ok(Created::Exists) => return Outcome::Exists,
+            Err(CallError::Refused(why)) if is_there => return Outcome::Unsure(why),
             Err(CallError::Refused(why)) => return Outcome::Failed(why),
             Err(CallError::Unanswered(unanswered)) => unanswered,
         };
-        may_be_ours |= unanswered.trouble == Trouble::NoAnswer && effect == Effect::Delete;
-        let failed = Outcome::Failed(unanswered.why.clone());
+        may_be_ours |= unanswered.trouble != Trouble::NotSent && effect == Effect::Delete;
+        let failed = if is_there {
+            Outcome::Unsure(unanswered.why.clone())
+        } else {
+            Outcome::Failed(unanswered.why.clone())
+        };
         let Some(delay) = backoff.next_delay(unanswered.retry_after) else {
             return failed;
         };

@@ -293,6 +293,49 @@ fn trying_again_is_safe() {
     space.holds(&["sync-1", "sync-2", "sync-3"]);
 }
 
+/// An answer is lost of a Job that stood there before, so that another try learns of it: it was not created.
+#[test]
+fn after_a_lost_answer_it_is_told_whose_job_is_there() {
+    let (space, files) = (Space::three(), Files::new());
+    let folder = files.path("backup");
+    purge(&space, &folder, &[]);
+    // Restored before: nothing but who has created it tells it from what this run would create.
+    restore(&[arg(&folder), "--yes", "sync-1"]).exits(0);
+    let restore_through = |proxy: &Proxy| {
+        let mut command = tool();
+        command.args(["restore", arg(&folder), "--yes", "-s", &proxy.url]);
+        run(command).exits(0)
+    };
+    let lost = Proxy::new(ApiClient::admin(plane()), |request, up| {
+        let reply = up.pass(request);
+        match request.method.as_str() {
+            "POST" if request.nth <= 2 => reply.cut(10),
+            _ => reply,
+        }
+    });
+    let run = restore_through(&lost);
+    assert_eq!(
+        told(&run, &space),
+        ["sync-1 exists", "sync-2 created"],
+        "{}",
+        run.story()
+    );
+    // Without the right to list it is not known.
+    let blind = Proxy::new(ApiClient::admin(plane()), |request, up| {
+        match (request.method.as_str(), request.nth) {
+            ("POST", 1..=2) => up.pass(request).cut(10),
+            ("GET", _) => Reply::refusal(403, "Forbidden", "jobs.batch is forbidden"),
+            _ => up.pass(request),
+        }
+    });
+    let run = restore_through(&blind);
+    assert_eq!(told(&run, &space), ["sync-1 exists", "sync-2 exists"]);
+    run.complains(&[
+        "it is not known whether this run has created it",
+        "forbidden",
+    ]);
+}
+
 /// Kueue lets a Job of a queue run, suspended or not.
 #[test]
 fn a_restored_job_is_in_no_queue() {
