@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::{
     Ended,
-    session::{Candidate, Session, TYPED_ABOVE},
+    session::{Candidate, Session},
     show::{self, Printer},
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     plan::{Plan, max_purge::MaxPurge, report::Report},
     purge::stop::unless_stopped,
     text::count,
-    ui::{Answer, Consent, Ui, Verbosity},
+    ui::{Ui, Verbosity},
 };
 
 /// Clean the clusters of these contexts.
@@ -234,13 +234,8 @@ async fn ask(
         .iter()
         .map(|cluster| cluster.plan.shown())
         .collect();
-    loop {
-        match unless_stopped(stop, ui.confirm(&question, Consent::to(jobs, TYPED_ABOVE))).await? {
-            Answer::Yes => return Ok(true),
-            Answer::No => return Ok(false),
-            Answer::List => show::whole_plans(&plans, true, ui).await,
-        }
-    }
+    let whole = || show::whole_plans(&plans, true, ui);
+    Ok(show::ask(&question, jobs, whole, ui, stop).await?)
 }
 
 /// The same server twice would be asked to delete the same Jobs twice, and two plans would count them twice.

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::sync::watch;
 
-use super::{Ended, session::TYPED_ABOVE, show, stdout::write_only};
+use super::{Ended, show, stdout::write_only};
 use crate::{
     backup::shelf::{self, Backup, Wanted},
     cli::{DryRun, RestoreFlags},
@@ -20,7 +20,7 @@ use crate::{
     error::{Error, Exit, Stop, without_os_code},
     purge::stop::unless_stopped,
     text::{count, harmless},
-    ui::{Answer, Consent, Ui, Verbosity},
+    ui::{Ui, Verbosity},
 };
 
 /// How many Jobs are created at a time.
@@ -70,25 +70,42 @@ pub async fn restore(
     ui: &Ui,
     stop: watch::Receiver<Option<Stop>>,
 ) -> Result<Exit, Error> {
-    match unless_stopped(&stop, prepare(flags, ui, stop.clone())).await {
-        Err(stop) => Ok(stop.into()),
-        Ok(Err(ended)) => ended.error.map_or(Ok(ended.exit), Err),
-        Ok(Ok((cluster, backups))) => {
-            let effect = match flags.dry_run {
-                DryRun::Server => Effect::DryRun,
-                DryRun::None | DryRun::Client => Effect::Delete,
-            };
-            create_all(&cluster, &backups, effect, ui, stop).await
-        }
-    }
+    let (cluster, backups) = match approved(flags, ui, &stop).await {
+        Ok(approved) => approved,
+        Err(ended) => return ended.error.map_or(Ok(ended.exit), Err),
+    };
+    let effect = match flags.dry_run {
+        DryRun::Server => Effect::DryRun,
+        DryRun::None | DryRun::Client => Effect::Delete,
+    };
+    create_all(&cluster, &backups, effect, ui, stop).await
 }
 
 /// Find the backups, show them, and ask.
-async fn prepare(
+///
+/// # Errors
+/// If none is to be restored.
+async fn approved(
     flags: &RestoreFlags,
     ui: &Ui,
-    stop: watch::Receiver<Option<Stop>>,
+    stop: &watch::Receiver<Option<Stop>>,
 ) -> Result<(Cluster, Vec<Backup>), Ended> {
+    let asks = flags.dry_run == DryRun::None && !flags.yes;
+    let prepared = prepare(flags, asks, ui, stop.clone());
+    let (cluster, backups, text) = unless_stopped(stop, prepared).await??;
+    if asks {
+        ask(&cluster, &backups, &text, ui, stop).await?;
+    }
+    Ok((cluster, backups))
+}
+
+/// Find the backups and show them, with what was shown; find out whether they may be created, if a question follows.
+async fn prepare(
+    flags: &RestoreFlags,
+    asks: bool,
+    ui: &Ui,
+    stop: watch::Receiver<Option<Stop>>,
+) -> Result<(Cluster, Vec<Backup>, String), Ended> {
     let (dir, wanted) = (
         flags.dir.clone(),
         Wanted {
@@ -117,21 +134,19 @@ async fn prepare(
     if flags.dry_run == DryRun::Client {
         return Err(Exit::Success.into());
     }
-    let asks = flags.dry_run == DryRun::None && !flags.yes;
     if asks {
         show::refuse_unseen("created", "create")?;
     }
-    let connection =
-        Connection::open(&flags.connection, ui.console(stop), Unchecked::Allowed).await?;
+    let console = ui.console(stop);
+    let connection = Connection::open(&flags.connection, console, Unchecked::Allowed).await?;
     let cluster = Cluster::new(connection);
     if cluster.connection.is_insecure {
         ui.warning("the server's certificate is not checked (insecure-skip-tls-verify)");
     }
     if asks {
         check_access(&cluster, &backups).await?;
-        ask(&cluster, &backups, &text, ui).await?;
     }
-    Ok((cluster, backups))
+    Ok((cluster, backups, text))
 }
 
 /// What would be created, one row a Job.
@@ -181,8 +196,17 @@ async fn check_access(cluster: &Cluster, backups: &[Backup]) -> Result<(), Error
     Ok(())
 }
 
-/// Ask until the answer is a yes or a no.
-async fn ask(cluster: &Cluster, backups: &[Backup], text: &str, ui: &Ui) -> Result<(), Ended> {
+/// Ask whether to create them.
+///
+/// # Errors
+/// If they are not to be.
+async fn ask(
+    cluster: &Cluster,
+    backups: &[Backup],
+    text: &str,
+    ui: &Ui,
+    stop: &watch::Receiver<Option<Stop>>,
+) -> Result<(), Ended> {
     let namespaces: BTreeSet<&str> = backups.iter().map(|backup| &*backup.namespace).collect();
     let place = match namespaces.first() {
         Some(one) if namespaces.len() == 1 => format!("namespace {one}"),
@@ -193,17 +217,12 @@ async fn ask(cluster: &Cluster, backups: &[Backup], text: &str, ui: &Ui) -> Resu
         count(backups.len(), "Job"),
         show::where_it_is(&cluster.connection)
     );
-    let consent = Consent::to(backups.len(), TYPED_ABOVE);
-    loop {
-        match ui.confirm(&question, consent).await {
-            Answer::Yes => return Ok(()),
-            Answer::No => {
-                ui.note(Verbosity::Normal, "Nothing was created.");
-                return Err(Exit::Declined.into());
-            }
-            Answer::List => ui.page_or_text(text.as_bytes().to_vec()).await,
-        }
+    let whole = || text.as_bytes().to_vec();
+    if show::ask(&question, backups.len(), whole, ui, stop).await? {
+        return Ok(());
     }
+    ui.note(Verbosity::Normal, "Nothing was created.");
+    Err(Exit::Declined.into())
 }
 
 /// Create them, and tell what became of each.

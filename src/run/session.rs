@@ -56,7 +56,7 @@ use crate::{
         wait,
     },
     text::{count, harmless},
-    ui::{Answer, Consent, Picked, Ui, Verbosity, picker::Choice},
+    ui::{Picked, Ui, Verbosity, picker::Choice},
 };
 
 /// A plan that is about to be carried out.
@@ -108,9 +108,6 @@ struct Saved {
 /// A plan older than this is held against a new list before it is carried out: time for a list and a glance, or for the
 /// reader of a pipe.
 const MAX_AGE: Duration = Duration::from_secs(10);
-
-/// Above this many Jobs, their number is to be typed: a yes is too easily given.
-pub(super) const TYPED_ABOVE: usize = 500;
 
 /// One run against one cluster.
 pub(super) struct Session<'a> {
@@ -565,7 +562,9 @@ impl<'a> Session<'a> {
     async fn ask_first(&self, plan: &Plan) -> Result<(), Ended> {
         show::refuse_unseen("deleted", "delete")?;
         unless_stopped(&self.stop, self.check_access(plan)).await??;
-        if self.ask(plan).await? {
+        let (question, purge) = (self.question(plan), plan.summary().purge);
+        let whole = || show::whole_plans(&[plan], false, self.ui);
+        if show::ask(&question, purge, whole, self.ui, &self.stop).await? {
             return Ok(());
         }
         self.ui.note(Verbosity::Normal, "Nothing was deleted.");
@@ -650,21 +649,6 @@ impl<'a> Session<'a> {
             }
         }
         access.denial()
-    }
-
-    /// Ask until the answer is a yes or a no.
-    async fn ask(&self, plan: &Plan) -> Result<bool, Stop> {
-        let consent = Consent::to(plan.summary().purge, TYPED_ABOVE);
-        let question = self.question(plan);
-        loop {
-            let answer = self.ui.confirm(&question, consent);
-            match unless_stopped(&self.stop, answer).await? {
-                Answer::Yes => return Ok(true),
-                Answer::No => return Ok(false),
-                // To its end even if the run is asked to stop: Ctrl-C is for the pager, too.
-                Answer::List => show::whole_plans(&[plan], false, self.ui).await,
-            }
-        }
     }
 
     fn question(&self, plan: &Plan) -> String {

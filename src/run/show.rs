@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::watch;
+
 use super::{
     log,
     stdout::{write_error, write_only, write_out},
@@ -18,7 +20,7 @@ use crate::{
         list,
     },
     connection::Connection,
-    error::{Error, Exit},
+    error::{Error, Exit, Stop},
     job::{
         Job,
         grouping::{Key, TRACKING_ID},
@@ -41,11 +43,12 @@ use crate::{
     purge::{
         self,
         cleaner::{Asked, Asking},
+        stop::unless_stopped,
         wait,
     },
     text::count,
     time,
-    ui::{Ui, Verbosity},
+    ui::{Answer, Consent, Ui, Verbosity},
 };
 
 /// More warnings than this of one plan are counted, not shown; a document has them all.
@@ -274,8 +277,33 @@ pub fn saved_plan(approved: &Approved, now: &Plan, policy: &Policy, cascade: Cas
     }
 }
 
-/// Show all of these plans in a pager, or on stderr without one. A pager scrolls, so that names stay whole.
-pub async fn whole_plans(plans: &[&Plan], by_cluster: bool, ui: &Ui) {
+/// Above this many Jobs, their number is to be typed: a yes is too easily given.
+const TYPED_ABOVE: usize = 500;
+
+/// Ask until the answer is a yes or a no. It is about this number of Jobs; `whole` is what is shown of them on request.
+///
+/// # Errors
+/// If the run is asked to stop.
+pub async fn ask(
+    question: &str,
+    jobs: usize,
+    whole: impl Fn() -> Vec<u8>,
+    ui: &Ui,
+    stop: &watch::Receiver<Option<Stop>>,
+) -> Result<bool, Stop> {
+    let consent = Consent::to(jobs, TYPED_ABOVE);
+    loop {
+        match unless_stopped(stop, ui.confirm(question, consent)).await? {
+            Answer::Yes => return Ok(true),
+            Answer::No => return Ok(false),
+            // To its end even if the run is asked to stop: Ctrl-C is for the pager, too.
+            Answer::List => ui.page_or_text(whole()).await,
+        }
+    }
+}
+
+/// All of these plans, for a pager. It scrolls, so that names stay whole.
+pub fn whole_plans(plans: &[&Plan], by_cluster: bool, ui: &Ui) -> Vec<u8> {
     let mut text = Vec::new();
     let style = Style {
         colour: Colour::Off,
@@ -287,7 +315,7 @@ pub async fn whole_plans(plans: &[&Plan], by_cluster: bool, ui: &Ui) {
     let _ = each(&mut text, &views, by_cluster, style, |out, view| {
         table::write(out, view, table::Columns::Normal, style)
     });
-    ui.page_or_text(text).await;
+    text
 }
 
 /// Write these views one after the other, with a line before each that names its cluster, where there are several.
