@@ -19,7 +19,7 @@ use crate::text::cut_in_middle;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Holds {
+pub(crate) enum Holds {
     /// A word or a time: it needs its place.
     Word,
     /// A number, which ends where the others end.
@@ -237,6 +237,26 @@ impl Grid {
             }
         }
     }
+}
+
+/// Write a whole table of a few rows without colour.
+///
+/// # Errors
+/// If the writer fails.
+pub(crate) fn write_all<const N: usize>(
+    out: &mut dyn Write,
+    columns: &[(&'static str, Holds); N],
+    rows: &[[String; N]],
+    style: Style,
+) -> io::Result<()> {
+    let mut grid = Grid::new(columns, 0, style);
+    for row in rows {
+        grid.measure(row.iter().map(Cow::from));
+    }
+    grid.fit();
+    grid.write_headers(out)?;
+    let cells = |row: &'_ [String; N]| row.clone().map(|text| (text.into(), None)).into();
+    grid.write(out, rows.iter().map(cells))
 }
 
 fn width(text: &str) -> u16 {

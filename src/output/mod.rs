@@ -3,7 +3,7 @@
 pub mod document;
 mod escape;
 pub mod explain;
-mod grid;
+pub(crate) mod grid;
 pub mod json;
 pub mod log;
 pub mod metrics;

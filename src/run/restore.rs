@@ -1,6 +1,6 @@
 //! Jobs created again from a backup.
 
-use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::sync::watch;
@@ -18,10 +18,22 @@ use crate::{
     },
     connection::{Connection, flags::Unchecked},
     error::{Error, Exit, Stop, without_os_code},
+    output::{
+        Headers, Rows, Style,
+        grid::{self, Holds},
+    },
     purge::stop::unless_stopped,
     text::{count, harmless},
     ui::{Ui, Verbosity},
 };
+
+/// The columns of what would be created.
+const COLUMNS: [(&str, Holds); 4] = [
+    ("JOB", Holds::Name),
+    ("STATUS", Holds::Word),
+    ("CREATED", Holds::Word),
+    ("BACKUP", Holds::Name),
+];
 
 /// How many Jobs are created at a time.
 const AT_A_TIME: usize = 16;
@@ -105,7 +117,7 @@ async fn prepare(
     asks: bool,
     ui: &Ui,
     stop: watch::Receiver<Option<Stop>>,
-) -> Result<(Cluster, Vec<Backup>, String), Ended> {
+) -> Result<(Cluster, Vec<Backup>, Vec<u8>), Ended> {
     let (dir, wanted) = (
         flags.dir.clone(),
         Wanted {
@@ -123,7 +135,7 @@ async fn prepare(
         ));
     }
     let text = table(&backups);
-    write_only(|out| out.write_all(text.as_bytes()))?;
+    write_only(|out| out.write_all(&text))?;
     if backups.is_empty() {
         ui.note(
             Verbosity::Normal,
@@ -150,8 +162,7 @@ async fn prepare(
 }
 
 /// What would be created, one row a Job.
-fn table(backups: &[Backup]) -> String {
-    let header = ["JOB", "STATUS", "CREATED", "BACKUP"].map(str::to_owned);
+fn table(backups: &[Backup]) -> Vec<u8> {
     let rows = backups.iter().map(|backup| {
         [
             format!("{}/{}", backup.namespace, backup.name),
@@ -160,21 +171,14 @@ fn table(backups: &[Backup]) -> String {
             format!("{}/{}", backup.namespace, harmless(&backup.entry)),
         ]
     });
-    let rows: Vec<[String; 4]> = [header].into_iter().chain(rows).collect();
-    let width = |column: usize| {
-        let widths = rows.iter().map(|row| row[column].chars().count());
-        widths.max().unwrap_or_default()
+    // The name of a folder is what one restores by, so that it is never cut.
+    let style = Style {
+        width: None,
+        ..Ui::stdout_style(Headers::Show, Rows::All)
     };
-    let widths = [width(0), width(1), width(2)];
-    let mut text = String::new();
-    for [job, status, created, backup] in &rows {
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "{job:0$}  {status:1$}  {created:2$}  {backup}",
-            widths[0], widths[1], widths[2]
-        );
-    }
+    let mut text = Vec::new();
+    // Writing to a Vec cannot fail.
+    let _ = grid::write_all(&mut text, &COLUMNS, &Vec::from_iter(rows), style);
     text
 }
 
@@ -203,7 +207,7 @@ async fn check_access(cluster: &Cluster, backups: &[Backup]) -> Result<(), Error
 async fn ask(
     cluster: &Cluster,
     backups: &[Backup],
-    text: &str,
+    text: &[u8],
     ui: &Ui,
     stop: &watch::Receiver<Option<Stop>>,
 ) -> Result<(), Ended> {
@@ -217,7 +221,7 @@ async fn ask(
         count(backups.len(), "Job"),
         show::where_it_is(&cluster.connection)
     );
-    let whole = || text.as_bytes().to_vec();
+    let whole = || text.to_vec();
     if show::ask(&question, backups.len(), whole, ui, stop).await? {
         return Ok(());
     }
