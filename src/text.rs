@@ -33,10 +33,23 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
     if !has_unsafe(text) {
         return Cow::Borrowed(text);
     }
+    escaped(text, is_unsafe, |c| c.escape_unicode().to_string())
+}
+
+/// The text with such characters written out like this.
+pub(crate) fn escaped(
+    text: &str,
+    is_such: impl Fn(char) -> bool,
+    escape: impl Fn(char) -> String,
+) -> Cow<'_, str> {
+    let Some(first) = text.find(&is_such) else {
+        return Cow::Borrowed(text);
+    };
     let mut safe = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        if is_unsafe(c) {
-            safe.extend(c.escape_unicode());
+    safe += &text[..first];
+    for c in text[first..].chars() {
+        if is_such(c) {
+            safe += &escape(c);
         } else {
             safe.push(c);
         }

@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize, Serializer};
 use serde_saphyr::DoubleQuoted;
 
-use crate::text::{has_unsafe, is_plain, is_unsafe, json_escape};
+use crate::text::{escaped, has_unsafe, is_plain, is_unsafe, json_escape};
 
 /// A text of a document.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -88,16 +88,12 @@ impl<'a> Escaping<'a> {
     fn write_text(&mut self, text: &str) -> io::Result<()> {
         // Line breaks between the fields are the serializer's own; in a text they are escaped already.
         let is_escaped = |c: char| is_unsafe(c) && c != '\n';
-        let mut rest = text;
-        while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_escaped(*c)) {
-            self.out.write_all(&rest.as_bytes()[..at])?;
-            match self.escapes {
-                Escapes::Yaml if c.len_utf16() > 1 => write!(self.out, "\\U{:08x}", u32::from(c))?,
-                Escapes::Json | Escapes::Yaml => self.out.write_all(json_escape(c).as_bytes())?,
-            }
-            rest = &rest[at + c.len_utf8()..];
-        }
-        self.out.write_all(rest.as_bytes())
+        let escape = |c: char| match self.escapes {
+            Escapes::Yaml if c.len_utf16() > 1 => format!("\\U{:08x}", u32::from(c)),
+            Escapes::Json | Escapes::Yaml => json_escape(c),
+        };
+        let text = escaped(text, is_escaped, escape);
+        self.out.write_all(text.as_bytes())
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
     error::{Exit, io_words},
     job::Job,
     plan::report::{Outcome, OutcomeCounts, Report},
-    text::{has_unsafe, is_unsafe, json_escape},
+    text::{escaped, is_unsafe, json_escape},
     time,
 };
 
@@ -60,27 +60,9 @@ enum Line<'a> {
         resource_version: String,
     },
     /// What became of a Job that was to be purged.
-    Outcome {
-        time: Timestamp,
-        run: &'a str,
-        namespace: &'a str,
-        name: &'a str,
-        uid: String,
-        outcome: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        message: Option<Cow<'a, str>>,
-    },
+    Outcome(Settled<'a>),
     /// What else was seen of it with `--wait`.
-    Waited {
-        time: Timestamp,
-        run: &'a str,
-        namespace: &'a str,
-        name: &'a str,
-        uid: String,
-        outcome: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        message: Option<Cow<'a, str>>,
-    },
+    Waited(Settled<'a>),
     /// The run has ended.
     End {
         time: Timestamp,
@@ -90,22 +72,24 @@ enum Line<'a> {
     },
 }
 
+/// What became of a Job.
+#[derive(Debug, Serialize)]
+struct Settled<'a> {
+    time: Timestamp,
+    run: &'a str,
+    namespace: &'a str,
+    name: &'a str,
+    uid: String,
+    outcome: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<Cow<'a, str>>,
+}
+
 impl Line<'_> {
     /// As it is written. What could steer a terminal is escaped, so that no text is changed.
     fn text(&self) -> String {
         let json = serde_json::to_string(self).expect("a line is plain data");
-        let mut text = String::with_capacity(json.len() + 1);
-        if has_unsafe(&json) {
-            for c in json.chars() {
-                if is_unsafe(c) {
-                    text += &json_escape(c);
-                } else {
-                    text.push(c);
-                }
-            }
-        } else {
-            text = json;
-        }
+        let mut text = escaped(&json, is_unsafe, json_escape).into_owned();
         text.push('\n');
         text
     }
@@ -204,7 +188,11 @@ impl Journal {
 
     /// This is what became of a Job.
     pub(super) fn outcome(&self, job: &Job, outcome: &Outcome) {
-        self.write(&Line::Outcome {
+        self.write(&Line::Outcome(self.settled(job, outcome)));
+    }
+
+    fn settled<'a>(&'a self, job: &'a Job, outcome: &'a Outcome) -> Settled<'a> {
+        Settled {
             time: time::now_in_milliseconds(),
             run: &self.run,
             namespace: &job.namespace,
@@ -212,22 +200,14 @@ impl Journal {
             uid: job.uid.to_string(),
             outcome: outcome.as_str(),
             message: outcome.message(),
-        });
+        }
     }
 
     /// What a wait has made of these outcomes.
     pub fn waited(&self, before: &[Outcome], report: &Report) {
         let outcomes = report.plan.purges().zip(&report.outcomes).zip(before);
         for ((job, outcome), _) in outcomes.filter(|((_, now), before)| now != before) {
-            self.write(&Line::Waited {
-                time: time::now_in_milliseconds(),
-                run: &self.run,
-                namespace: &job.namespace,
-                name: &job.name,
-                uid: job.uid.to_string(),
-                outcome: outcome.as_str(),
-                message: outcome.message(),
-            });
+            self.write(&Line::Waited(self.settled(job, outcome)));
         }
     }
 
@@ -313,9 +293,10 @@ fn write_down(file: &mut File, path: &str, begin: &str, entries: &mpsc::Receiver
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::has_unsafe;
 
     fn line(name: &str, message: Option<&str>) -> String {
-        let line = Line::Outcome {
+        let line = Line::Outcome(Settled {
             time: Timestamp::UNIX_EPOCH,
             run: "0",
             namespace: "team-a",
@@ -323,7 +304,7 @@ mod tests {
             uid: "u".to_owned(),
             outcome: "failed",
             message: message.map(Cow::from),
-        };
+        });
         line.text()
     }
 
