@@ -12,10 +12,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::folder::{appended, sync_dir};
-use crate::job::{
-    Job,
-    grouping::{Grouping, Key},
-};
+use crate::job::{Job, grouping::Grouping};
 
 /// The name of the file.
 const INDEX: &str = "index.jsonl";
@@ -85,25 +82,15 @@ impl<'a> Line<'a> {
         files: &'a [Saved],
         missing: &'a [Missing],
     ) -> Line<'a> {
-        let values = job.group_values.iter().map(|value| &**value);
-        let (mut labels, mut annotations) = (BTreeMap::new(), BTreeMap::new());
-        for (key, value) in grouping.keys().iter().zip(values.clone()) {
-            match key {
-                Key::Label(key) => labels.insert(key.as_str(), value),
-                Key::Annotation(key) => annotations.insert(key.as_str(), value),
-            };
-        }
+        let values = grouping.part(&job.group_values);
         Line {
             namespace: &job.namespace,
             name: &job.name,
             uid: job.uid.to_string(),
             group: Group {
-                labels,
-                annotations,
-                application: match grouping {
-                    Grouping::Application => values.clone().next(),
-                    Grouping::Keys(_) | Grouping::Family => None,
-                },
+                labels: values.labels,
+                annotations: values.annotations,
+                application: values.application,
             },
             created: job.created.to_string(),
             status: job.status(),

@@ -1,6 +1,6 @@
 //! What makes Jobs one group, beside their namespace.
 
-use std::{error::Error, fmt, str::FromStr};
+use std::{collections::BTreeMap, error::Error, fmt, str::FromStr, sync::Arc};
 
 use super::label::{LabelKey, LabelKeyError};
 
@@ -73,6 +73,38 @@ impl Grouping {
         match self {
             Grouping::Keys(keys) => keys,
             Grouping::Application | Grouping::Family => &[],
+        }
+    }
+}
+
+/// The values that make a group, by what they are values of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Values<'a> {
+    /// By the key of their label.
+    pub labels: BTreeMap<&'a str, &'a str>,
+    /// By the key of their annotation.
+    pub annotations: BTreeMap<&'a str, &'a str>,
+    /// The Argo CD application, where groups are made by it.
+    pub application: Option<&'a str>,
+}
+
+impl Grouping {
+    /// Part the values of a group, which are in the order of the keys.
+    pub fn part<'a>(&'a self, values: &'a [Arc<str>]) -> Values<'a> {
+        let (mut labels, mut annotations) = (BTreeMap::new(), BTreeMap::new());
+        for (key, value) in self.keys().iter().zip(values) {
+            match key {
+                Key::Label(key) => labels.insert(key.as_str(), &**value),
+                Key::Annotation(key) => annotations.insert(key.as_str(), &**value),
+            };
+        }
+        Values {
+            labels,
+            annotations,
+            application: match self {
+                Grouping::Application => values.first().map(|value| &**value),
+                Grouping::Keys(_) | Grouping::Family => None,
+            },
         }
     }
 }

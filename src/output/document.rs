@@ -17,7 +17,7 @@ use crate::{
     gitops::{Answer, Mode, Places},
     job::{
         family::NameEndingError,
-        grouping::{Grouping, Key},
+        grouping::Grouping,
         label::LabelKey,
         rules::{self, Match},
         selector::SelectorError,
@@ -319,27 +319,21 @@ impl Serialize for Groups<'_> {
 
 impl<'a> Group<'a> {
     fn new(plan: &'a Plan, group: &'a PlannedGroup, rows: Vec<Row<'a>>) -> Group<'a> {
-        let grouping = &plan.grouping;
-        let (mut labels, mut annotations) = (BTreeMap::new(), BTreeMap::new());
-        for (key, value) in grouping.keys().iter().zip(group.key.values.iter()) {
-            let map = match key {
-                Key::Label(_) => &mut labels,
-                Key::Annotation(_) => &mut annotations,
-            };
-            map.insert(key.as_str().into(), (&**value).into());
-        }
-        let application = match grouping {
-            Grouping::Application => group.key.values.first().map(|value| (&**value).into()),
-            Grouping::Keys(_) | Grouping::Family => None,
+        let values = plan.grouping.part(&group.key.values);
+        let texts = |values: BTreeMap<&'a str, &'a str>| {
+            let texts = values.into_iter();
+            texts
+                .map(|(key, value)| (key.into(), value.into()))
+                .collect()
         };
         let ways = group.ways_out();
         let rule = group.rule();
         let names_rules = rule.is_none();
         Group {
             namespace: (&*group.key.namespace).into(),
-            labels,
-            annotations,
-            application,
+            labels: texts(values.labels),
+            annotations: texts(values.annotations),
+            application: values.application.map(Text::from),
             family: group.family.as_deref().map(Text::from),
             mixed: group.mixed.as_ref().map(|mixed| Mixed {
                 families: all(mixed.families.iter().map(|family| &**family)),
