@@ -1,6 +1,6 @@
 //! What plans, warnings and reports say to people, shared by the forms of output.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{borrow::Borrow, collections::BTreeSet, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -169,15 +169,19 @@ pub fn names(jobs: &[&Job]) -> String {
     }
 }
 
+/// Finalizers by their names: not made harmless.
+fn finalizers<T: Borrow<str>>(names: &[T]) -> String {
+    match names {
+        [one] => format!("finalizer {}", one.borrow()),
+        names => format!("finalizers {}", names.join(", ")),
+    }
+}
+
 /// What holds a Job that is still there: a fragment, not made harmless.
 pub fn held(held: &Held) -> String {
-    let named = |names: &[String]| match names {
-        [one] => format!("finalizer {one}"),
-        names => format!("finalizers {}", names.join(", ")),
-    };
     let mut text = match held.finalizers.as_slice() {
         [] => "no finalizer holds it any more".to_owned(),
-        names => format!("held by the {}", named(names)),
+        names => format!("held by the {}", finalizers(names)),
     };
     let pods: Vec<String> = held
         .pods
@@ -185,7 +189,7 @@ pub fn held(held: &Held) -> String {
         .take(PODS_SHOWN)
         .map(|pod| match pod.finalizers.as_slice() {
             [] => format!("Pod {}", pod.name),
-            names => format!("Pod {} ({})", pod.name, named(names)),
+            names => format!("Pod {} ({})", pod.name, finalizers(names)),
         })
         .collect();
     if !pods.is_empty() {
@@ -353,8 +357,7 @@ pub fn already_terminating(plan: &Plan) -> Option<String> {
     };
     let held = match Vec::from_iter(names).as_slice() {
         [] => String::new(),
-        [one] => format!(", held by the finalizer {one}"),
-        names => format!(", held by the finalizers {}", names.join(", ")),
+        names => format!(", held by the {}", finalizers(names)),
     };
     let age = time::human(plan.taken_at.duration_since(since.timestamp()));
     Some(format!(
@@ -548,14 +551,13 @@ pub fn warning(plan: &Plan, warning: &Warning) -> String {
         Warning::Terminating {
             count: number,
             longest,
-            finalizers,
+            finalizers: names,
             example,
         } => {
             let have = if number.get() == 1 { "has" } else { "have" };
-            let held = match finalizers.as_slice() {
+            let held = match names.as_slice() {
                 [] => "no finalizer holds them, so the garbage collector may be behind".to_owned(),
-                [one] => format!("held by the finalizer {one}"),
-                names => format!("held by the finalizers {}", names.join(", ")),
+                names => format!("held by the {}", finalizers(names)),
             };
             format!(
                 "{} {have} been terminating for up to {}, {held}; the first is Job {example}",
