@@ -738,8 +738,9 @@ impl Printer {
             let endings = views.iter().try_for_each(|view| log::ending(format, *view));
             return endings.map_err(|error| write_error(&error));
         }
-        write_out(|out| self.render(views, out)).map_err(|error| write_error(&error))?;
-        self.say_the_rest(views, ui);
+        let shortened = self.shortened(views);
+        write_out(|out| self.render(views, shortened, out)).map_err(|error| write_error(&error))?;
+        self.say_the_rest(views, shortened.is_some(), ui);
         Ok(())
     }
 
@@ -758,8 +759,9 @@ impl Printer {
                 _ => Ok(()),
             };
         }
-        write_only(|out| self.render(views, out))?;
-        self.say_the_rest(views, ui);
+        let shortened = self.shortened(views);
+        write_only(|out| self.render(views, shortened, out))?;
+        self.say_the_rest(views, shortened.is_some(), ui);
         Ok(())
     }
 
@@ -773,8 +775,8 @@ impl Printer {
 
     /// What there is to say of a form that does not show all: rows for programs have no totals among them, and a summary
     /// no Jobs.
-    fn say_the_rest(self, views: &[View], ui: &Ui) {
-        if self.shortened(views).is_some() {
+    fn say_the_rest(self, views: &[View], is_shortened: bool, ui: &Ui) {
+        if is_shortened {
             let jobs = views.iter().map(|view| view.plan().summary().jobs).sum();
             let text = format!("hint: -o table shows each of the {}", count(jobs, "Job"));
             ui.note(Verbosity::Normal, &text);
@@ -813,9 +815,15 @@ impl Printer {
         (lines.sum::<usize>() > SCREENS * height).then_some(each.saturating_sub(LINES_AFTER).max(1))
     }
 
-    fn render(self, views: &[View], out: &mut dyn Write) -> io::Result<()> {
+    /// Write plans or reports in the form asked for, or so many groups of each.
+    fn render(
+        self,
+        views: &[View],
+        shortened: Option<usize>,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
         let style = Ui::stdout_style(self.headers, self.rows);
-        if let Some(groups) = self.shortened(views) {
+        if let Some(groups) = shortened {
             let style = Style {
                 rows: Rows::Purges,
                 ..style
