@@ -320,6 +320,98 @@ mod tests {
         );
     }
 
+    /// The disk takes its time with the line that announces a delete.
+    #[cfg(feature = "cli")]
+    #[tokio::test]
+    async fn a_stop_does_not_wait_for_the_disk() {
+        use tokio::sync::watch;
+
+        use crate::{
+            cluster::{
+                Cluster,
+                delete::{Cascade, DeleteOptions, Effect},
+            },
+            error::Stop,
+            job::{
+                State,
+                query::{Query, Scope},
+            },
+            plan::{
+                Plan, Snapshot, Source, group::MixedGroups, recheck::Approved, retention::Policy,
+            },
+            purge::{Orders, purge},
+        };
+
+        let (to_writer, entries) = mpsc::channel::<Entry>();
+        let (asks, stop) = watch::channel(None);
+        let disk = thread::spawn(move || {
+            let announced = entries.iter().find(|entry| entry.waiter.is_some());
+            asks.send_replace(Some(Stop::Interrupt));
+            // It is not written, and who waits for it is not let go.
+            (announced, entries, asks)
+        });
+        let job = |age: u64| Job {
+            generated_after: None,
+            namespace: "team-a".into(),
+            name: format!("sync-{age}").into(),
+            uid: age.to_string().into(),
+            resource_version: "1".into(),
+            group_values: ["shop".into()].into(),
+            created: (Timestamp::UNIX_EPOCH - Duration::from_secs(age)).into(),
+            started: None,
+            finished: None,
+            state: State::Complete,
+            deletion: None,
+            protection: None,
+            controller: None,
+            marks: None,
+            rule: None,
+            size: None,
+        };
+        let query = Query::all("label:app".parse().unwrap(), Scope::AllNamespaces, 500);
+        let policy = Policy {
+            mixed_groups: Some(MixedGroups::Merge),
+            ..Policy::default()
+        };
+        let snapshot = Snapshot {
+            source: Source::Cluster {
+                context: String::new(),
+                server: String::new(),
+            },
+            grouping: query.grouping.clone(),
+            ungrouped: 0,
+            resource_version: "1".to_owned(),
+            taken_at: Timestamp::UNIX_EPOCH,
+            jobs: vec![job(1), job(2)],
+        };
+        let approved = Approved::as_planned(Plan::new(snapshot, &policy), policy);
+        assert_eq!(approved.targets().len(), 1);
+        let no_server = tower::service_fn(async |_: http::Request<kube::client::Body>| {
+            let why = io::Error::other("a request has left");
+            Err::<http::Response<kube::client::Body>, _>(why)
+        });
+        let orders = Orders {
+            options: DeleteOptions {
+                cascade: Cascade::Background,
+                effect: Effect::Delete,
+            },
+            concurrency: 1,
+            backup: None,
+            journal: Some(Journal {
+                run: "0".into(),
+                to_writer,
+            }),
+            query,
+        };
+        let cluster = Cluster::from_client(kube::Client::new(no_server, "default"));
+        let mut on_event = |_: crate::purge::Event<'_>| {};
+        let purged = purge(approved, &cluster, &orders, stop, &mut on_event);
+        let report = tokio::time::timeout(Duration::from_secs(10), purged).await;
+        let report = report.expect("it waits for the disk");
+        assert_eq!(report.outcomes, [Outcome::NotAttempted]);
+        assert!(disk.join().unwrap().0.is_some());
+    }
+
     #[test]
     fn no_text_of_a_server_steers_a_terminal_or_begins_a_line() {
         for text in [

@@ -2,12 +2,15 @@
 
 use std::fs;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::kubeconfig::Files;
 use crate::support::plugin::Plugin;
+use crate::support::proxy::{Kind, Proxy};
+use crate::support::running::{Gate, Running};
 use crate::support::side_by_side::SideBySide;
-use crate::support::{Run, Space, plane, run};
+use crate::support::{ApiClient, Run, Space, plane, run, until};
 
 const PURGE: [&str; 2] = ["--yes", "--cascade=background"];
 
@@ -183,6 +186,43 @@ fn what_is_said_about_credentials_is_objects_too() {
     let info = |text: &str| ("info".to_owned(), text.to_owned());
     assert_eq!(*first, info("Your \"session\" has ended."));
     assert_eq!(*second, info("Log in again."));
+}
+
+/// What was not attempted is in the log as well, and its last line is the end.
+#[test]
+fn a_run_that_is_stopped_logs_its_end() {
+    let space = Space::new();
+    let jobs: Vec<_> = (0..=8)
+        .map(|age| space.job("g", &format!("sync-{age}"), age))
+        .collect();
+    space.seed(&jobs);
+    let gate = Gate::new();
+    let turnstile = gate.turnstile();
+    let proxy = Proxy::new(ApiClient::admin(plane()), move |request, up| {
+        if request.kind == Kind::Delete {
+            turnstile.pass();
+        }
+        up.pass(request)
+    });
+    let args = [&PURGE[..], &["--log-format=text", "--concurrency=2"]].concat();
+    let running = Running::start(proxy.tool(&space.name, &args));
+    until("two are on their way", || proxy.count(Kind::Delete) == 2);
+    running.signal(Signal::INT);
+    until("it has understood", || running.said().contains("stopping"));
+    gate.open();
+    let ended = running.finish().exits(130);
+    let count = |word: &str| {
+        let lines = ended.out.lines();
+        let jobs = lines.filter(|line| line.contains(" PURGE ") && line.ends_with(word));
+        jobs.count()
+    };
+    assert_eq!((count(" deleted"), count(" not-attempted")), (2, 6));
+    let last = ended.out.lines().last().unwrap();
+    assert!(
+        last.contains(" END 1 group, 9 Jobs: 1 SKIP, 8 PURGE; 2 of 8 Jobs purged in ")
+            && last.ends_with(": 2 deleted, 6 not-attempted"),
+        "{ended:#?}"
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! At a real terminal: the question, the answers, the cursor, colour and width.
 
+use crate::support::kubeconfig::{Files, arg};
 use crate::support::proxy::{Kind, Proxy};
 use crate::support::running::Gate;
 use crate::support::terminal::Left;
@@ -233,6 +234,30 @@ fn the_whole_plan_can_be_paged() {
         terminal.finish().exits(4);
     }
     space.holds(&ALL);
+}
+
+/// On a narrow terminal a table cuts names. A pager can scroll.
+#[test]
+fn names_in_the_pager_are_whole() {
+    let (space, files) = (Space::new(), Files::new());
+    let name = format!("migrate-{}-the-end", "and-so-on-".repeat(4));
+    space.seed(&[space.job("g", &name, 2), space.job("g", "sync-1", 1)]);
+    let paged = files.path("paged");
+    let mut command = space.tool(&["--cascade=background", "--mixed-groups=merge"]);
+    command.env("PAGER", format!("tee {}", arg(&paged)));
+    command.env("PATH", std::env::var_os("PATH").unwrap());
+    let mut terminal = Terminal::start(&command, 60);
+    terminal.wait_for("[y/N/l]");
+    let text = terminal.text();
+    assert!(text.contains("migrate…-the-end"), "{text}");
+    terminal.enter("l");
+    crate::support::until("it asks again", || {
+        terminal.text().matches("[y/N/l]").count() == 2
+    });
+    terminal.enter("n");
+    terminal.finish().exits(4);
+    let paged = std::fs::read_to_string(&paged).unwrap();
+    assert!(paged.contains(&name) && !paged.contains('…'), "{paged}");
 }
 
 /// What matters of a plan of more than three screens is on the last one: what would go, the most first, and the totals.

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::support::group_list::{ALL, DOWN, answer, groups, list, list_of};
-use crate::support::kubeconfig::Files;
+use crate::support::kubeconfig::{Files, arg};
 use crate::support::tool::shell;
 use crate::support::{Space, Terminal};
 
@@ -65,6 +65,35 @@ fn what_is_typed_filters() {
     terminal.send("\r");
     answer(terminal, "Purge 2 Jobs in 2 groups of namespace ", "y").exits(0);
     space.holds(&["a-1", "a-2", "a-3", "b-2", "c-2", "s-1"]);
+}
+
+/// What the policy keeps is no choice, and what is chosen goes by the policy.
+#[test]
+fn a_choice_is_among_what_the_policy_purges() {
+    let (space, files) = (groups(), Files::new());
+    let rule = "rules:\n- {match: {selector: held=yes}, hold: true}\n";
+    let policy = format!("apiVersion: jobclean/v1\nkind: Policy\ndefaults: {{keep: 2}}\n{rule}");
+    let policy = files.write("policy.yaml", &policy);
+    space.seed(&[
+        space.job("beta", "b-0", 3),
+        space.job("gamma", "c-0", 3).label("held", "yes"),
+    ]);
+    let mut terminal = list(&space, &["--policy", arg(&policy)]);
+    terminal.wait_for("2 of 2 groups shown");
+    let text = terminal.text();
+    for line in ["alpha  1 of 3", "beta   1 of 3"] {
+        assert!(text.contains(line), "{line:?}\n{text}");
+    }
+    assert!(!text.contains("gamma"), "{text}");
+    terminal.send(DOWN);
+    terminal.send(" ");
+    terminal.wait_for("1 group, 1 Job");
+    terminal.send("\r");
+    answer(terminal, "Purge 1 Job in 1 group of namespace ", "y").exits(0);
+    let stays = [
+        "a-1", "a-2", "a-3", "b-1", "b-2", "c-0", "c-1", "c-2", "s-1",
+    ];
+    space.holds(&stays);
 }
 
 /// None is chosen to begin with, so that Enter alone is a No.
