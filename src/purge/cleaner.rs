@@ -68,13 +68,8 @@ pub(crate) enum Asked {
     Namespaces,
 }
 
-/// What happens while it is asked.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Asking<'a> {
-    Begun(Asked),
-    /// It waits this long before it asks again, and why.
-    Waiting(Asked, Duration, &'a str),
-}
+/// Hears what is asked now, or how long it waits before it asks again, and why.
+type OnAsking<'a> = &'a mut dyn FnMut(Asked, Option<(Duration, &str)>);
 
 impl Cleaner {
     /// With the client of the caller.
@@ -199,7 +194,7 @@ impl Cleaner {
         let mut jobs = Vec::new();
         let reading = self.read(&mut jobs).await?;
         let plan = self.judge(jobs, reading);
-        Ok(match self.claims(&plan, &mut |_| {}).await? {
+        Ok(match self.claims(&plan, &mut |_, _| {}).await? {
             None => plan,
             Some(claims) => plan.claimed(claims, &self.policy),
         })
@@ -212,7 +207,7 @@ impl Cleaner {
     pub(crate) async fn claims(
         &self,
         plan: &Plan,
-        on_event: &mut dyn FnMut(Asking<'_>),
+        on_asking: OnAsking<'_>,
     ) -> Result<Option<Arc<Claims>>, Error> {
         let (gitops, asks_namespaces) = (self.policy.gitops, self.policy.asks_namespaces);
         let asks_none = gitops == Mode::Ignore && !asks_namespaces;
@@ -222,17 +217,17 @@ impl Cleaner {
         let mut claims = match gitops {
             Mode::Ignore => Claims::default(),
             Mode::Auto | Mode::Require => {
-                on_event(Asking::Begun(Asked::Tools));
+                on_asking(Asked::Tools, None);
                 let on_wait = &mut |delay, why: &str| {
-                    on_event(Asking::Waiting(Asked::Tools, delay, why));
+                    on_asking(Asked::Tools, Some((delay, why)));
                 };
                 self.cluster.claims(&self.sources, on_wait).await
             }
         };
         if asks_namespaces {
-            on_event(Asking::Begun(Asked::Namespaces));
+            on_asking(Asked::Namespaces, None);
             let on_wait = &mut |delay, why: &str| {
-                on_event(Asking::Waiting(Asked::Namespaces, delay, why));
+                on_asking(Asked::Namespaces, Some((delay, why)));
             };
             claims.holders = self.cluster.holders(&self.query, on_wait).await?;
         }
@@ -306,7 +301,7 @@ impl Cleaner {
     async fn recheck(&self, plan: Plan) -> Result<Approved, Error> {
         let mut recheck = Recheck::new(plan);
         let reading = self.read(&mut recheck).await?;
-        let claims = self.claims(recheck.plan(), &mut |_| {}).await?;
+        let claims = self.claims(recheck.plan(), &mut |_, _| {}).await?;
         Ok(recheck.approve(
             reading.taken_at,
             self.policy.clone(),

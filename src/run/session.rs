@@ -48,13 +48,7 @@ use crate::{
         report::{EndedEarly, Report},
         retention::Policy,
     },
-    purge::{
-        self, Orders,
-        cleaner::{Asking, Cleaner},
-        journal::Journal,
-        stop::unless_stopped,
-        wait,
-    },
+    purge::{self, Orders, cleaner::Cleaner, journal::Journal, stop::unless_stopped, wait},
     text::{count, harmless},
     ui::{Picked, Ui, Verbosity, picker::Choice},
 };
@@ -462,8 +456,8 @@ impl<'a> Session<'a> {
     /// # Errors
     /// If a namespace that is to be asked cannot be.
     async fn claims(&self, plan: &Plan) -> Result<Option<Arc<Claims>>, Error> {
-        let mut on_event = |event: Asking<'_>| show::asking(event, self.ui);
-        let claims = self.cleaner.claims(plan, &mut on_event).await;
+        let mut on_asking = |asked, waits: Option<(_, &str)>| show::asking(asked, waits, self.ui);
+        let claims = self.cleaner.claims(plan, &mut on_asking).await;
         self.ui.finish();
         self.show_server_warnings();
         let claims = claims?;

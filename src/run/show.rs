@@ -40,12 +40,7 @@ use crate::{
         report::{End, EndedEarly, Outcome, Report, Waited},
         retention::Policy,
     },
-    purge::{
-        self,
-        cleaner::{Asked, Asking},
-        stop::unless_stopped,
-        wait,
-    },
+    purge::{self, cleaner::Asked, stop::unless_stopped, wait},
     text::count,
     time,
     ui::{Answer, Consent, Ui, Verbosity},
@@ -95,20 +90,18 @@ pub fn list_event(event: &list::Event, ui: &Ui) {
     }
 }
 
-/// What happens while it is asked what else is to stay.
-pub(super) fn asking(event: Asking<'_>, ui: &Ui) {
-    match event {
-        Asking::Begun(asked) => ui.start_spinner(match asked {
-            Asked::Tools => "{spinner} asking what git still wants ({elapsed})",
-            Asked::Namespaces => "{spinner} reading which namespaces keep their Jobs ({elapsed})",
-        }),
-        Asking::Waiting(asked, delay, why) => {
-            let again = match asked {
-                Asked::Tools => "asking again what git wants",
-                Asked::Namespaces => "reading Namespaces again",
-            };
-            waiting(delay, again, why, ui);
-        }
+/// What else is asked now what is to stay, or how long it waits before it asks again, and why.
+pub(super) fn asking(asked: Asked, waits: Option<(Duration, &str)>, ui: &Ui) {
+    let (now, again) = match asked {
+        Asked::Tools => ("asking what git still wants", "asking again what git wants"),
+        Asked::Namespaces => (
+            "reading which namespaces keep their Jobs",
+            "reading Namespaces again",
+        ),
+    };
+    match waits {
+        None => ui.start_spinner(&format!("{{spinner}} {now} ({{elapsed}})")),
+        Some((delay, why)) => waiting(delay, again, why, ui),
     }
 }
 
