@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use memchr::{memchr_iter, memrchr};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Deserializer, value::RawValue};
 
@@ -55,10 +56,10 @@ impl<R: Read> Stream<R> {
     /// Where in the whole it stands: lines, and bytes of the last one, that are behind.
     fn place(&self) -> (usize, usize) {
         let passed = &self.buffer[..self.at];
-        match passed.iter().rposition(|byte| *byte == b'\n') {
+        match memrchr(b'\n', passed) {
             None => (self.lines, self.column + passed.len()),
             Some(last) => {
-                let ended = passed.iter().filter(|byte| **byte == b'\n').count();
+                let ended = memchr_iter(b'\n', passed).count();
                 (self.lines + ended, passed.len() - last - 1)
             }
         }
@@ -164,10 +165,7 @@ impl<R: Read> Stream<R> {
     /// Everything from the beginning of this line on, with the lines before it left empty.
     pub(super) fn rest_of_it(&mut self) -> Result<Vec<u8>, FileError> {
         let passed = &self.buffer[..self.at];
-        let begin = passed
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |last| last + 1);
+        let begin = memrchr(b'\n', passed).map_or(0, |last| last + 1);
         let (lines, _) = self.place();
         let mut whole = vec![b'\n'; lines];
         whole.extend_from_slice(&self.buffer[begin..]);
