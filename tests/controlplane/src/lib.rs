@@ -37,5 +37,5 @@ pub use etcd::Etcd;
 pub use fleet::Fleet;
 pub use samples::{ARGOCD_INSTANCE, MAS_GROUP, SAMPLE_CRON_JOB, samples};
 pub use seed::{Owner, SeedJob, State};
-pub use server::{ControlPlane, Options, TOKEN_USER};
+pub use server::{ControlPlane, Controllers, Options, TOKEN_USER};
 pub use tool::{build_tool, checkout};

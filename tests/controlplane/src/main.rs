@@ -7,25 +7,27 @@ use std::env;
 use std::io::{self, BufWriter, Write as _};
 use std::process::ExitCode;
 
-use controlplane::{Context, Fleet, Result, SeedJob};
+use controlplane::{Context, Controllers, Fleet, Result, SeedJob};
 
 const USAGE: &str = "\
 A real Kubernetes control plane on loopback, for trying out kubectl jobclean.
 
 usage: cargo demo
            start one with sample Jobs, show what kubectl jobclean does to them, take it down
-       cargo controlplane up [--empty] [--no-controllers]
-           start one that stays, with the sample Jobs unless --empty, and print how to use it
-       cargo controlplane seed --jobs N [--groups G] [--namespaces K]
+       cargo controlplane up [--empty] [--no-controllers | --default-pace]
+           start one that stays, with the sample Jobs unless --empty, and print how to use it; its controllers
+           are fast unless told otherwise
+       cargo controlplane seed --jobs N [--groups G] [--namespaces K] [--with-pods]
            write N Jobs into that one, as large as real ones; 20 a group and in 20 namespaces unless told
-           otherwise, grouped by the label argocd.argoproj.io/instance
+           otherwise, grouped by the label argocd.argoproj.io/instance; with a Pod for each that has finished
        cargo controlplane print --jobs N [--groups G] [--namespaces K]
            print the same Jobs as kubectl get jobs -A -o json would, though on one line, and need no control plane
        cargo controlplane down
            take that one down and remove all it held
 ";
 
-const UP_FLAGS: [&str; 2] = ["--empty", "--no-controllers"];
+const UP_FLAGS: [&str; 3] = ["--empty", "--no-controllers", "--default-pace"];
+const WITH_PODS: &str = "--with-pods";
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -35,11 +37,20 @@ fn main() -> ExitCode {
         ["up", ref flags @ ..] if flags.iter().all(|flag| UP_FLAGS.contains(flag)) => {
             standing::up(standing::Wanted {
                 samples: !flags.contains(&UP_FLAGS[0]),
-                controllers: !flags.contains(&UP_FLAGS[1]),
+                controllers: if flags.contains(&UP_FLAGS[1]) {
+                    Controllers::Off
+                } else if flags.contains(&UP_FLAGS[2]) {
+                    Controllers::AtDefaultPace
+                } else {
+                    Controllers::Fast
+                },
             })
         }
+        ["seed", ref flags @ .., WITH_PODS] if fleet_of(flags).is_some() => {
+            standing::seed(fleet_of(flags).into_iter().flat_map(Fleet::jobs), true)
+        }
         ["seed", ref flags @ ..] if fleet_of(flags).is_some() => {
-            standing::seed(fleet_of(flags).into_iter().flat_map(Fleet::jobs))
+            standing::seed(fleet_of(flags).into_iter().flat_map(Fleet::jobs), false)
         }
         ["print", ref flags @ ..] if fleet_of(flags).is_some() => {
             print_list(fleet_of(flags).into_iter().flat_map(Fleet::jobs))

@@ -18,6 +18,56 @@ impl SeedJob {
         }
     }
 
+    /// The Pod that it left behind when it finished.
+    pub(crate) fn pod_entry(&self) -> Entry {
+        let name = format!("{}-{}", self.name, &self.uid[..5]);
+        let spec = self.spec();
+        let mut spec = spec["template"]["spec"].clone();
+        spec["nodeName"] = "node-0".into();
+        let is_complete = self.state == State::Complete;
+        let (started, ended) = (stamp(self.created), stamp(self.ended()));
+        let pod = json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": name,
+                "namespace": self.namespace,
+                "uid": Uuid::new_v4().to_string(),
+                "creationTimestamp": started,
+                "labels": self.pod_labels(),
+                "ownerReferences": [{
+                    "apiVersion": "batch/v1",
+                    "kind": "Job",
+                    "name": self.name,
+                    "uid": self.uid,
+                    "controller": true,
+                    "blockOwnerDeletion": true,
+                }],
+            },
+            "spec": spec,
+            "status": {
+                "phase": if is_complete { "Succeeded" } else { "Failed" },
+                "startTime": started,
+                "containerStatuses": [{
+                    "name": "run",
+                    "image": "quay.io/ibmmas/cli:12.11.1",
+                    "imageID": "",
+                    "ready": false,
+                    "restartCount": 0,
+                    "state": {"terminated": {
+                        "exitCode": i32::from(!is_complete),
+                        "startedAt": started,
+                        "finishedAt": ended,
+                    }},
+                }],
+            },
+        });
+        Entry {
+            key: format!("/registry/pods/{}/{name}", self.namespace),
+            value: pod.to_string(),
+        }
+    }
+
     /// The whole object as it will be in etcd.
     pub fn manifest(&self) -> Value {
         json!({

@@ -189,6 +189,13 @@ impl Etcd {
         }
         self.put_all(jobs, SeedJob::entry)
     }
+
+    /// Writes the Pod that each finished Job left behind.
+    pub fn seed_pods(self, jobs: &[SeedJob]) -> Result<()> {
+        let finished = |job: &&SeedJob| matches!(job.state, State::Complete | State::Failed);
+        let finished: Vec<&SeedJob> = jobs.iter().filter(finished).collect();
+        self.put_all(&finished, |job| job.pod_entry())
+    }
 }
 
 impl ControlPlane {

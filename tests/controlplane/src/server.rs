@@ -20,10 +20,21 @@ const DEADLINE: Duration = Duration::from_secs(90);
 /// The name and group of the user that [`ControlPlane::token`] stands for. It has no rights until a test gives some.
 pub const TOKEN_USER: (&str, &str) = ("token-user", "jobclean-token");
 
+/// Whether kube-controller-manager runs, and how many requests it may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Controllers {
+    /// It does not run.
+    Off,
+    /// A hundred times as many as by default: those are what a purge with `--cascade=foreground` would be waiting for.
+    Fast,
+    /// 20 a second for each controller, which is its default and what most clusters have.
+    AtDefaultPace,
+}
+
 /// How to start a control plane.
 pub struct Options {
-    /// Whether kube-controller-manager runs (garbage collector, namespaces, Jobs).
-    pub controllers: bool,
+    /// Whether the garbage collector and the controllers of namespaces and Jobs run, and how fast.
+    pub controllers: Controllers,
     /// Further flags of kube-apiserver, such as `--max-requests-inflight=5`; the last of a kind wins.
     pub apiserver_flags: Vec<String>,
     /// The context's name in the admin kubeconfig.
@@ -35,7 +46,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            controllers: true,
+            controllers: Controllers::Fast,
             apiserver_flags: Vec::new(),
             context: "jobclean-test".into(),
             parent: None,
@@ -135,15 +146,14 @@ impl ControlPlane {
         Ok(path)
     }
 
-    fn start_kubernetes(&mut self, controllers: bool, deadline: Instant) -> Result<()> {
+    fn start_kubernetes(&mut self, controllers: Controllers, deadline: Instant) -> Result<()> {
         self.port = free_port()?;
         self.kubeconfig = self.kubeconfig_for("jobclean-admin", &["system:masters"])?;
         self.start_apiserver(deadline)?;
         // It retries until kube-apiserver is ready, and loads while that gets there.
-        self.controllers = if controllers {
-            Some(self.start_controllers()?)
-        } else {
-            None
+        self.controllers = match controllers {
+            Controllers::Off => None,
+            pace => Some(self.start_controllers(pace)?),
         };
         self.wait_until_ready(deadline)
     }
@@ -200,19 +210,19 @@ impl ControlPlane {
         )
     }
 
-    fn start_controllers(&self) -> Result<Server> {
+    fn start_controllers(&self, pace: Controllers) -> Result<Server> {
         let kubeconfig =
             self.kubeconfig_for("system:kube-controller-manager", &["system:masters"])?;
-        let flags = [
+        let mut flags = vec![
             format!("--kubeconfig={}", kubeconfig.display()),
             "--controllers=garbage-collector-controller,namespace-controller,job-controller".into(),
             "--leader-elect=false".into(),
-            // The default of 20 requests a second is what a purge with --cascade=foreground would be waiting for.
-            "--kube-api-qps=2000".into(),
-            "--kube-api-burst=4000".into(),
             // It serves nothing.
             "--secure-port=0".into(),
         ];
+        if pace == Controllers::Fast {
+            flags.extend(["--kube-api-qps=2000".into(), "--kube-api-burst=4000".into()]);
+        }
         let name = "kube-controller-manager";
         Server::start(
             name,

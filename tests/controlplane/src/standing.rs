@@ -9,7 +9,9 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, process, thread};
 
-use controlplane::{Binaries, Context, ControlPlane, Error, Etcd, Options, Result, SeedJob, cache};
+use controlplane::{
+    Binaries, Context, ControlPlane, Controllers, Error, Etcd, Options, Result, SeedJob, cache,
+};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -38,13 +40,14 @@ struct Holder {
 pub struct Wanted {
     /// Whether it holds the sample Jobs.
     pub samples: bool,
-    /// Whether kube-controller-manager runs.
-    pub controllers: bool,
+    /// Whether kube-controller-manager runs, and how fast.
+    pub controllers: Controllers,
 }
 
 /// The words by which `up` tells `hold` what is wanted.
 const SAMPLES: &str = "samples";
 const NO_CONTROLLERS: &str = "no-controllers";
+const DEFAULT_PACE: &str = "default-pace";
 
 impl Standing {
     fn open() -> Result<(Self, File)> {
@@ -190,8 +193,10 @@ fn spawn_hold(standing: &Standing, wanted: Wanted) -> Result<process::Child> {
     if wanted.samples {
         command.arg(SAMPLES);
     }
-    if !wanted.controllers {
-        command.arg(NO_CONTROLLERS);
+    match wanted.controllers {
+        Controllers::Off => drop(command.arg(NO_CONTROLLERS)),
+        Controllers::Fast => {}
+        Controllers::AtDefaultPace => drop(command.arg(DEFAULT_PACE)),
     }
     command
         .process_group(0)
@@ -214,7 +219,13 @@ pub fn hold(args: &[&str]) -> Result<ExitCode> {
     };
     let options = Options {
         context: "jobclean-play".into(),
-        controllers: !rest.contains(&NO_CONTROLLERS),
+        controllers: if rest.contains(&NO_CONTROLLERS) {
+            Controllers::Off
+        } else if rest.contains(&DEFAULT_PACE) {
+            Controllers::AtDefaultPace
+        } else {
+            Controllers::Fast
+        },
         parent: Some(standing.folder.clone()),
         ..Options::default()
     };
@@ -245,8 +256,8 @@ fn write_whole(path: &Path, text: &str) -> Result<()> {
     fs::rename(&unfinished, path).context(&cannot)
 }
 
-/// Writes Jobs into the plane that stays.
-pub fn seed(jobs: impl Iterator<Item = SeedJob>) -> Result<ExitCode> {
+/// Writes Jobs into the plane that stays, with a Pod for each that has finished if they are wanted.
+pub fn seed(jobs: impl Iterator<Item = SeedJob>, with_pods: bool) -> Result<ExitCode> {
     let (standing, _lock) = Standing::open()?;
     let holder = match standing.holder() {
         Some(holder) if holder.is_alive()? => holder,
@@ -257,7 +268,11 @@ pub fn seed(jobs: impl Iterator<Item = SeedJob>) -> Result<ExitCode> {
         }
     };
     let jobs: Vec<SeedJob> = jobs.collect();
-    Etcd::at(&holder.etcd)?.seed(&jobs)?;
+    let etcd = Etcd::at(&holder.etcd)?;
+    etcd.seed(&jobs)?;
+    if with_pods {
+        etcd.seed_pods(&jobs)?;
+    }
     eprintln!("{} Jobs written", jobs.len());
     Ok(ExitCode::SUCCESS)
 }

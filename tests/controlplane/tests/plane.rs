@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use controlplane::{ControlPlane, Options, Result, SeedJob, State, TOKEN_USER, samples};
+use controlplane::{ControlPlane, Controllers, Options, Result, SeedJob, State, TOKEN_USER, samples};
 use serde_json::Value;
 
 fn until(what: &str, holds: impl Fn() -> bool) {
@@ -39,7 +39,7 @@ fn who_am_i(plane: &ControlPlane, kubeconfig: &Path) -> Result<(String, Vec<Stri
 fn clients_namespaces_and_faults() -> Result<()> {
     let flags = vec!["--max-requests-inflight=50".to_owned()];
     let plane = ControlPlane::start(Options {
-        controllers: false,
+        controllers: Controllers::Off,
         apiserver_flags: flags,
         ..Options::default()
     })?;

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 pub use controlplane::gitops::kustomization;
 
 use controlplane::gitops::{self, GITOPS_KINDS, listed_job};
-use controlplane::{ControlPlane, Options};
+use controlplane::{ControlPlane, Controllers, Options};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ pub fn gitops_plane() -> &'static ControlPlane {
     static PLANE: OnceLock<controlplane::Result<ControlPlane>> = OnceLock::new();
     let started = PLANE.get_or_init(|| {
         let options = Options {
-            controllers: false,
+            controllers: Controllers::Off,
             ..Options::default()
         };
         let plane = ControlPlane::start(options)?;

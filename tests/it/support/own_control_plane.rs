@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use controlplane::{ControlPlane, Options};
+use controlplane::{ControlPlane, Controllers, Options};
 use serde_json::{Value, json};
 
 use super::control_plane::job_in;
@@ -38,7 +38,7 @@ pub fn own_control_plane() -> OwnControlPlane {
 /// Another of its kind for a test that needs it long, or that ruins it.
 pub fn fresh() -> ControlPlane {
     let options = Options {
-        controllers: false,
+        controllers: Controllers::Off,
         apiserver_flags: FLAGS.map(str::to_owned).to_vec(),
         ..Options::default()
     };
