@@ -57,6 +57,20 @@ def arguments():
     )
     parser.add_argument("--deletes", type=int, default=20_000, help="Jobs to delete in a round (default 20,000)")
     parser.add_argument(
+        "--pace",
+        type=lambda text: [int(size) for size in text.split(",")],
+        default=[100, 2_400, 20_000],
+        help="numbers of Jobs to delete in pairs; the middle one over slow lines as well",
+    )
+    parser.add_argument("--gone", type=int, default=20_000, help="Jobs until which are gone is timed (default 20,000)")
+    parser.add_argument("--gone-rounds", type=int, default=3, help="rounds of that (default 3)")
+    parser.add_argument(
+        "--collected",
+        type=int,
+        default=500,
+        help="the same where the garbage collector or the client takes its time (default 500)",
+    )
+    parser.add_argument(
         "--kubectl-deletes", type=int, default=200, help="Jobs that kubectl deletes in a round (default 200)"
     )
     parser.add_argument(

@@ -1,6 +1,7 @@
 """The control plane that is measured: `cargo controlplane up --empty`, and what of it the measurements need."""
 
 import base64
+import contextlib
 import http.client
 import json
 import os
@@ -8,6 +9,7 @@ import re
 import ssl
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.parse
 from pathlib import Path
@@ -85,11 +87,11 @@ class Plane:
             raise SystemExit(f"error: controlplane {' '.join(arguments)}:\n{done.stderr.strip()}")
         return done
 
-    def up(self, jobs):
-        """Starts it afresh, with this many Jobs."""
+    def up(self, jobs, controllers=False):
+        """Starts it afresh, with this many Jobs; controllers work at the pace that they have by default."""
         self.down()
         self.standing = True
-        done = self._tell("up", "--empty", "--no-controllers")
+        done = self._tell("up", "--empty", "--default-pace" if controllers else "--no-controllers")
         self.kubeconfig = re.search(r"export KUBECONFIG='(.*)'", done.stdout).group(1)
         self.kubectl = str(Path(re.search(r"kubectl is in (.*)", done.stderr).group(1)) / "kubectl")
         config = json.loads(Path(self.kubeconfig).read_text())
@@ -120,9 +122,9 @@ class Plane:
                 return int(entry.name)
         raise SystemExit("error: there is no kube-apiserver to measure")
 
-    def seed(self, jobs):
+    def seed(self, jobs, with_pods=False):
         """Writes this many Jobs; those that are there already are replaced."""
-        self._tell("seed", "--jobs", str(jobs))
+        self._tell("seed", "--jobs", str(jobs), *(["--with-pods"] if with_pods else []))
         # The server's cache takes in what was written: not while something is measured.
         read(self, "pb")
         time.sleep(1)
@@ -131,6 +133,26 @@ class Plane:
         if self.standing:
             self._tell("down")
             self.standing = False
+
+    def count(self, path):
+        """How many objects there are."""
+        place = urllib.parse.urlsplit(self.url)
+        connection = http.client.HTTPSConnection(place.hostname, place.port, context=self.tls)
+        connection.request("GET", f"{path}?limit=1", headers={"Accept": "application/json", "User-Agent": "raw"})
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+        connection.close()
+        if answer.status != 200:
+            raise SystemExit(f"error: the server answers {answer.status}: {body}")
+        return len(body["items"]) + body["metadata"].get("remainingItemCount", 0)
+
+    def wait_for(self, path, count, most=7200):
+        """Until there are no more than this many objects."""
+        end = time.perf_counter() + most
+        while (left := self.count(path)) > count:
+            if time.perf_counter() > end:
+                raise SystemExit(f"error: {left} of {path} are left, and should be {count}")
+            time.sleep(0.1 if left - count < 1_000 else 0.5)
 
     def kube(self, *arguments):
         """What kubectl prints."""
@@ -260,39 +282,85 @@ def write_applications(plane, count, resources):
     connection.close()
 
 
-def read(plane, encoding, url=None, gzip=False, size=500, path=None):
-    """The limit of any client that asks for one page after another: reads all pages and throws them away.
+# Without specs and status.
+METADATA = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+ACCEPT = {"pb": PROTOBUF, "json": "application/json", "metadata": METADATA}
 
-    Returns the seconds from before the connection is made until the last byte has come, the pages, and the bytes that
-    came over the wire.
+
+def read(plane, encoding, url=None, gzip=False, size=500, path=None, connections=1):
+    """The limit of any client: reads all pages and throws them away, one after another or over several connections.
+
+    With several, each takes one namespace after another, all at the resourceVersion that the first page shows. Returns the
+    seconds from before the first connection is made until the last byte has come, the pages, and the bytes that came over
+    the wire.
     """
     place = urllib.parse.urlsplit(url or plane.url)
-    connection = http.client.HTTPSConnection(place.hostname, place.port, context=plane.tls)
-    headers = {"Accept": PROTOBUF if encoding == "pb" else "application/json", "User-Agent": "raw"}
+    headers = {"Accept": ACCEPT[encoding], "User-Agent": "raw"}
     if gzip:
         headers["Accept-Encoding"] = "gzip"
-    query = f"/apis/batch/v1/jobs?labelSelector={urllib.parse.quote(LABEL, safe='')}&limit={size}"
-    if path:
-        query = f"{path}?limit={size}"
-    token, pages, came = "", 0, 0
-    begun = time.perf_counter()
-    while True:
-        connection.request(
-            "GET", query + (f"&continue={urllib.parse.quote(token, safe='')}" if token else ""), headers=headers
-        )
+    selector = f"labelSelector={urllib.parse.quote(LABEL, safe='')}"
+    totals = {"pages": 0, "bytes": 0}
+
+    def connect():
+        return http.client.HTTPSConnection(place.hostname, place.port, context=plane.tls)
+
+    def get(connection, query):
+        connection.request("GET", query, headers=headers)
         answer = connection.getresponse()
         body = answer.read()
         if answer.status != 200:
             raise SystemExit(f"error: the server answers {answer.status}: {body[:300]!r}")
-        pages += 1
-        came += len(body)
+        totals["pages"] += 1
+        totals["bytes"] += len(body)
         if answer.getheader("Content-Encoding") == "gzip":
             import zlib
 
             body = zlib.decompress(body, wbits=31)
-        token = next_token(body, encoding)
-        if not token:
-            break
-    wall = time.perf_counter() - begun
-    connection.close()
-    return {"wall": wall, "pages": pages, "bytes": came}
+        return body
+
+    def read_all(connection, query):
+        token = ""
+        while True:
+            body = get(connection, query + (f"&continue={urllib.parse.quote(token, safe='')}" if token else ""))
+            token = next_token(body, "json" if encoding == "json" else "pb")
+            if not token:
+                return
+
+    def read_some(namespaces, version):
+        connection = connect()
+        at = f"resourceVersion={version}&resourceVersionMatch=Exact"
+        # A continue token carries the version itself, and the server refuses it beside another.
+        while namespaces:
+            with contextlib.suppress(IndexError):
+                namespace = namespaces.pop()
+                first = f"/apis/batch/v1/namespaces/{namespace}/jobs?{selector}&limit={size}"
+                token = next_token(get(connection, f"{first}&{at}"), "pb")
+                while token:
+                    body = get(connection, f"{first}&continue={urllib.parse.quote(token, safe='')}")
+                    token = next_token(body, "pb")
+        connection.close()
+
+    begun = time.perf_counter()
+    if connections == 1:
+        connection = connect()
+        read_all(connection, f"{path}?limit={size}" if path else f"/apis/batch/v1/jobs?{selector}&limit={size}")
+        connection.close()
+    else:
+        connection = connect()
+        version = version_of(get(connection, "/apis/batch/v1/jobs?limit=1"))
+        connection.close()
+        namespaces = [f"team-{number:03}" for number in range(20)]
+        threads = [threading.Thread(target=read_some, args=(namespaces, version)) for _ in range(connections)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return {"wall": time.perf_counter() - begun, **totals}
+
+
+def version_of(body):
+    """The resourceVersion of a list in protobuf."""
+    raw = field(body, 4, len(body), 2)
+    meta = field(body, *raw, 1)
+    version = field(body, *meta, 2)
+    return body[version[0] : version[1]].decode()

@@ -55,6 +55,10 @@ def headline(results):
         return " / ".join(parts) or None
 
     concurrency = get(results, "delete", "concurrency")
+    collected = get(results, "collector", "tables", "none") or {}
+    until = lambda name, cascade: (
+        name in collected and f"{seconds(collected[name]['jobs'])} ({cascade})" or None
+    )
     original = get(plan, "original") or {}
     sampled = ""
     if original:
@@ -65,32 +69,40 @@ def headline(results):
             pair(wall("raw protobuf"), wall("raw JSON"), seconds),
             None,
             delete.get("h2load") and f"{rate(delete['h2load']['rate'])} (h2load)",
+            None,
         ],
         [
             "`kubectl get` (table) / `-o json` / `delete`",
             pair(wall("kubectl get"), wall("kubectl get -o json"), seconds),
             pair(get(plan, "kubectl get", "peak"), get(plan, "kubectl get -o json", "peak"), megabytes),
             rate(get(delete, "kubectl", "rate")),
+            until("kubectl", "foreground"),
         ],
         [
             "the original (Python)",
             seconds(wall("original")) + sampled if original else None,
             megabytes(peak((plan, "original"), (delete, "original"))),
-            rate(get(delete, "original", "rate")),
+            delete.get("original") and f"{rate(delete['original']['rate'])} (foreground)",
+            until("original", "foreground"),
         ],
         [
             "**kubectl jobclean**",
             seconds(wall("ours table")),
             megabytes(peak(*((plan, f"ours {form}") for form in FORMS), (delete, "ours"))),
             rate(get(delete, "ours", "rate")),
+            " / ".join(
+                filter(None, [until("ours auto", "auto"), until("ours foreground", "foreground")])
+            ),
         ],
     ]
+    number = f"{collected['ours auto']['deleted']:,.0f} Jobs" if "ours auto" in collected else "Jobs"
     planned = f"Plans of {jobs:,} Jobs" if jobs else "Plans not measured"
-    deleted = f"deletes with {concurrency} in flight" if concurrency else "deletes not measured"
+    deleted = f"deletes in the background with {concurrency} in flight" if concurrency else "deletes not measured"
     return "\n".join(
         [
-            f"{planned}, {deleted}; medians.\n",
-            table(["", "list and plan", "peak memory", "delete"], rows),
+            f"{planned}, {deleted}; medians. Without Pods, and with a garbage collector at its default pace, "
+            "Jobs are gone after as long as the last column says.\n",
+            table(["", "list and plan", "peak memory", "deletes accepted", f"{number} are gone"], rows),
         ]
     )
 
@@ -197,6 +209,59 @@ def delete(section):
     )
 
 
+def pace(section):
+    rows = []
+    for name, sizes in section["lines"].items():
+        for figures in sizes.values():
+            ours, load = figures["ours"], figures["h2load"]
+            rows.append(
+                [
+                    name,
+                    f"{ours['deleted']:,.0f}",
+                    rate(ours["rate"]),
+                    rate(load["rate"]),
+                    times(ours["rate"], load["rate"]),
+                    f"{ours['cpu'] / ours['deleted'] * 1e6:.0f} / {load['cpu'] / load['deleted'] * 1e6:.0f} µs",
+                    f"{ours['server'] / ours['deleted'] * 1e6:.0f} / {load['server'] / load['deleted'] * 1e6:.0f} µs",
+                    ours["rounds"],
+                ]
+            )
+    head = ["", "Jobs", "kubectl jobclean", "h2load", "of h2load", "client CPU a Job", "kube-apiserver CPU a Job", "rounds"]
+    return (
+        f"With {section['concurrency']} in flight where nothing else is said, pair by pair. The rate of kubectl jobclean is without the time that the"
+        " plan alone takes on the same Jobs.\n\n" + table(head, rows)
+    )
+
+
+def gone(section):
+    names = {
+        "ours auto": "kubectl jobclean --cascade=auto",
+        "ours background": "kubectl jobclean --cascade=background",
+        "h2load": "h2load, background",
+        "ours foreground": "kubectl jobclean --cascade=foreground",
+        "kubectl": "kubectl delete --cascade=foreground",
+        "original": "the original (foreground)",
+    }
+    rows = [
+        [
+            names[contender],
+            what,
+            f"{row['deleted']:,.0f}",
+            seconds(row["command"]),
+            seconds(row["jobs"]),
+            times(row["jobs"], get(figures, "h2load", "jobs")),
+            rate(row["deleted"] / row["jobs"]),
+            seconds(row.get("pods")),
+            row["rounds"],
+        ]
+        for what, figures in section["tables"].items()
+        for contender, row in figures.items()
+    ]
+    head = ["", "Pods", "Jobs", "command ends", "Jobs are gone", "of h2load", "that is", "Pods are gone", "rounds"]
+    used = [place for place in range(len(head)) if not place or any(row[place] is not None for row in rows)]
+    return table([head[place] for place in used], [[row[place] for place in used] for row in rows])
+
+
 def startup(section):
     rows = [
         [
@@ -265,6 +330,9 @@ SECTIONS = {
     "line": line,
     "gitops": gitops,
     "delete": delete,
+    "pace": pace,
+    "gone": gone,
+    "collector": gone,
     "file": file,
     "scale": scale,
 }

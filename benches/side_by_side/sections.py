@@ -14,15 +14,17 @@ from pathlib import Path
 
 from . import measure
 from . import plane as planes
+from .deletes import Deletes
 from .plane import LABEL
 
 # Few Jobs, so that what is read for GitOps tools shows, and as many resources as a large Application has.
 GITOPS_JOBS = 2_000
 GITOPS_RESOURCES = 100
 
+JOBS = "/apis/batch/v1/jobs"
+PODS = "/api/v1/pods"
+
 FORMS = ["table", "wide", "summary", "tsv", "json", "yaml"]
-# What h2load asks for, so that its answers are as small as ours.
-SMALL = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
 class Bench:
@@ -112,6 +114,17 @@ def plan(bench):
         ("raw protobuf", lambda: bench.with_server(lambda: bench.raw("pb")), told.rounds),
         ("raw JSON", lambda: bench.with_server(lambda: bench.raw("json")), told.rounds),
     ]
+    for count in (2, 4, 8):
+        contenders.append(
+            (
+                f"raw protobuf, {count} connections",
+                lambda count=count: bench.with_server(lambda: bench.raw("pb", connections=count)),
+                told.rounds,
+            )
+        )
+    contenders.append(
+        ("raw protobuf, metadata only", lambda: bench.with_server(lambda: bench.raw("metadata")), told.rounds)
+    )
     for form in FORMS:
         contenders.append(
             (
@@ -194,69 +207,12 @@ def line(bench):
 def delete(bench):
     """Deletes beside an HTTP/2 load tool, kubectl and the original, all on Jobs of the same shape."""
     told = bench.told
-    if shutil.which("h2load") is None:
-        raise SystemExit("error: h2load is missing; on Debian: apt-get install nghttp2-client")
+    need_h2load()
     bench.up(0)
-    token = bench.plane.with_token()
-    # Some stay: one of each group of twenty, and the one in a hundred that still runs.
-    jobs = -(-told.deletes * 100 // 93)
-    uris = bench.folder / "uris"
-
-    def planned():
-        """What the plan would purge: the Jobs that the load tool deletes."""
-        bench.plane.seed(jobs)
-        document = bench.folder / "plan.json"
-        alone = measure.once(bench.argv("--dry-run=client", "-o", "json"), env=bench.env, stdout=str(document))
-        groups = json.loads(document.read_text())["groups"]
-        return [
-            (group["namespace"], job["name"]) for group in groups for job in group["jobs"] if job["verdict"] == "PURGE"
-        ], alone["wall"]
-
-    def ours():
-        purge, alone = planned()
-        out = bench.folder / "report.json"
-        flags = ["--yes", "--cascade=background", "--concurrency", str(told.concurrency), "-o", "json"]
-        one = bench.with_server(lambda: measure.once(bench.argv(*flags), env=bench.env, stdout=str(out)))
-        outcomes = last_document(out)["summary"]["outcomes"]
-        if outcomes.get("deleted") != len(purge):
-            raise measure.Failed(f"of {len(purge)} Jobs: {outcomes}")
-        return {
-            "rate": len(purge) / (one["wall"] - alone),
-            "rate_with_plan": len(purge) / one["wall"],
-            "deleted": len(purge),
-            "cpu": one["cpu"],
-            "peak": one["peak"],
-            "server": one["server"],
-        }
-
-    def load_tool():
-        purge, _ = planned()
-        place = f"{bench.plane.url}/apis/batch/v1/namespaces"
-        uris.write_text(
-            "".join(f"{place}/{namespace}/jobs/{name}?propagationPolicy=Background\n" for namespace, name in purge)
-        )
-        headers = [":method: DELETE", f"authorization: Bearer {token}", f"accept: {SMALL}"]
-        # More connections would each begin with the same Jobs.
-        argv = ["h2load", "-n", len(purge), "-c", 1, "-m", told.concurrency, "-t", 1, "-i", uris]
-        argv += [part for header in headers for part in ("-H", header)]
-        out = bench.folder / "h2load.out"
-        one = bench.with_server(lambda: measure.once([str(part) for part in argv], env=bench.env, stdout=str(out)))
-        said = out.read_text()
-        counts = re.search(r"status codes: (\d+) 2xx", said)
-        finished = re.search(r"finished in ([\d.]+)(us|ms|s|m)\b", said)
-        if counts is None or finished is None or int(counts.group(1)) != len(purge):
-            raise measure.Failed(f"h2load did not delete {len(purge)} Jobs:\n{said}")
-        took = float(finished.group(1)) * {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60}[finished.group(2)]
-        return {
-            "rate": len(purge) / took,
-            "deleted": len(purge),
-            "cpu": one["cpu"],
-            "peak": one["peak"],
-            "server": one["server"],
-        }
+    deletes = Deletes(bench, bench.plane.with_token(), told.deletes)
 
     def kubectl():
-        bench.plane.seed(jobs)
+        bench.plane.seed(deletes.jobs)
         listed = bench.plane.kube("get", "jobs", "-n", "team-000", "-o", "name").split()[: told.kubectl_deletes]
         one = bench.kubectl("delete", "-n", "team-000", "--cascade=background", *listed)
         return {"rate": len(listed) / one["wall"], "deleted": len(listed), "cpu": one["cpu"], "peak": one["peak"]}
@@ -274,8 +230,8 @@ def delete(bench):
         }
 
     contenders = [
-        ("ours", ours, told.rounds),
-        ("h2load", load_tool, told.rounds),
+        ("ours", deletes.ours, told.rounds),
+        ("h2load", deletes.load_tool, told.rounds),
         ("kubectl", kubectl, min(told.rounds, told.kubectl_rounds)),
     ]
     series = measure.interleaved(told.rounds, contenders, bench.say)
@@ -284,13 +240,149 @@ def delete(bench):
     return {"concurrency": told.concurrency, "figures": figures, "original": bench.original_version()}
 
 
-def last_document(path):
-    """The last of several JSON documents: a report may follow its plan."""
-    decoder, text, at, document = json.JSONDecoder(), path.read_text(), 0, None
-    while at < len(text):
-        document, at = decoder.raw_decode(text, at)
-        at += len(text[at:]) - len(text[at:].lstrip())
-    return document
+# A level of priority and fairness for the user that measures, of about ten seats, and no borrowing of others.
+SEATS = """
+apiVersion: flowcontrol.apiserver.k8s.io/v1
+kind: PriorityLevelConfiguration
+metadata: {name: ten-seats}
+spec:
+  type: Limited
+  limited: {nominalConcurrencyShares: 1, lendablePercent: 0, borrowingLimitPercent: 0, limitResponse: {type: Queue, queuing: {queues: 16, handSize: 4, queueLengthLimit: 50}}}
+---
+apiVersion: flowcontrol.apiserver.k8s.io/v1
+kind: FlowSchema
+metadata: {name: ten-seats}
+spec:
+  matchingPrecedence: 2
+  priorityLevelConfiguration: {name: ten-seats}
+  distinguisherMethod: {type: ByUser}
+  rules:
+  - subjects: [{kind: ServiceAccount, serviceAccount: {namespace: default, name: load}}]
+    resourceRules: [{apiGroups: [batch], resources: [jobs], verbs: ["*"], namespaces: ["*"], clusterScope: true}]
+"""
+
+
+def pace(bench):
+    """Deletes beside an HTTP/2 load tool in pairs: by their number, over slow lines, and at a server that holds back."""
+    told = bench.told
+    need_h2load()
+    lines = {}
+
+    def pairs(name, number, flags=None, manifest=None, concurrency=None):
+        # Afresh, since the uids of another number of Jobs are those of other names.
+        bench.up(0)
+        token = bench.plane.with_token()
+        if manifest:
+            path = bench.folder / "manifest.yaml"
+            path.write_text(manifest)
+            bench.plane.kube("apply", "-f", str(path))
+            time.sleep(2)
+        bench.say(f"{name}, {number:,} Jobs")
+        with proxy(bench, *flags) if flags else contextlib.nullcontext(bench.plane.url) as url:
+            compare(name, Deletes(bench, token, number, url, concurrency=concurrency), number)
+
+    def compare(name, deletes, number):
+        # A short run is measured more often.
+        rounds = told.rounds * (3 if number < 1_000 else 1)
+        contenders = [("ours", deletes.ours, rounds), ("h2load", deletes.load_tool, rounds)]
+        lines.setdefault(name, {})[str(number)] = table_of(measure.interleaved(rounds, contenders, bench.say))
+
+    for number in told.pace:
+        pairs("loopback", number)
+    middle = told.pace[len(told.pace) // 2]
+    pairs("20 ms more for each request", middle, flags=["--delay-ms", "20"])
+    pairs("20 ms more, 128 in flight", middle, flags=["--delay-ms", "20"], concurrency=128)
+    pairs("200 Mbit/s", middle, flags=["--mbit", "200"])
+    pairs("10 seats", middle, manifest=SEATS)
+    return {"concurrency": told.concurrency, "lines": lines}
+
+
+def gone(bench):
+    """How long until the Jobs are gone, of deletes in the background, with the controllers at their default pace."""
+    told = bench.told
+    need_h2load()
+
+    def contenders(deletes):
+        return {
+            "ours auto": ours(bench, "auto"),
+            "ours background": ours(bench, "background"),
+            "h2load": deletes and deletes.load,
+        }
+
+    return until_gone(bench, told.gone, told.gone_rounds, contenders)
+
+
+def collector(bench):
+    """The same where the garbage collector or the client takes its time: foreground, kubectl, the original."""
+    told = bench.told
+
+    def contenders(_):
+        return {
+            "ours auto": ours(bench, "auto"),
+            "ours foreground": ours(bench, "foreground"),
+            "kubectl": kubectl,
+            "original": lambda _: bench.original("delete", bench.plane.kubeconfig, LABEL),
+        }
+
+    def kubectl(purge):
+        for namespace in sorted({namespace for namespace, _ in purge}):
+            names = [f"job/{name}" for place, name in purge if place == namespace]
+            bench.kubectl("delete", "-n", namespace, "--cascade=foreground", *names)
+
+    found = until_gone(bench, told.collected, 1, contenders, wait_for_pods=True)
+    return {**found, "original": bench.original_version()}
+
+
+def ours(bench, cascade):
+    """A purge of ours."""
+    flags = ["--yes", f"--cascade={cascade}", "--concurrency", str(bench.told.concurrency), "-o", "summary"]
+
+    def run(_):
+        measure.once(bench.argv(*flags), env=bench.env, stdout=str(bench.folder / "report.txt"))
+
+    return run
+
+
+def until_gone(bench, number, rounds, contenders, wait_for_pods=False):
+    """Seconds until the command ends, until the Jobs are gone, and until the Pods are."""
+    tables = {}
+
+    def timed(deletes, work):
+        purge, _ = deletes.planned()
+        jobs = bench.plane.count(JOBS) - len(purge)
+        pods = bench.plane.count(PODS) - len(purge)
+        # The collector has to know them all.
+        time.sleep(10)
+        begun = time.perf_counter()
+        work(purge)
+        figures = {"deleted": len(purge), "command": time.perf_counter() - begun}
+        bench.plane.wait_for(JOBS, jobs)
+        figures["jobs"] = time.perf_counter() - begun
+        if wait_for_pods and deletes.with_pods:
+            bench.plane.wait_for(PODS, pods)
+            figures["pods"] = time.perf_counter() - begun
+        return figures
+
+    for name, with_pods in {"none": False, "one each": True}.items():
+        bench.say(f"Pods: {name}")
+        series = measure.Series()
+        for _ in range(rounds):
+            for contender in contenders(None):
+                # Afresh, since the collector may still be at what the last one left to it.
+                bench.plane.up(0, controllers=True)
+                # What is written while its watches begin may be hidden from them.
+                time.sleep(15)
+                deletes = Deletes(bench, bench.plane.with_token(), number, with_pods=with_pods)
+                figures = timed(deletes, contenders(deletes)[contender])
+                series.add(contender, **figures)
+                bench.say(f"  {contender}: {figures}")
+        tables[name] = table_of(series)
+    return {"concurrency": bench.told.concurrency, "tables": tables}
+
+
+def need_h2load():
+    if shutil.which("h2load") is None:
+        raise SystemExit("error: h2load is missing; on Debian: apt-get install nghttp2-client")
 
 
 def startup(bench):
@@ -410,6 +502,9 @@ SECTIONS = {
     "line": line,
     "gitops": gitops,
     "delete": delete,
+    "pace": pace,
+    "gone": gone,
+    "collector": collector,
     "file": file,
     "scale": scale,
 }
