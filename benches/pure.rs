@@ -87,6 +87,24 @@ fn decode(criterion: &mut Criterion) {
     });
 }
 
+/// A file as kubectl prints it, beside a scan that only finds where its items begin and end, in a text that is there whole.
+fn file(criterion: &mut Criterion) {
+    let text = support::file(10_000);
+    let mut group = criterion.benchmark_group("file");
+    group
+        .sampling_mode(SamplingMode::Flat)
+        .sample_size(20)
+        .measurement_time(Duration::from_secs(3))
+        .throughput(Throughput::Bytes(text.len() as u64));
+    group.bench_function("borders of items", |bencher| {
+        bencher.iter(|| black_box(support::borders(&text)));
+    });
+    group.bench_function("read and take in", |bencher| {
+        bencher.iter_with_large_drop(|| support::read_file(&text));
+    });
+    group.finish();
+}
+
 fn decide(criterion: &mut Criterion) {
     let of_size = of_sizes(|jobs| support::read(&support::pages(jobs, support::protobuf)));
     part(criterion, "group", |bench, id, jobs| {
@@ -128,5 +146,5 @@ fn decide(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, decode, decide);
+criterion_group!(benches, decode, file, decide);
 criterion_main!(benches);

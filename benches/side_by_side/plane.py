@@ -154,6 +154,17 @@ class Plane:
                 raise SystemExit(f"error: {left} of {path} are left, and should be {count}")
             time.sleep(0.1 if left - count < 1_000 else 0.5)
 
+    def wait_for_collector(self, most=120):
+        """Until the garbage collector watches everything."""
+        end = time.perf_counter() + most
+        logs = Path(self.env["XDG_CACHE_HOME"]).glob("kubectl-jobclean/up/*/log/kube-controller-manager.log")
+        (log,) = logs
+        while "Proceeding to collect garbage" not in log.read_text():
+            if time.perf_counter() > end:
+                raise SystemExit("error: the garbage collector does not begin")
+            time.sleep(0.5)
+        time.sleep(2)
+
     def kube(self, *arguments):
         """What kubectl prints."""
         done = subprocess.run(

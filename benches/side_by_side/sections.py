@@ -371,7 +371,7 @@ def until_gone(bench, number, rounds, contenders, wait_for_pods=False):
                 # Afresh, since the collector may still be at what the last one left to it.
                 bench.plane.up(0, controllers=True)
                 # What is written while its watches begin may be hidden from them.
-                time.sleep(15)
+                bench.plane.wait_for_collector()
                 deletes = Deletes(bench, bench.plane.with_token(), number, with_pods=with_pods)
                 figures = timed(deletes, contenders(deletes)[contender])
                 series.add(contender, **figures)

@@ -13,7 +13,11 @@ use kubectl_jobclean::{
         self, DecodeError, ListReader,
         job::{Identity, Intake},
     },
-    job::{Job, grouping::Grouping},
+    job::{
+        Job,
+        grouping::Grouping,
+        query::{Query, Scope},
+    },
     output::{
         Colour, Headers, Rows, Style, View, json, name, summary,
         table::{self, Columns},
@@ -21,7 +25,8 @@ use kubectl_jobclean::{
     },
     plan::{Plan, Snapshot, Source, retention::Policy},
 };
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
 
 /// Jobs of one page, as the tool asks for them.
 const PAGE: usize = 500;
@@ -140,4 +145,38 @@ pub fn render(form: &str, plan: &Plan, out: &mut dyn io::Write) {
         _ => panic!("there is no form {form}"),
     };
     written.expect("memory takes everything");
+}
+
+/// A list of Jobs as `kubectl get jobs -A -o json` prints it, though on one line.
+pub fn file(jobs: usize) -> String {
+    let fleet = Fleet::of(u32::try_from(jobs).expect("a number of Jobs"));
+    let items: Vec<Value> = fleet
+        .jobs()
+        .map(|job| {
+            let mut object = job.manifest();
+            let metadata = object["metadata"].as_object_mut().expect("an object");
+            metadata.remove("managedFields");
+            metadata.insert("resourceVersion".to_owned(), VERSION.into());
+            object
+        })
+        .collect();
+    json!({"apiVersion": "v1", "items": items, "kind": "List", "metadata": {}}).to_string()
+}
+
+/// How many items a list has, found without a look into them.
+pub fn borders(text: &str) -> usize {
+    #[derive(Deserialize)]
+    struct List<'a> {
+        #[serde(borrow)]
+        items: Vec<&'a RawValue>,
+    }
+    let list: List<'_> = serde_json::from_str(text).expect("a list");
+    list.items.len()
+}
+
+/// What a plan is made of, from a file.
+pub fn read_file(text: &str) -> Vec<Job> {
+    let query = Query::all(grouping(), Scope::AllNamespaces, 500);
+    let contents = decode::file::parse(text.as_bytes(), &query).expect("a list");
+    contents.jobs
 }
