@@ -7,7 +7,9 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use controlplane::{ControlPlane, Controllers, Options, Result, SeedJob, State, TOKEN_USER, samples};
+use controlplane::{
+    ControlPlane, Controllers, Options, Result, SeedJob, State, TOKEN_USER, samples,
+};
 use serde_json::Value;
 
 fn until(what: &str, holds: impl Fn() -> bool) {
