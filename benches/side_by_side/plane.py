@@ -124,7 +124,11 @@ class Plane:
 
     def seed(self, jobs, with_pods=False):
         """Writes this many Jobs; those that are there already are replaced."""
-        self._tell("seed", "--jobs", str(jobs), *(["--with-pods"] if with_pods else []))
+        self._tell("seed", "--jobs", str(jobs))
+        if with_pods:
+            # The garbage collector has to know a Job before it hears of its Pod.
+            time.sleep(5)
+            self._tell("seed", "--jobs", str(jobs), "--with-pods")
         # The server's cache takes in what was written: not while something is measured.
         read(self, "pb")
         time.sleep(1)
