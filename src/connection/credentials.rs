@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::HeaderValue;
 use jiff::Timestamp;
 
@@ -46,9 +47,24 @@ pub(crate) fn bearer(token: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
+/// The header's value for a name and a password.
+pub(crate) fn basic(name: &str, password: &str) -> Option<HeaderValue> {
+    let both = STANDARD.encode(format!("{name}:{password}"));
+    let mut value = HeaderValue::try_from(format!("Basic {both}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_may_hold_colons_and_is_not_shown() {
+        let value = basic("a", "b:c").unwrap();
+        assert_eq!(value, "Basic YTpiOmM=");
+        assert!(value.is_sensitive());
+    }
 
     #[test]
     fn credentials_are_good_to_their_last_second() {

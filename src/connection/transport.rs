@@ -1,7 +1,7 @@
 //! The connections to the server.
 //!
-//! They are put together as those of kube's own client, with its TLS, credentials and headers. But kube lets TCP gather
-//! small writes (Nagle's algorithm), and of a proxy that refuses it keeps the answer. The end of a TLS handshake and the request after
+//! They are put together as those of kube's own client, with its headers. But kube lets TCP gather small writes
+//! (Nagle's algorithm), and of a proxy that refuses it keeps the answer. The end of a TLS handshake and the request after
 //! it are two small writes, so that on a new connection the request would wait until the server has acknowledged the
 //! handshake, which it may put off for 40 ms. kubectl does not let TCP do so either. See
 //! <https://github.com/kube-rs/kube/issues/2056>.
@@ -11,7 +11,7 @@
 
 use std::{error::Error as StdError, sync::Arc};
 
-use http::Uri;
+use http::{HeaderValue, Request, Uri, header::AUTHORIZATION};
 use hyper::rt::{Read, Write};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_timeout::TimeoutConnector;
@@ -25,12 +25,15 @@ use hyper_util::{
 use kube::{
     Client, Config,
     client::{Body, ClientBuilder, ConfigExt as _},
+    config::AuthInfo,
 };
 use rustls::{ClientConfig, pki_types::ServerName};
-use tower::{BoxError, Service, ServiceBuilder};
+use secrecy::ExposeSecret as _;
+use tower::{BoxError, Service, ServiceBuilder, util::MapRequestLayer};
 use tower_http::decompression::DecompressionLayer;
 
 use super::{
+    credentials::{basic, bearer},
     identity::Identity,
     proxy::{Proxy, address},
     tls::innermost,
@@ -115,12 +118,31 @@ impl Line {
         let service = ServiceBuilder::new()
             .layer(config.base_uri_layer())
             .layer(DecompressionLayer::new().gzip(!config.disable_compression))
-            .option_layer(config.auth_layer().map_err(Unmade::Kube)?)
+            .option_layer(authorization(&config.auth_info).map(always))
             .layer(config.extra_headers_layer().map_err(Unmade::Kube)?)
             .map_err(BoxError::from)
             .service(http);
         Ok(ClientBuilder::new(service, &*config.default_namespace).build())
     }
+}
+
+/// What says in every request whose it is, if that never changes. Tokens have been checked to fit into a header.
+fn authorization(user: &AuthInfo) -> Option<HeaderValue> {
+    match (&user.username, &user.password, &user.token) {
+        (Some(name), Some(password), _) => basic(name, password.expose_secret()),
+        (_, _, Some(token)) => bearer(token.expose_secret()),
+        _ => None,
+    }
+}
+
+/// Puts this into every request. kube's own layer knows all of kube's credentials, and with them a tenth of the program.
+fn always(
+    value: HeaderValue,
+) -> MapRequestLayer<impl Fn(Request<Body>) -> Request<Body> + Clone + Send + 'static> {
+    MapRequestLayer::new(move |mut request: Request<Body>| {
+        request.headers_mut().insert(AUTHORIZATION, value.clone());
+        request
+    })
 }
 
 /// Why there is no client.

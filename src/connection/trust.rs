@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 
-use kube::{Config, client::ConfigExt as _};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
     SignatureScheme,
@@ -22,6 +21,7 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject as _},
     server::ParsedCertificate,
 };
+use rustls_platform_verifier::BuilderVerifierExt as _;
 
 use super::{
     der::{Certificate, KeyKind, Validity},
@@ -76,25 +76,86 @@ impl Trust {
         server: &str,
         identity: Option<&Identity>,
     ) -> Result<ClientConfig, Error> {
-        let mut base = Config::new(http::Uri::default());
-        base.accept_invalid_certs = matches!(self, Trust::Unchecked);
-        // With an empty list kube does not look for the authorities of this machine, which may have none.
-        base.root_cert = (!matches!(self, Trust::System)).then(Vec::new);
-        let mut tls = base.rustls_client_config().map_err(|_| {
-            let message = format!(
-                "cannot check who {server} is: this machine has no certificate authorities"
-            );
-            Error::failure(message).hint("name the cluster's with --certificate-authority")
-        })?;
-        let provider = Arc::clone(tls.crypto_provider());
-        if let Trust::Named(certificates) = self {
-            let named = Named::new(certificates.clone(), &provider);
-            tls.dangerous().set_certificate_verifier(Arc::new(named));
-        }
+        // Not kube's: with it comes all that kube does with credentials, which is a tenth of the program and never runs.
+        let builder = ClientConfig::builder();
+        let provider = Arc::clone(builder.crypto_provider());
+        let builder = match self {
+            Trust::Any => builder.with_root_certificates(RootCertStore::empty()),
+            Trust::Unchecked => builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(Unchecked)),
+            Trust::System => builder.with_platform_verifier().map_err(|_| {
+                let message = format!(
+                    "cannot check who {server} is: this machine has no certificate authorities"
+                );
+                Error::failure(message).hint("name the cluster's with --certificate-authority")
+            })?,
+            Trust::Named(certificates) => {
+                let named = Named::new(certificates.clone(), &provider);
+                builder
+                    .dangerous()
+                    .with_custom_certificate_verifier(Arc::new(named))
+            }
+        };
+        let mut tls = builder.with_no_client_auth();
         if let Some(identity) = identity {
             tls.client_auth_cert_resolver = identity.for_tls(&provider)?;
         }
         Ok(tls)
+    }
+}
+
+/// Takes any certificate and whatever is signed with it.
+#[derive(Debug)]
+struct Unchecked;
+
+impl ServerCertVerifier for Unchecked {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    /// All that a server may have, since none is checked.
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![
+            SignatureScheme::RSA_PKCS1_SHA1,
+            SignatureScheme::ECDSA_SHA1_Legacy,
+            SignatureScheme::RSA_PKCS1_SHA256,
+            SignatureScheme::ECDSA_NISTP256_SHA256,
+            SignatureScheme::RSA_PKCS1_SHA384,
+            SignatureScheme::ECDSA_NISTP384_SHA384,
+            SignatureScheme::RSA_PKCS1_SHA512,
+            SignatureScheme::ECDSA_NISTP521_SHA512,
+            SignatureScheme::RSA_PSS_SHA256,
+            SignatureScheme::RSA_PSS_SHA384,
+            SignatureScheme::RSA_PSS_SHA512,
+            SignatureScheme::ED25519,
+            SignatureScheme::ED448,
+        ]
     }
 }
 

@@ -140,7 +140,8 @@ impl Grid {
         rows: impl IntoIterator<Item = Vec<(Cow<'a, str>, Option<Color>)>>,
     ) -> io::Result<()> {
         let widths: Vec<u16> = self.columns.iter().map(|column| column.width).collect();
-        let mut usual = Vec::with_capacity(ROWS);
+        let rows = rows.into_iter();
+        let mut usual = Vec::with_capacity(rows.size_hint().0.min(ROWS));
         for row in rows {
             let cells = || row.iter().zip(&self.columns);
             let is_long = cells().any(|((text, _), column)| {
