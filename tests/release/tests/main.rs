@@ -10,5 +10,7 @@ mod chart;
 mod deploy;
 mod install;
 mod krew;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod memory;
 mod support;
 mod workflows;
