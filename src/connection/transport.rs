@@ -114,11 +114,12 @@ impl Line {
         connector.set_read_timeout(config.read_timeout);
         connector.set_write_timeout(config.write_timeout);
         connector.set_reset_reader_on_write(config.reset_reader_on_write);
+        let authorization = authorization(&config.auth_info).map_err(Unmade::Known)?;
         let http: HttpClient<_, Body> = HttpClient::builder(TokioExecutor::new()).build(connector);
         let service = ServiceBuilder::new()
             .layer(config.base_uri_layer())
             .layer(DecompressionLayer::new().gzip(!config.disable_compression))
-            .option_layer(authorization(&config.auth_info).map(always))
+            .option_layer(authorization.map(always))
             .layer(config.extra_headers_layer().map_err(Unmade::Kube)?)
             .map_err(BoxError::from)
             .service(http);
@@ -126,13 +127,21 @@ impl Line {
     }
 }
 
-/// What says in every request whose it is, if that never changes. Tokens have been checked to fit into a header.
-fn authorization(user: &AuthInfo) -> Option<HeaderValue> {
-    match (&user.username, &user.password, &user.token) {
+/// What says in every request whose it is, if that never changes.
+///
+/// # Errors
+/// If a header cannot hold it. Without it, the request would be another user's.
+fn authorization(user: &AuthInfo) -> Result<Option<HeaderValue>, Error> {
+    let value = match (&user.username, &user.password, &user.token) {
         (Some(name), Some(password), _) => basic(name, password.expose_secret()),
         (_, _, Some(token)) => bearer(token.expose_secret()),
-        _ => None,
-    }
+        _ => return Ok(None),
+    };
+    let none = || {
+        Error::failure("the token holds characters that no header may hold")
+            .hint("check --token or the user of the context; a line break at its end is one")
+    };
+    value.map(Some).ok_or_else(none)
 }
 
 /// Puts this into every request. kube's own layer knows all of kube's credentials, and with them a tenth of the program.
@@ -163,6 +172,17 @@ fn tcp() -> HttpConnector {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_that_no_header_may_hold_is_not_left_out() {
+        let user = |token: &str| AuthInfo {
+            token: Some(token.to_owned().into()),
+            ..AuthInfo::default()
+        };
+        assert!(authorization(&user("a\nb")).is_err());
+        assert_eq!(authorization(&user("ab")).unwrap().unwrap(), "Bearer ab");
+        assert_eq!(authorization(&AuthInfo::default()).unwrap(), None);
+    }
 
     #[tokio::test]
     async fn small_writes_leave_at_once() {

@@ -77,8 +77,12 @@ impl Trust {
         identity: Option<&Identity>,
     ) -> Result<ClientConfig, Error> {
         // Not kube's: with it comes all that kube does with credentials, which is a tenth of the program and never runs.
-        let builder = ClientConfig::builder();
-        let provider = Arc::clone(builder.crypto_provider());
+        let provider = CryptoProvider::get_default()
+            .cloned()
+            .unwrap_or_else(|| Arc::new(rustls::crypto::ring::default_provider()));
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .expect("a provider has suites for both versions of TLS");
         let builder = match self {
             Trust::Any => builder.with_root_certificates(RootCertStore::empty()),
             Trust::Unchecked => builder

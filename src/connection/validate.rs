@@ -4,14 +4,13 @@
 use std::fs;
 
 use kube::config::{AuthInfo, Cluster as ClusterInfo};
-use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{Error, io_words};
 
-/// Find what kube would not survive, or would pass over.
+/// Find what kube would pass over.
 ///
 /// # Errors
-/// If a file cannot be read or holds nothing of the kind, or the token cannot be sent.
+/// If what is there is ambiguous, or a file cannot be read or holds nothing of the kind.
 pub(crate) fn check(cluster: &ClusterInfo, user: &AuthInfo, has_plugin: bool) -> Result<(), Error> {
     if let Some(conflict) = conflict(cluster, user, has_plugin) {
         return Err(Error::failure(conflict)
@@ -33,9 +32,6 @@ pub(crate) fn check(cluster: &ClusterInfo, user: &AuthInfo, has_plugin: bool) ->
     }
     if user.client_key_data.is_none() {
         check_pem("client key", user.client_key.as_deref(), "PRIVATE KEY-----")?;
-    }
-    if let Some(token) = &user.token {
-        check_token(token)?;
     }
     Ok(())
 }
@@ -91,17 +87,6 @@ fn conflict(cluster: &ClusterInfo, user: &AuthInfo, has_plugin: bool) -> Option<
     ]
     .into_iter()
     .find_map(|(is_so, what)| is_so.then_some(what))
-}
-
-/// kube does not survive a token that no header may hold.
-fn check_token(token: &SecretString) -> Result<(), Error> {
-    match http::HeaderValue::from_str(token.expose_secret()) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(
-            Error::failure("the token holds characters that no header may hold")
-                .hint("check --token or the user of the context; a line break at its end is one"),
-        ),
-    }
 }
 
 /// kube takes a file without anything in it for none at all, so it is looked into here.
