@@ -1,6 +1,8 @@
 //! How often and how long to try again.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::connection::{exchange::Answer, failure::Failure};
 

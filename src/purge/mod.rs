@@ -16,11 +16,11 @@ use std::{
     collections::{HashMap, HashSet, VecDeque},
     mem,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 pub use crate::cluster::delete::Cascade;
 

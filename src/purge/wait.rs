@@ -1,8 +1,8 @@
 //! Waiting for the purged Jobs to be gone.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use super::{
     remaining::{Remaining, Successors, pause},
