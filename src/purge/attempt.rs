@@ -110,8 +110,10 @@ pub(super) struct Pending {
     backoff: Backoff,
     /// Whether gathering has failed, at which the time of `backoff` began anew.
     has_failed_to_gather: bool,
-    /// What the last try without an answer came to. The delete may have taken effect all the same.
-    pub(super) unanswered: Option<String>,
+    /// What the last delete came to that has left and settled nothing.
+    pub(super) unsettled: Option<String>,
+    /// Whether a delete had no answer. It may have taken effect all the same.
+    is_in_doubt: bool,
     /// Why the server did not delete it, while it is read again to see whether it has changed.
     refused: Option<String>,
     refusals: u32,
@@ -161,7 +163,8 @@ impl Pending {
             begun: None,
             backoff: Backoff::new(Tries::for_delete()),
             has_failed_to_gather: false,
-            unanswered: None,
+            unsettled: None,
+            is_in_doubt: false,
             refused: None,
             refusals: 0,
         }
@@ -262,6 +265,7 @@ impl Pending {
             Attempt::Stopped => After::Stopped,
             Attempt::Refused(why) => {
                 self.refusals += 1;
+                self.unsettled = Some(why.clone());
                 self.refused = Some(why);
                 self.step = Step::Reread;
                 if self.refusals > MAX_CONFLICTS {
@@ -306,7 +310,8 @@ impl Pending {
                 why,
             }) => {
                 if trouble != Trouble::NotSent && self.step == Step::Delete {
-                    self.unanswered = Some(why.clone());
+                    self.unsettled = Some(why.clone());
+                    self.is_in_doubt = true;
                 }
                 if self.step == Step::Gather {
                     // What there was of it is gone.
@@ -326,7 +331,7 @@ impl Pending {
 
     /// If an earlier try had no answer, our delete most likely took effect.
     fn own(&self, outcome: Outcome, own: Outcome, orders: &Orders) -> Outcome {
-        let may_be_ours = self.unanswered.is_some() && orders.options.effect == Effect::Delete;
+        let may_be_ours = self.is_in_doubt && orders.options.effect == Effect::Delete;
         match outcome {
             Outcome::Gone | Outcome::Changed(Change::Replaced) if may_be_ours => own,
             outcome => outcome,

@@ -305,9 +305,10 @@ pub async fn purge(
             outcomes.set(index, job, (**outcome).clone());
         }
     }
-    // What was tried without an answer has failed: its effect is not known.
+    // What was tried and is not settled has failed: its effect is not known. Not even a refusal tells, until the Job is read
+    // again: something between here and the server may have said it.
     for (index, pending) in pending.into_iter().chain(left) {
-        if let Some(why) = pending.unanswered {
+        if let Some(why) = pending.unsettled {
             let outcome = Outcome::Failed(why);
             on_event(Event::Settled {
                 job: &pending.job,
