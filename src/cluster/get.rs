@@ -102,9 +102,15 @@ fn reread(job: &Job, items: Vec<decode::Job<'_>>, query: &Query) -> Result<Rerea
         return Err(unreadable("it holds a Job that was not asked for"));
     }
     let selected = is_selected(&found, query);
-    let uid = meta.and_then(|meta| meta.uid.as_deref());
+    // Without one, what has no group any more would pass for another Job.
+    let Some(uid) = meta
+        .and_then(|meta| meta.uid.as_deref())
+        .filter(|uid| !uid.is_empty())
+    else {
+        return Err(unreadable("it holds a Job without a uid"));
+    };
     let not_selected = Reread::NotSelected {
-        is_other: uid != Some(&*job.uid.to_string()),
+        is_other: *uid != *job.uid.to_string(),
         is_terminating: meta.is_some_and(|meta| meta.deletion_timestamp.is_some()),
     };
     match Intake::new(&query.grouping, &query.rules, Identity::Required).take(found) {
