@@ -17,6 +17,8 @@ use kubectl_jobclean::{
         retention::Policy,
     },
 };
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 
@@ -87,6 +89,17 @@ fn decode(criterion: &mut Criterion) {
     });
 }
 
+/// How many items a list has, found without a look into them.
+fn borders(text: &str) -> usize {
+    #[derive(Deserialize)]
+    struct List<'a> {
+        #[serde(borrow)]
+        items: Vec<&'a RawValue>,
+    }
+    let list: List<'_> = serde_json::from_str(text).expect("a list");
+    list.items.len()
+}
+
 /// A file as kubectl prints it, beside a scan that only finds where its items begin and end, in a text that is there whole.
 fn file(criterion: &mut Criterion) {
     let text = support::file(10_000);
@@ -97,7 +110,7 @@ fn file(criterion: &mut Criterion) {
         .measurement_time(Duration::from_secs(3))
         .throughput(Throughput::Bytes(text.len() as u64));
     group.bench_function("borders of items", |bencher| {
-        bencher.iter(|| black_box(support::borders(&text)));
+        bencher.iter(|| black_box(borders(&text)));
     });
     group.bench_function("read and take in", |bencher| {
         bencher.iter_with_large_drop(|| support::read_file(&text));

@@ -25,8 +25,7 @@ use kubectl_jobclean::{
     },
     plan::{Plan, Snapshot, Source, retention::Policy},
 };
-use serde::Deserialize;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, json};
 
 /// Jobs of one page, as the tool asks for them.
 const PAGE: usize = 500;
@@ -161,17 +160,6 @@ pub fn file(jobs: usize) -> String {
         })
         .collect();
     json!({"apiVersion": "v1", "items": items, "kind": "List", "metadata": {}}).to_string()
-}
-
-/// How many items a list has, found without a look into them.
-pub fn borders(text: &str) -> usize {
-    #[derive(Deserialize)]
-    struct List<'a> {
-        #[serde(borrow)]
-        items: Vec<&'a RawValue>,
-    }
-    let list: List<'_> = serde_json::from_str(text).expect("a list");
-    list.items.len()
 }
 
 /// What a plan is made of, from a file.

@@ -124,3 +124,43 @@ fn unreadable(why: impl Display) -> CallError {
     let why = format!("the answer cannot be read: {why}");
     Unanswered::new(Trouble::NoAnswer, why).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::{grouping::Grouping, query::Scope};
+
+    /// The items of a list, with this as the first one's `metadata`.
+    fn items(metadata: &str) -> Vec<decode::Job<'static>> {
+        let list = format!(
+            r#"{{"kind":"JobList","apiVersion":"batch/v1","metadata":{{}},"items":[{{"metadata":{metadata}}}]}}"#
+        );
+        decode::decode_json(list.leak().as_bytes()).unwrap().items
+    }
+
+    #[test]
+    fn a_job_without_a_uid_is_not_taken_for_another_one() {
+        let grouping = Grouping::labels(vec!["app".parse().unwrap()]);
+        let query = Query::all(grouping, Scope::AllNamespaces, 500);
+        let mut intake = Intake::new(&query.grouping, &query.rules, Identity::Required);
+        let planned = items(
+            r#"{"name":"a","namespace":"n","uid":"u","resourceVersion":"1","labels":{"app":"x"},
+                "creationTimestamp":"2026-01-01T00:00:00Z"}"#,
+        );
+        let [planned] = planned.try_into().unwrap();
+        let job = intake.take(planned).unwrap().unwrap();
+        let again = |metadata: &str| reread(&job, items(metadata), &query);
+        for uid in ["", r#","uid":"""#] {
+            let metadata = format!(r#"{{"name":"a","namespace":"n"{uid}}}"#);
+            assert!(again(&metadata).is_err(), "{metadata}");
+        }
+        let relabelled = again(r#"{"name":"a","namespace":"n","uid":"u"}"#).unwrap();
+        assert!(matches!(
+            relabelled,
+            Reread::NotSelected {
+                is_other: false,
+                ..
+            }
+        ));
+    }
+}

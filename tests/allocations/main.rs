@@ -28,10 +28,11 @@ const JOBS: usize = 2_000;
 
 static PAGES: LazyLock<Vec<Bytes>> = LazyLock::new(|| support::pages(JOBS, support::protobuf));
 
-/// Allocations for each Job: to decode a page of protobuf and take its Jobs in, to decode one of JSON, to group and judge,
+/// Allocations for each Job: to decode a page of protobuf and take its Jobs in, to decode one of JSON, to read a file, to group and judge,
 /// and to render in each of [`support::FORMS`].
 const READ: f64 = 7.6;
 const DECODE_JSON: f64 = 4.3;
+const READ_FILE: f64 = 9.6;
 const DECIDE: f64 = 0.8;
 const RENDER: [f64; 6] = [48.0, 95.0, 4.5, 6.6, 15.0, 0.1];
 /// Bytes for each Job that a plan holds once it is made.
@@ -108,6 +109,15 @@ fn allocations_for_each_job_of_json() {
         }
     });
     at_most(&[("decode JSON".to_owned(), asked.allocations, DECODE_JSON)]);
+}
+
+#[test]
+fn allocations_for_each_job_of_a_file() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = support::file(JOBS);
+    let (jobs, asked) = counted(|| support::read_file(&text));
+    assert_eq!(jobs.len(), JOBS);
+    at_most(&[("read a file".to_owned(), asked.allocations, READ_FILE)]);
 }
 
 #[test]
