@@ -57,7 +57,7 @@ class Plane:
         shared = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kubectl-jobclean"
         (own / "kubectl-jobclean").mkdir(parents=True, exist_ok=True)
         shared.mkdir(parents=True, exist_ok=True)
-        # Its binaries take minutes to build: they are those of everybody.
+        # Its binaries take minutes to build, so all control planes share them.
         for built in shared.glob("controlplane-*"):
             link = own / "kubectl-jobclean" / built.name
             if not link.exists():
@@ -124,11 +124,7 @@ class Plane:
 
     def seed(self, jobs, with_pods=False):
         """Writes this many Jobs; those that are there already are replaced."""
-        self._tell("seed", "--jobs", str(jobs))
-        if with_pods:
-            # The garbage collector has to know a Job before it hears of its Pod.
-            time.sleep(5)
-            self._tell("seed", "--jobs", str(jobs), "--with-pods")
+        self._tell("seed", "--jobs", str(jobs), *(["--with-pods"] if with_pods else []))
         # The server's cache takes in what was written: not while something is measured.
         read(self, "pb")
         time.sleep(1)
@@ -182,7 +178,7 @@ class Plane:
         return done.stdout.strip()
 
     def with_token(self):
-        """From now on everybody comes with the same bearer token, which is returned and may do everything.
+        """From now on all requests carry the same bearer token, which is returned and may do everything.
 
         A load tool cannot use client certificates, and the server checks those anew for each request.
         """

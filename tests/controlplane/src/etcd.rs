@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::error::{Context, Error, Result};
 
 /// etcd takes 128 operations in a transaction.
-const BATCH: usize = 100;
+pub(crate) const BATCH: usize = 100;
 /// More threads than this do not make etcd write faster.
 const WRITERS: usize = 4;
 
@@ -52,13 +52,15 @@ impl Etcd {
         answer.is_ok_and(|answer| answer["members"][0]["name"] == name)
     }
 
-    /// Writes all entries, made from `items` as late as possible: 50,000 Jobs are some hundred megabytes.
+    /// Writes all entries, made from `items` as late as possible: 50,000 Jobs are some hundred megabytes. Each
+    /// transaction has `batch` of them.
     pub(crate) fn put_all<T: Sync>(
         self,
         items: &[T],
+        batch: usize,
         entry: impl Fn(&T) -> Entry + Sync,
     ) -> Result<()> {
-        let batches: Vec<&[T]> = items.chunks(BATCH).collect();
+        let batches: Vec<&[T]> = items.chunks(batch).collect();
         let share = batches.len().div_ceil(WRITERS).max(1);
         thread::scope(|scope| {
             let write = |batch: &&[T]| self.put(&batch.iter().map(&entry).collect::<Vec<_>>());

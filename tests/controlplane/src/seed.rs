@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use uuid::{Builder, Uuid};
 
 use crate::error::Result;
-use crate::etcd::Etcd;
+use crate::etcd::{BATCH, Etcd};
 use crate::manifest::namespace_entry;
 use crate::server::ControlPlane;
 
@@ -187,14 +187,16 @@ impl Etcd {
         for name in namespaces {
             self.create(&namespace_entry(name))?;
         }
-        self.put_all(jobs, SeedJob::entry)
+        self.put_all(jobs, BATCH, SeedJob::entry)
     }
 
     /// Writes the Pod that each finished Job left behind.
     pub fn seed_pods(self, jobs: &[SeedJob]) -> Result<()> {
         let finished = |job: &&SeedJob| matches!(job.state, State::Complete | State::Failed);
         let finished: Vec<&SeedJob> = jobs.iter().filter(finished).collect();
-        self.put_all(&finished, |job| job.pod_entry())
+        // One in each transaction. All that is written in one has the same revision, and a watch that was broken off among
+        // them goes on after it: the garbage collector would never hear of the rest.
+        self.put_all(&finished, 1, |job| job.pod_entry())
     }
 }
 
