@@ -10,7 +10,7 @@ SMALL = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s
 
 
 class Deletes:
-    """About so many deletes in a round; with a bearer token, which all have to come with."""
+    """About this many deletes in each round. All requests carry the same bearer token."""
 
     def __init__(self, bench, token, deletes, url=None, with_pods=False, concurrency=None):
         self.bench = bench

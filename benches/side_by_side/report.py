@@ -41,7 +41,7 @@ def get(results, *path):
 
 
 def headline(results):
-    """What one reads first: everybody beside everybody."""
+    """What one reads first: all of them side by side."""
     plan = get(results, "plan", "figures") or {}
     delete = get(results, "delete", "figures") or {}
     jobs = get(results, "plan", "jobs") or 0
