@@ -280,7 +280,7 @@ pub fn kept(plan: &Plan, summary: &Summary) -> Option<String> {
     (!reasons.is_empty()).then(|| format!("kept: {}", reasons.join(", ")))
 }
 
-/// The flag that changes what a reason keeps; `None` if there is none.
+/// The flag that changes what a reason keeps; `None` if no flag does.
 fn flag(reason: KeepReason) -> Option<&'static str> {
     Some(match reason {
         KeepReason::Newest => "keep",

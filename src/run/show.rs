@@ -808,7 +808,7 @@ impl Printer {
         (lines.sum::<usize>() > SCREENS * height).then_some(each.saturating_sub(LINES_AFTER).max(1))
     }
 
-    /// Write plans or reports in the form asked for, or so many groups of each.
+    /// Write plans or reports in the form asked for, or this many groups of each.
     fn render(
         self,
         views: &[View],

@@ -210,7 +210,7 @@ fn it_asks_first() {
     let (space, files) = (Space::three(), Files::new());
     let folder = files.path("backup");
     purge(&space, &folder, &[]);
-    // Where nobody can be asked, nothing is created.
+    // Without a terminal there is no question, and nothing is created.
     let run = restore(&[arg(&folder)]).exits(2);
     run.shows(&["sync-1", "Complete"])
         .complains(&["nothing was created", "--yes"]);
