@@ -2,8 +2,8 @@
  * memcpy, memmove, memset, memcmp and bcmp for the static binary on x86-64.
  *
  * musl has them in as few bytes as possible: its memcpy copies with `rep movsq`, which takes some thirty cycles before the
- * first byte, and its memcmp goes byte by byte. A Job is read and printed in hundreds of copies of a few bytes each, so a
- * plan spent half of its time there. These use the registers of SSE2, which every x86-64 has.
+ * first byte, and its memcmp goes byte by byte. A Job is read and printed in over a hundred copies, mostly of a few bytes
+ * each, so a plan spent a seventh of its time there. These use the registers of SSE2, which every x86-64 has.
  *
  * What is short is loaded from both ends before any of it is stored: then one branch serves a range of lengths, and it
  * does not matter whether the two places overlap. tests/release tries all lengths and overlaps.

@@ -32,15 +32,19 @@ class Deletes:
             (group["namespace"], job["name"]) for group in groups for job in group["jobs"] if job["verdict"] == "PURGE"
         ], alone["wall"]
 
-    def ours(self, cascade="background"):
-        """The rate is without the time that the plan alone takes on the same Jobs."""
+    def purge(self, cascade, form):
+        """The command of a purge of ours."""
+        flags = ["--yes", f"--cascade={cascade}", "--concurrency", str(self.concurrency), "-o", form]
+        return self.bench.argv(*flags, url=self.url)
+
+    def ours(self):
+        """A purge in the background. The rate is without the time that the plan alone takes on the same Jobs."""
         purge, alone = self.planned()
         out = self.bench.folder / "report.json"
-        flags = ["--yes", f"--cascade={cascade}", "--concurrency", str(self.concurrency), "-o", "json"]
-        argv = self.bench.argv(*flags, url=self.url)
+        argv = self.purge("background", "json")
         one = self.bench.with_server(lambda: measure.once(argv, env=self.bench.env, stdout=str(out)))
         outcomes = last_document(out)["summary"]["outcomes"]
-        if outcomes.get("deleted", 0) + outcomes.get("terminating", 0) != len(purge):
+        if outcomes.get("deleted") != len(purge):
             raise measure.Failed(f"of {len(purge)} Jobs: {outcomes}")
         return {
             "rate": len(purge) / (one["wall"] - alone),

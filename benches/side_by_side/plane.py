@@ -1,7 +1,6 @@
 """The control plane that is measured: `cargo controlplane up --empty`, and what of it the measurements need."""
 
 import base64
-import contextlib
 import http.client
 import json
 import os
@@ -225,10 +224,15 @@ def next_token(body, encoding):
     if encoding == "json":
         found = re.search(rb'"continue":"([^"]+)"', body[:4000] + b" " + body[-4000:])
         return found.group(1).decode() if found else ""
+    return of_list_meta(body, 3)
+
+
+def of_list_meta(body, number):
+    """The text in this field of a list's metadata, in protobuf; 2 is the resourceVersion."""
     raw = field(body, 4, len(body), 2)
     meta = raw and field(body, *raw, 1)
-    token = meta and field(body, *meta, 3)
-    return body[token[0] : token[1]].decode() if token else ""
+    text = meta and field(body, *meta, number)
+    return body[text[0] : text[1]].decode() if text else ""
 
 
 APPLICATIONS = "/apis/argoproj.io/v1alpha1"
@@ -329,26 +333,18 @@ def read(plane, encoding, url=None, gzip=False, size=500, path=None, connections
             body = zlib.decompress(body, wbits=31)
         return body
 
-    def read_all(connection, query):
-        token = ""
-        while True:
-            body = get(connection, query + (f"&continue={urllib.parse.quote(token, safe='')}" if token else ""))
-            token = next_token(body, "json" if encoding == "json" else "pb")
-            if not token:
-                return
+    def read_all(connection, query, at=""):
+        """All pages. A continue token carries the version itself, and the server refuses it beside another."""
+        token = next_token(get(connection, query + at), encoding)
+        while token:
+            token = next_token(get(connection, f"{query}&continue={urllib.parse.quote(token, safe='')}"), encoding)
 
     def read_some(namespaces, version):
         connection = connect()
-        at = f"resourceVersion={version}&resourceVersionMatch=Exact"
-        # A continue token carries the version itself, and the server refuses it beside another.
-        while namespaces:
-            with contextlib.suppress(IndexError):
-                namespace = namespaces.pop()
-                first = f"/apis/batch/v1/namespaces/{namespace}/jobs?{selector}&limit={size}"
-                token = next_token(get(connection, f"{first}&{at}"), "pb")
-                while token:
-                    body = get(connection, f"{first}&continue={urllib.parse.quote(token, safe='')}")
-                    token = next_token(body, "pb")
+        # An iterator that several threads share gives each namespace to one of them.
+        for namespace in namespaces:
+            query = f"/apis/batch/v1/namespaces/{namespace}/jobs?{selector}&limit={size}"
+            read_all(connection, query, f"&resourceVersion={version}&resourceVersionMatch=Exact")
         connection.close()
 
     begun = time.perf_counter()
@@ -358,20 +354,12 @@ def read(plane, encoding, url=None, gzip=False, size=500, path=None, connections
         connection.close()
     else:
         connection = connect()
-        version = version_of(get(connection, "/apis/batch/v1/jobs?limit=1"))
+        version = of_list_meta(get(connection, "/apis/batch/v1/jobs?limit=1"), 2)
         connection.close()
-        namespaces = [f"team-{number:03}" for number in range(20)]
+        namespaces = iter([f"team-{number:03}" for number in range(20)])
         threads = [threading.Thread(target=read_some, args=(namespaces, version)) for _ in range(connections)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
     return {"wall": time.perf_counter() - begun, **totals}
-
-
-def version_of(body):
-    """The resourceVersion of a list in protobuf."""
-    raw = field(body, 4, len(body), 2)
-    meta = field(body, *raw, 1)
-    version = field(body, *meta, 2)
-    return body[version[0] : version[1]].decode()

@@ -299,52 +299,46 @@ def pace(bench):
 
 def gone(bench):
     """How long until the Jobs are gone, of deletes in the background, with the controllers at their default pace."""
-    told = bench.told
     need_h2load()
-
-    def contenders(deletes):
-        return {
-            "ours auto": ours(bench, "auto"),
-            "ours background": ours(bench, "background"),
-            "h2load": deletes and deletes.load,
-        }
-
-    return until_gone(bench, told.gone, told.gone_rounds, contenders)
+    contenders = {
+        "ours auto": purge_of_ours("auto"),
+        "ours background": purge_of_ours("background"),
+        "h2load": Deletes.load,
+    }
+    return until_gone(bench, bench.told.gone, bench.told.gone_rounds, contenders)
 
 
 def collector(bench):
     """The same where the garbage collector or the client takes its time: foreground, kubectl, the original."""
-    told = bench.told
 
-    def contenders(_):
-        return {
-            "ours auto": ours(bench, "auto"),
-            "ours foreground": ours(bench, "foreground"),
-            "kubectl": kubectl,
-            "original": lambda _: bench.original("delete", bench.plane.kubeconfig, LABEL),
-        }
-
-    def kubectl(purge):
+    def kubectl(_, purge):
         for namespace in sorted({namespace for namespace, _ in purge}):
             names = [f"job/{name}" for place, name in purge if place == namespace]
             bench.kubectl("delete", "-n", namespace, "--cascade=foreground", *names)
 
-    found = until_gone(bench, told.collected, 1, contenders, wait_for_pods=True)
+    contenders = {
+        "ours auto": purge_of_ours("auto"),
+        "ours foreground": purge_of_ours("foreground"),
+        "kubectl": kubectl,
+        "original": lambda *_: bench.original("delete", bench.plane.kubeconfig, LABEL),
+    }
+    found = until_gone(bench, bench.told.collected, 1, contenders, wait_for_pods=True)
     return {**found, "original": bench.original_version()}
 
 
-def ours(bench, cascade):
-    """A purge of ours."""
-    flags = ["--yes", f"--cascade={cascade}", "--concurrency", str(bench.told.concurrency), "-o", "summary"]
-
-    def run(_):
-        measure.once(bench.argv(*flags), env=bench.env, stdout=str(bench.folder / "report.txt"))
+def purge_of_ours(cascade):
+    def run(deletes, _):
+        bench = deletes.bench
+        measure.once(deletes.purge(cascade, "summary"), env=bench.env, stdout=str(bench.folder / "report.txt"))
 
     return run
 
 
 def until_gone(bench, number, rounds, contenders, wait_for_pods=False):
-    """Seconds until the command ends, until the Jobs are gone, and until the Pods are."""
+    """Seconds until the command ends, until the Jobs are gone, and until the Pods are.
+
+    A contender is called with the Deletes and with what a plan would purge.
+    """
     tables = {}
 
     def timed(deletes, work):
@@ -354,7 +348,7 @@ def until_gone(bench, number, rounds, contenders, wait_for_pods=False):
         # The collector has to know them all.
         time.sleep(10)
         begun = time.perf_counter()
-        work(purge)
+        work(deletes, purge)
         figures = {"deleted": len(purge), "command": time.perf_counter() - begun}
         bench.plane.wait_for(JOBS, jobs)
         figures["jobs"] = time.perf_counter() - begun
@@ -363,20 +357,19 @@ def until_gone(bench, number, rounds, contenders, wait_for_pods=False):
             figures["pods"] = time.perf_counter() - begun
         return figures
 
+    def afresh(work, with_pods):
+        # The collector may still be at what the last one left to it.
+        bench.plane.up(0, controllers=True)
+        # What is written while its watches begin may be hidden from them.
+        bench.plane.wait_for_collector()
+        return timed(Deletes(bench, bench.plane.with_token(), number, with_pods=with_pods), work)
+
     for name, with_pods in {"none": False, "one each": True}.items():
         bench.say(f"Pods: {name}")
-        series = measure.Series()
-        for _ in range(rounds):
-            for contender in contenders(None):
-                # Afresh, since the collector may still be at what the last one left to it.
-                bench.plane.up(0, controllers=True)
-                # What is written while its watches begin may be hidden from them.
-                bench.plane.wait_for_collector()
-                deletes = Deletes(bench, bench.plane.with_token(), number, with_pods=with_pods)
-                figures = timed(deletes, contenders(deletes)[contender])
-                series.add(contender, **figures)
-                bench.say(f"  {contender}: {figures}")
-        tables[name] = table_of(series)
+        runs = [
+            (contender, lambda work=work: afresh(work, with_pods), rounds) for contender, work in contenders.items()
+        ]
+        tables[name] = table_of(measure.interleaved(rounds, runs, bench.say))
     return {"concurrency": bench.told.concurrency, "tables": tables}
 
 

@@ -52,8 +52,8 @@ fn copies_and_compares_as_the_plainest_functions_do() {
     );
 }
 
-/// The linker takes the first function of a name that it finds. If that were musl's again, a plan would take half as much
-/// CPU again, and no other test would see it.
+/// The linker takes the first function of a name that it finds. If that were musl's again, a plan would take an eighth more
+/// CPU, and no other test would see it.
 #[test]
 fn are_in_the_binary_instead_of_those_of_musl() {
     let print = [
