@@ -7,7 +7,7 @@ use std::env;
 use std::io::{self, BufWriter, Write as _};
 use std::process::ExitCode;
 
-use controlplane::{Context, Controllers, Fleet, Result, SeedJob};
+use controlplane::{Context, Fleet, Result, SeedJob};
 
 const USAGE: &str = "\
 A real Kubernetes control plane on loopback, for trying out kubectl jobclean.
@@ -26,7 +26,6 @@ usage: cargo demo
            take that one down and remove all it held
 ";
 
-const UP_FLAGS: [&str; 3] = ["--empty", "--no-controllers", "--default-pace"];
 const WITH_PODS: &str = "--with-pods";
 
 fn main() -> ExitCode {
@@ -34,18 +33,7 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let ended = match args[..] {
         ["demo"] => demo::run(),
-        ["up", ref flags @ ..] if flags.iter().all(|flag| UP_FLAGS.contains(flag)) => {
-            standing::up(standing::Wanted {
-                samples: !flags.contains(&UP_FLAGS[0]),
-                controllers: if flags.contains(&UP_FLAGS[1]) {
-                    Controllers::Off
-                } else if flags.contains(&UP_FLAGS[2]) {
-                    Controllers::AtDefaultPace
-                } else {
-                    Controllers::Fast
-                },
-            })
-        }
+        ["up", ref flags @ ..] if standing::Wanted::new(flags).is_some() => standing::up(flags),
         ["seed", ref flags @ .., WITH_PODS] if fleet_of(flags).is_some() => {
             standing::seed(fleet_of(flags).into_iter().flat_map(Fleet::jobs), true)
         }

@@ -44,10 +44,29 @@ pub struct Wanted {
     pub controllers: Controllers,
 }
 
-/// The words by which `up` tells `hold` what is wanted.
-const SAMPLES: &str = "samples";
-const NO_CONTROLLERS: &str = "no-controllers";
-const DEFAULT_PACE: &str = "default-pace";
+impl Wanted {
+    /// What flags of `up` ask for, which `hold` is given as they are; `None` if they are not understood.
+    pub fn new(flags: &[&str]) -> Option<Self> {
+        let mut wanted = Self {
+            samples: true,
+            controllers: Controllers::Fast,
+        };
+        for flag in flags {
+            match *flag {
+                "--empty" => wanted.samples = false,
+                "--no-controllers" => wanted.controllers = Controllers::Off,
+                "--default-pace" => wanted.controllers = Controllers::AtDefaultPace,
+                _ => return None,
+            }
+        }
+        Some(wanted)
+    }
+
+    fn of(flags: &[&str]) -> Result<Self> {
+        let unknown = || Error::new(format!("not understood: {}", flags.join(" ")));
+        Self::new(flags).ok_or_else(unknown)
+    }
+}
 
 impl Standing {
     fn open() -> Result<(Self, File)> {
@@ -116,7 +135,8 @@ impl Holder {
 }
 
 /// Starts the plane that stays and tells how to use it.
-pub fn up(wanted: Wanted) -> Result<ExitCode> {
+pub fn up(flags: &[&str]) -> Result<ExitCode> {
+    let wanted = Wanted::of(flags)?;
     let (standing, _lock) = Standing::open()?;
     if let Some(holder) = standing.holder()
         && holder.is_alive()?
@@ -131,7 +151,7 @@ pub fn up(wanted: Wanted) -> Result<ExitCode> {
     fs::create_dir_all(&standing.folder)
         .context(format_args!("cannot make {}", standing.folder.display()))?;
     eprintln!("starting the control plane");
-    let mut held = spawn_hold(&standing, wanted)?;
+    let mut held = spawn_hold(&standing, flags)?;
     let deadline = Instant::now() + UP_DEADLINE;
     let holder = loop {
         if let Some(holder) = standing.holder() {
@@ -169,7 +189,7 @@ pub fn up(wanted: Wanted) -> Result<ExitCode> {
 }
 
 /// `nohup`, a process group and a log of its own: the terminal may go, it stays.
-fn spawn_hold(standing: &Standing, wanted: Wanted) -> Result<process::Child> {
+fn spawn_hold(standing: &Standing, flags: &[&str]) -> Result<process::Child> {
     use std::os::unix::process::CommandExt as _;
     let program = env::current_exe().context("cannot find this program")?;
     let log = || {
@@ -189,15 +209,8 @@ fn spawn_hold(standing: &Standing, wanted: Wanted) -> Result<process::Child> {
         .arg(program)
         .arg(HOLD)
         .arg(&standing.folder)
-        .arg(word);
-    if wanted.samples {
-        command.arg(SAMPLES);
-    }
-    match wanted.controllers {
-        Controllers::Off => drop(command.arg(NO_CONTROLLERS)),
-        Controllers::Fast => {}
-        Controllers::AtDefaultPace => drop(command.arg(DEFAULT_PACE)),
-    }
+        .arg(word)
+        .args(flags);
     command
         .process_group(0)
         .current_dir("/")
@@ -211,27 +224,22 @@ fn spawn_hold(standing: &Standing, wanted: Wanted) -> Result<process::Child> {
 
 /// Holds a plane until this process is ended.
 pub fn hold(args: &[&str]) -> Result<ExitCode> {
-    let [folder, word, rest @ ..] = args else {
+    let [folder, word, flags @ ..] = args else {
         return Err(Error::new("`hold` is for `up` to call"));
     };
+    let wanted = Wanted::of(flags)?;
     let standing = Standing {
         folder: PathBuf::from(folder),
     };
     let options = Options {
         context: "jobclean-play".into(),
-        controllers: if rest.contains(&NO_CONTROLLERS) {
-            Controllers::Off
-        } else if rest.contains(&DEFAULT_PACE) {
-            Controllers::AtDefaultPace
-        } else {
-            Controllers::Fast
-        },
+        controllers: wanted.controllers,
         parent: Some(standing.folder.clone()),
         ..Options::default()
     };
     let plane = ControlPlane::start(options)?;
     plane.serve_gitops_kinds()?;
-    if rest.contains(&SAMPLES) {
+    if wanted.samples {
         let now = Timestamp::now();
         plane.seed_samples(now)?;
         plane.seed_sample_applications(now)?;
