@@ -66,6 +66,31 @@ pub struct Job {
     pub size: Option<NonZeroU32>,
 }
 
+#[cfg(test)]
+impl Job {
+    /// A complete one of 1970 that says nothing else of itself.
+    pub(crate) fn complete(namespace: &str, name: &str, uid: &str, group_value: &str) -> Job {
+        Job {
+            namespace: namespace.into(),
+            name: name.into(),
+            generated_after: None,
+            uid: uid.into(),
+            resource_version: "1".into(),
+            group_values: [group_value.into()].into(),
+            created: jiff::Timestamp::UNIX_EPOCH.into(),
+            started: None,
+            finished: None,
+            state: State::Complete,
+            deletion: None,
+            protection: None,
+            controller: None,
+            marks: None,
+            rule: None,
+            size: None,
+        }
+    }
+}
+
 /// The annotation or label with which a user keeps a Job, or all Jobs of a namespace.
 pub const KEEP: &str = "jobclean/keep";
 

@@ -332,10 +332,7 @@ mod tests {
                 delete::{Cascade, DeleteOptions, Effect},
             },
             error::Stop,
-            job::{
-                State,
-                query::{Query, Scope},
-            },
+            job::query::{Query, Scope},
             plan::{
                 Plan, Snapshot, Source, group::MixedGroups, recheck::Approved, retention::Policy,
             },
@@ -351,22 +348,8 @@ mod tests {
             (announced, entries, asks)
         });
         let job = |age: u64| Job {
-            generated_after: None,
-            namespace: "team-a".into(),
-            name: format!("sync-{age}").into(),
-            uid: age.to_string().into(),
-            resource_version: "1".into(),
-            group_values: ["shop".into()].into(),
             created: (Timestamp::UNIX_EPOCH - Duration::from_secs(age)).into(),
-            started: None,
-            finished: None,
-            state: State::Complete,
-            deletion: None,
-            protection: None,
-            controller: None,
-            marks: None,
-            rule: None,
-            size: None,
+            ..Job::complete("team-a", &format!("sync-{age}"), &age.to_string(), "shop")
         };
         let query = Query::all("label:app".parse().unwrap(), Scope::AllNamespaces, 500);
         let policy = Policy {

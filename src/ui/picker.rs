@@ -243,30 +243,16 @@ mod tests {
 
     use super::*;
     use crate::{
-        job::{Job, State},
+        job::Job,
         plan::{Snapshot, Source, retention::Policy, rules::Retention},
     };
 
     /// Groups with these numbers of Jobs.
     fn plan(groups: &[(&str, &str, usize)]) -> Plan {
         let jobs = groups.iter().flat_map(|(namespace, value, count)| {
-            (0..*count).map(move |number| Job {
-                generated_after: None,
-                namespace: (*namespace).into(),
-                name: format!("sync-{number}").into(),
-                uid: format!("{namespace}-{value}-{number}").into(),
-                resource_version: "1".into(),
-                group_values: vec![(*value).into()].into(),
-                created: Timestamp::UNIX_EPOCH.into(),
-                started: None,
-                finished: None,
-                state: State::Complete,
-                deletion: None,
-                protection: None,
-                controller: None,
-                marks: None,
-                rule: None,
-                size: None,
+            (0..*count).map(move |number| {
+                let uid = format!("{namespace}-{value}-{number}");
+                Job::complete(namespace, &format!("sync-{number}"), &uid, value)
             })
         });
         let snapshot = Snapshot {
