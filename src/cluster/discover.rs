@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{
     Cluster,
     list::decode,
-    uri::{ACCEPT, by_name, escape, get, jobs_path, page},
+    uri::{ACCEPT, Begin, by_name, escape, get, jobs_path, page},
 };
 use crate::{
     connection::exchange::LIST_MAX,
@@ -156,7 +156,7 @@ impl Cluster {
     /// The first Jobs there, and what they carry.
     pub async fn sample(&self, scope: Scope) -> Option<Sample> {
         let query = Query::all(Grouping::Family, scope, SAMPLE);
-        let request = query.request(None).ok()?;
+        let request = query.request(&Begin::Fresh).ok()?;
         let answer = self.connection.call_up_to(request, LIST_MAX).await.ok()?;
         if answer.status != StatusCode::OK {
             return None;

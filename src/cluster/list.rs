@@ -1,19 +1,25 @@
-//! All Jobs that carry the labels, as one snapshot: page after page of one resourceVersion, or nothing at all.
+//! All Jobs that carry the labels, as one snapshot: pages of one resourceVersion, or nothing at all.
 
 use std::{
     collections::HashSet,
     hash::{BuildHasher, RandomState},
     pin::pin,
+    sync::Arc,
     time::Duration,
 };
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::{
     Cluster,
-    page::{Pages, Trouble, Wait},
+    chain::Chain,
+    page::{Page, Pages, Trouble, Wait},
     snapshot::MAX_STARTS,
+    split::LANES,
+    uri::Begin,
 };
 use crate::{
     connection::{exchange::Answer, failure::IS_IT_AN_API_SERVER},
@@ -58,8 +64,57 @@ pub enum Event<'a> {
     },
 }
 
-/// This many pages in a row may be empty.
-const MAX_EMPTY_PAGES: u32 = 8;
+/// How a list is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Namespace by namespace if it is long, several at once.
+    InParts,
+    /// One page after the other.
+    PageByPage,
+}
+
+/// What has been read of a list.
+#[derive(Default)]
+struct Tally {
+    count: usize,
+    ungrouped: usize,
+    /// Hashes of all uids. They are enough: two that meet by chance only make the list start over.
+    uids: HashSet<u64>,
+    hasher: RandomState,
+}
+
+impl Tally {
+    /// Take a page in.
+    ///
+    /// # Errors
+    /// If it holds a Job that was read before.
+    fn take(&mut self, page: Page, sink: &mut dyn Sink) -> Result<(), Trouble> {
+        self.ungrouped += page.ungrouped;
+        self.count += page.ungrouped + page.jobs.len();
+        for job in page.jobs {
+            if !self.uids.insert(self.hasher.hash_one(&job.uid)) {
+                return Err(Trouble::Wrong("it lists a Job twice".to_owned()));
+            }
+            sink.take(job);
+        }
+        Ok(())
+    }
+}
+
+/// Wait for something, and tell of what it waits for.
+async fn telling<T>(
+    waits: &mut UnboundedReceiver<Wait>,
+    on_event: &mut dyn FnMut(Event<'_>),
+    what: impl Future<Output = T>,
+) -> T {
+    let mut what = pin!(what);
+    loop {
+        tokio::select! {
+            done = &mut what => return done,
+            Some(Wait { delay, why }) = waits.recv() => on_event(Event::Waiting { delay, why: &why }),
+        }
+    }
+}
 
 impl Cluster {
     /// List the Jobs into something.
@@ -74,7 +129,12 @@ impl Cluster {
     ) -> Result<Reading, Error> {
         let mut starts = 1;
         loop {
-            match self.list_once(query, sink, on_event).await {
+            // What stands in the way of the parts of a list may not stand in the way of its pages.
+            let way = match starts {
+                1 if query.has_parts() => Way::InParts,
+                _ => Way::PageByPage,
+            };
+            match self.list_once(query, way, sink, on_event).await {
                 Ok(reading) => return Ok(reading),
                 Err(Trouble::Fatal(error)) => return Err(error),
                 Err(Trouble::Gone(why) | Trouble::Wrong(why)) if starts < MAX_STARTS => {
@@ -104,60 +164,72 @@ impl Cluster {
     async fn list_once(
         &self,
         query: &Query,
+        way: Way,
         sink: &mut dyn Sink,
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<Reading, Trouble> {
-        let mut snapshot = self.newest.pages(Kind::Jobs);
-        let mut taken_at = None;
-        let mut clock_ahead = SignedDuration::ZERO;
-        let (mut count, mut ungrouped) = (0, 0);
-        // Their hashes are enough: two that meet by chance only make the list start over.
-        let hasher = RandomState::new();
-        let mut uids: HashSet<u64> = HashSet::new();
-        let mut empty_pages = 0;
         let (pages, mut waits) = Pages::new(self, query);
-        let mut incoming = pages.ask(None);
+        let incoming = match way {
+            // What follows may be asked for in another way.
+            Way::InParts => pages.ask_for_one(Begin::Fresh),
+            Way::PageByPage => pages.ask(Begin::Fresh),
+        };
+        let chain = Chain::new(pages.clone(), self.newest.pages(Kind::Jobs), incoming);
+        let first = telling(&mut waits, on_event, chain.next()).await?;
+        // The earlier of both clocks: what the other one adds to an age may be wrong. Not before the page came: it may have
+        // been waited for.
+        let clock_ahead = first.page.clock_ahead.unwrap_or_default();
+        let taken_at = time::now() + clock_ahead.min(SignedDuration::ZERO);
+        let version = Arc::clone(&first.version);
+        let parts = match way {
+            Way::InParts if first.rest.is_some() => {
+                telling(&mut waits, on_event, self.parts(query, &first)).await
+            }
+            _ => None,
+        };
+        let mut tally = Tally::default();
+        let mut coming = FuturesUnordered::new();
+        let (mut left, expected) = match parts {
+            Some(names) => {
+                let total = first
+                    .remaining
+                    .map(|remaining| first.page.count + remaining);
+                // What is left out is not in the parts either.
+                (names, total.filter(|_| query.excluded.is_empty()))
+            }
+            None => {
+                tally.take(first.page, sink)?;
+                on_event(Event::Read(tally.count));
+                coming.extend(first.rest.map(Chain::next));
+                (Vec::new(), None)
+            }
+        };
+        pages.widen(if left.is_empty() { 0 } else { LANES });
         loop {
-            let mut page = {
-                let mut arrival = pin!(incoming.arrive());
-                loop {
-                    tokio::select! {
-                        page = &mut arrival => break page?,
-                        Some(Wait { delay, why }) = waits.recv() => on_event(Event::Waiting { delay, why: &why }),
-                    }
-                }
+            while coming.len() < LANES
+                && let Some(name) = left.pop()
+            {
+                coming.push(Chain::of_namespace(&pages, name, &version).next());
+            }
+            let next = telling(&mut waits, on_event, coming.next());
+            let Some(link) = next.await.transpose()? else {
+                break;
             };
-            // Not before: it may have been waited for.
-            taken_at.get_or_insert_with(|| {
-                // The earlier of both clocks: what the other one adds to an age may be wrong.
-                clock_ahead = page.clock_ahead.unwrap_or_default();
-                time::now() + clock_ahead.min(SignedDuration::ZERO)
-            });
-            let next = snapshot.next(std::mem::take(&mut page.meta))?;
-            let before = count;
-            ungrouped += page.ungrouped;
-            count += page.ungrouped;
-            for job in std::mem::take(&mut page.jobs) {
-                if !uids.insert(hasher.hash_one(&job.uid)) {
-                    return Err(Trouble::Wrong("it lists a Job twice".to_owned()));
-                }
-                sink.take(job);
-                count += 1;
-            }
-            empty_pages = if count == before { empty_pages + 1 } else { 0 };
-            on_event(Event::Read(count));
-            let Some(next) = next else { break };
-            if empty_pages > MAX_EMPTY_PAGES {
-                return Err(Trouble::Wrong("its pages never end".to_owned()));
-            }
-            incoming = pages.after(&mut page, &next);
+            tally.take(link.page, sink)?;
+            on_event(Event::Read(tally.count));
+            coming.extend(link.rest.map(Chain::next));
+        }
+        if expected.is_some_and(|expected| expected != tally.count) {
+            return Err(Trouble::Wrong(
+                "its namespaces hold other Jobs than all of it".to_owned(),
+            ));
         }
         Ok(Reading {
-            resource_version: snapshot.resource_version(),
-            taken_at: taken_at.unwrap_or_else(time::now),
+            resource_version: version.to_string(),
+            taken_at,
             clock_ahead,
-            count,
-            ungrouped,
+            count: tally.count,
+            ungrouped: tally.ungrouped,
         })
     }
 

@@ -4,6 +4,7 @@
 //! want, and, to complete a command line, which namespaces there are.
 
 pub mod access;
+mod chain;
 pub mod create;
 pub mod delete;
 pub mod discover;
@@ -15,6 +16,7 @@ mod page;
 pub(crate) mod remaining;
 pub mod retry;
 mod snapshot;
+mod split;
 mod status;
 pub(crate) mod traces;
 mod uri;

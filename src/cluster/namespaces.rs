@@ -68,6 +68,30 @@ impl Cluster {
         on_wait: OnWait<'_>,
         holders: &mut Holders,
     ) -> Result<(), Trouble> {
+        let mut on_namespace = |meta: &ObjectMeta<'_>| add(holders, meta);
+        self.each_namespace(chunk_size, Tries::for_list(), on_wait, &mut on_namespace)
+            .await
+    }
+
+    /// The names of all namespaces, if they may be listed and come at once.
+    pub(super) async fn namespace_names(&self, chunk_size: u32) -> Option<Vec<String>> {
+        let mut names = Vec::new();
+        let mut on_namespace = |meta: &ObjectMeta<'_>| {
+            names.extend(meta.name.as_deref().map(str::to_owned));
+        };
+        self.each_namespace(chunk_size, Tries::once(), &mut |_, _| {}, &mut on_namespace)
+            .await
+            .ok()?;
+        Some(names)
+    }
+
+    async fn each_namespace(
+        &self,
+        chunk_size: u32,
+        tries: Tries,
+        on_wait: OnWait<'_>,
+        on_namespace: &mut dyn FnMut(&ObjectMeta<'_>),
+    ) -> Result<(), Trouble> {
         let mut pages = self.newest.pages(Kind::Namespaces);
         let mut token: Option<String> = None;
         loop {
@@ -77,11 +101,15 @@ impl Cluster {
                 chunk_size,
                 token.as_deref(),
             );
-            let answer = self.answer(&uri, ACCEPT, on_wait).await?;
+            let answer = self.answer(&uri, ACCEPT, tries, on_wait).await?;
             let list = metadata::decode(Kind::Namespaces, answer.content_type(), &answer.body)
                 .map_err(|why| Trouble::StartOver(format!("the answer cannot be read: {why}")))?;
-            for object in &list.items {
-                add(holders, object.metadata.as_ref());
+            for meta in list
+                .items
+                .iter()
+                .filter_map(|object| object.metadata.as_ref())
+            {
+                on_namespace(meta);
             }
             token = pages.next(list.metadata).map_err(|broken| {
                 Trouble::StartOver(format!("the list cannot be believed: {}", broken.words()))
@@ -100,7 +128,8 @@ impl Cluster {
         holders: &mut Holders,
     ) -> Result<(), Trouble> {
         let uri = format!("{NAMESPACES}/{}", escape(name));
-        let answer = self.answer(&uri, JSON, on_wait).await?;
+        let tries = Tries::for_list();
+        let answer = self.answer(&uri, JSON, tries, on_wait).await?;
         let is_namespace = serde_json::from_slice(&answer.body)
             .is_ok_and(|meta: TypeMeta| meta.kind.as_deref() == Some("Namespace"));
         let object: Option<Object<'_>> = serde_json::from_slice(&answer.body).ok();
@@ -108,7 +137,7 @@ impl Cluster {
         let is_this = |meta: &ObjectMeta<'_>| meta.name.as_deref() == Some(name);
         match meta.filter(|meta| is_namespace && is_this(meta)) {
             Some(meta) => {
-                add(holders, Some(&meta));
+                add(holders, &meta);
                 Ok(())
             }
             None => Err(Trouble::StartOver("the answer cannot be read".to_owned())),
@@ -120,9 +149,10 @@ impl Cluster {
         &self,
         uri: &str,
         accept: &str,
+        tries: Tries,
         on_wait: OnWait<'_>,
     ) -> Result<Answer, Trouble> {
-        let mut backoff = Backoff::new(Tries::for_list());
+        let mut backoff = Backoff::new(tries);
         loop {
             match self.try_answer(uri, accept).await {
                 Ok(answer) => return Ok(answer),
@@ -165,8 +195,6 @@ impl Cluster {
     }
 }
 
-fn add(holders: &mut Holders, meta: Option<&ObjectMeta<'_>>) {
-    if let Some(meta) = meta {
-        holders.add(meta.name.as_deref().unwrap_or_default(), keep_marks(meta));
-    }
+fn add(holders: &mut Holders, meta: &ObjectMeta<'_>) {
+    holders.add(meta.name.as_deref().unwrap_or_default(), keep_marks(meta));
 }

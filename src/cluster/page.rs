@@ -20,6 +20,7 @@ use super::{
     Cluster,
     retry::{Backoff, Retry, Tries},
     snapshot::Break,
+    uri::Begin,
 };
 use crate::{
     connection::exchange::{Answer, LIST_MAX, Piece},
@@ -36,7 +37,7 @@ use crate::{
 };
 
 /// How many pages may be on their way at once: enough to keep the server busy while an answer travels.
-const PAGES_HELD: usize = 3;
+pub(crate) const PAGES_HELD: usize = 3;
 
 /// That a page has to wait before it is asked for again.
 pub(crate) struct Wait {
@@ -56,13 +57,15 @@ pub(crate) struct Pages {
 
 /// A page that has been asked for.
 pub(crate) struct Incoming {
-    token: Option<String>,
+    begin: Begin,
     task: JoinHandle<Result<Page, Trouble>>,
 }
 
 /// A page, and the one after it if that was asked for early.
 pub(crate) struct Page {
     pub(crate) meta: ListMeta,
+    /// How many Jobs it holds.
+    pub(crate) count: usize,
     /// Those that belong to a group.
     pub(crate) jobs: Vec<Job>,
     /// How many belong to none.
@@ -98,28 +101,59 @@ impl Pages {
         (pages, told)
     }
 
-    /// Ask for the page with this token, or for the first.
-    pub(crate) fn ask(&self, token: Option<String>) -> Incoming {
+    /// Pages of the same list, but of the Jobs in one namespace.
+    pub(crate) fn of_namespace(&self, namespace: String) -> Pages {
+        Pages {
+            query: Arc::new(Query {
+                scope: Scope::Namespace(namespace),
+                ..Query::clone(&self.query)
+            }),
+            ..self.clone()
+        }
+    }
+
+    /// Let more pages be on their way at once.
+    pub(crate) fn widen(&self, more: usize) {
+        self.held.add_permits(more);
+    }
+
+    /// Ask for a page, and for those after it ahead of time.
+    pub(crate) fn ask(&self, begin: Begin) -> Incoming {
+        self.begin(begin, true)
+    }
+
+    /// Ask for a page, and for none ahead of time.
+    pub(crate) fn ask_for_one(&self, begin: Begin) -> Incoming {
+        self.begin(begin, false)
+    }
+
+    fn begin(&self, begin: Begin, is_ahead: bool) -> Incoming {
         let pages = self.clone();
-        let asked = token.clone();
+        let asked = begin.clone();
         Incoming {
-            token,
-            task: tokio::spawn(async move { pages.get(asked).await }),
+            begin,
+            task: tokio::spawn(async move { pages.get(&asked, is_ahead).await }),
         }
     }
 
     /// The page after one whose token is this: the one that was asked for early, or a new one.
-    pub(crate) fn after(&self, page: &mut Page, token: &str) -> Incoming {
+    pub(crate) fn after(&self, page: &mut Page, token: String) -> Incoming {
+        let begin = Begin::Token(token.into());
         match page.next.take() {
-            Some(next) if next.token.as_deref() == Some(token) => next,
-            _ => self.ask(Some(token.to_owned())),
+            Some(next) if next.begin == begin => next,
+            _ => self.ask(begin),
         }
     }
 
-    async fn get(self, token: Option<String>) -> Result<Page, Trouble> {
+    async fn get(self, begin: &Begin, is_ahead: bool) -> Result<Page, Trouble> {
         let held = Arc::clone(&self.held).acquire_owned().await.ok();
         let mut next = None;
-        let page = self.get_whole(token.as_deref(), &mut next).await?;
+        let on_token = |token: &str| {
+            if is_ahead {
+                next.get_or_insert_with(|| self.ask(Begin::Token(token.into())));
+            }
+        };
+        let page = self.get_whole(begin, on_token).await?;
         Ok(Page {
             next,
             _held: held,
@@ -130,12 +164,12 @@ impl Pages {
     /// One page, asked for again while that may help.
     async fn get_whole(
         &self,
-        token: Option<&str>,
-        next: &mut Option<Incoming>,
+        begin: &Begin,
+        mut on_token: impl FnMut(&str) + Send,
     ) -> Result<Page, Trouble> {
         let mut backoff = Backoff::new(Tries::for_list());
         loop {
-            let tried = match self.try_whole(token, next).await {
+            let tried = match self.try_whole(begin, &mut on_token).await {
                 Ok(page) => return Ok(page),
                 Err(tried) => tried,
             };
@@ -149,8 +183,8 @@ impl Pages {
 
     async fn try_whole(
         &self,
-        token: Option<&str>,
-        next: &mut Option<Incoming>,
+        begin: &Begin,
+        on_token: &mut (impl FnMut(&str) + Send),
     ) -> Result<Page, Retry<Trouble>> {
         let cluster = &self.cluster;
         let mut reading = Reading::new(&self.query, &self.intake);
@@ -160,12 +194,12 @@ impl Pages {
             }
             reading.feed(piece);
             if let Some(token) = reading.list.continue_token() {
-                next.get_or_insert_with(|| self.ask(Some(token.to_owned())));
+                on_token(token);
             }
             Piece::Taken
         };
         let answer = async {
-            let request = self.query.request(token)?;
+            let request = self.query.request(begin)?;
             let connection = &cluster.connection;
             connection
                 .call_in_pieces(request, LIST_MAX, &mut on_piece)
@@ -177,7 +211,7 @@ impl Pages {
             answer.map_err(|why| Retry::after(why, |why| why.into_error(server).into()))?;
         let (why, retry_after, last) = match answer.status {
             // Once the server has answered, what stands in between is trouble that may pass.
-            _ if answer.is_foreign() && !answer.is_transient() && token.is_none() => {
+            _ if answer.is_foreign() && !answer.is_transient() && *begin == Begin::Fresh => {
                 return Err(Retry::Fatal(cluster.is_no_api_server(&answer).into()));
             }
             StatusCode::OK => match reading.finish(&answer) {
@@ -189,13 +223,17 @@ impl Pages {
                 }
                 Err(Unusable::Body(why)) => (why.to_string(), None, cluster.unreadable(&why)),
             },
-            StatusCode::GONE if token.is_some() => {
+            StatusCode::GONE if *begin != Begin::Fresh => {
                 return Err(Retry::Fatal(Trouble::Gone(answer.words())));
             }
             _ => {
                 let error = cluster.refusal(&answer, &self.query);
                 if !answer.is_transient() {
-                    return Err(Retry::Fatal(error.into()));
+                    return Err(Retry::Fatal(match begin {
+                        // The list itself was given: it can be had in another way.
+                        Begin::AtVersion(_) => Trouble::Gone(answer.words()),
+                        Begin::Fresh | Begin::Token(_) => error.into(),
+                    }));
                 }
                 (answer.words(), answer.retry_after(), error)
             }
@@ -224,10 +262,20 @@ struct Reading<'a> {
     query: &'a Query,
     intake: &'a Mutex<Intake>,
     list: ListReader,
-    jobs: Vec<Job>,
-    ungrouped: usize,
+    taken: Taken,
     /// Why the page is of no use. What comes after that is passed over.
     trouble: Option<Unusable>,
+}
+
+/// What has come of a page.
+#[derive(Default)]
+struct Taken {
+    /// How many Jobs it holds.
+    count: usize,
+    /// Those that belong to a group.
+    jobs: Vec<Job>,
+    /// How many belong to none.
+    ungrouped: usize,
 }
 
 /// Why a page is of no use.
@@ -258,8 +306,7 @@ impl<'a> Reading<'a> {
             query,
             intake,
             list: ListReader::default(),
-            jobs: Vec::new(),
-            ungrouped: 0,
+            taken: Taken::default(),
             trouble: None,
         }
     }
@@ -267,18 +314,19 @@ impl<'a> Reading<'a> {
     fn feed(&mut self, piece: &[u8]) {
         if self.trouble.is_none() {
             let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
-            let (query, jobs, ungrouped) = (self.query, &mut self.jobs, &mut self.ungrouped);
-            let mut on_job = |job: decode::Job<'_>| take(job, query, &mut intake, jobs, ungrouped);
+            let (query, taken) = (self.query, &mut self.taken);
+            let mut on_job = |job: decode::Job<'_>| taken.take(job, query, &mut intake);
             self.trouble = self.list.feed(piece, &mut on_job).err();
         }
     }
 
     /// The page, now that the answer is complete. In JSON it has come as a whole.
     fn finish(mut self, answer: &Answer) -> Result<Page, Unusable> {
-        let page = |meta, jobs, ungrouped| Page {
+        let page = |meta, taken: Taken| Page {
             meta,
-            jobs,
-            ungrouped,
+            count: taken.count,
+            jobs: taken.jobs,
+            ungrouped: taken.ungrouped,
             clock_ahead: answer.clock_ahead(),
             next: None,
             _held: None,
@@ -289,39 +337,38 @@ impl<'a> Reading<'a> {
             let size = decode::size_of(answer.body.len() / list.items.len().max(1));
             for job in list.items {
                 let job = decode::Job { size, ..job };
-                let (jobs, ungrouped) = (&mut self.jobs, &mut self.ungrouped);
-                take(job, self.query, &mut intake, jobs, ungrouped)?;
+                self.taken.take(job, self.query, &mut intake)?;
             }
-            return Ok(page(list.metadata, self.jobs, self.ungrouped));
+            return Ok(page(list.metadata, self.taken));
         }
         match self.trouble {
             Some(trouble) => Err(trouble),
-            None => Ok(page(self.list.finish()?, self.jobs, self.ungrouped)),
+            None => Ok(page(self.list.finish()?, self.taken)),
         }
     }
 }
 
-/// Take a Job of a page in.
-fn take(
-    job: decode::Job<'_>,
-    query: &Query,
-    intake: &mut Intake,
-    jobs: &mut Vec<Job>,
-    ungrouped: &mut usize,
-) -> Result<(), Unusable> {
-    query.admit(&job).map_err(Unusable::Stray)?;
-    let namespace = job
-        .metadata
-        .as_ref()
-        .and_then(|meta| meta.namespace.as_deref());
-    if namespace.is_some_and(|namespace| query.excludes(namespace).is_some()) {
-        return Ok(());
+impl Taken {
+    /// Take a Job in.
+    fn take(
+        &mut self,
+        job: decode::Job<'_>,
+        query: &Query,
+        intake: &mut Intake,
+    ) -> Result<(), Unusable> {
+        query.admit(&job).map_err(Unusable::Stray)?;
+        self.count += 1;
+        let meta = job.metadata.as_ref();
+        let namespace = meta.and_then(|meta| meta.namespace.as_deref());
+        if namespace.is_some_and(|namespace| query.excludes(namespace).is_some()) {
+            return Ok(());
+        }
+        match intake.take(job)? {
+            Some(job) => self.jobs.push(job),
+            None => self.ungrouped += 1,
+        }
+        Ok(())
     }
-    match intake.take(job)? {
-        Some(job) => jobs.push(job),
-        None => *ungrouped += 1,
-    }
-    Ok(())
 }
 
 /// Why a page cannot be used.

@@ -25,6 +25,14 @@ impl Tries {
         }
     }
 
+    /// For what can be done without.
+    pub(super) fn once() -> Tries {
+        Tries {
+            count: 1,
+            total: Duration::ZERO,
+        }
+    }
+
     /// For one delete: others go on meanwhile, and an API server may take a minute to come back.
     pub fn for_delete() -> Tries {
         Tries {

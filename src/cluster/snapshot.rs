@@ -87,6 +87,14 @@ fn note(newest: &AtomicU64, version: &str) {
 }
 
 impl Pages {
+    /// Get ready for a list that is asked for as it was at a version.
+    pub(crate) fn at_version(version: &str) -> Pages {
+        Pages {
+            resource_version: Some(version.to_owned()),
+            ..Pages::default()
+        }
+    }
+
     /// Take the metadata of the next page; the token of the one after it, `None` after the last.
     ///
     /// # Errors
@@ -121,8 +129,8 @@ impl Pages {
     }
 
     /// The version that all of them show.
-    pub(crate) fn resource_version(self) -> String {
-        self.resource_version.unwrap_or_default()
+    pub(crate) fn resource_version(&self) -> &str {
+        self.resource_version.as_deref().unwrap_or_default()
     }
 }
 
@@ -172,6 +180,15 @@ mod tests {
             tokens.next(page("7", "a", 1)),
             Err(Break::Wrong(_))
         ));
+    }
+
+    #[test]
+    fn a_list_that_is_asked_for_at_a_version_shows_it() {
+        assert_eq!(Pages::at_version("7").next(page("7", "", 0)), Ok(None));
+        for version in ["6", "8", ""] {
+            let broken = Pages::at_version("7").next(page(version, "", 0));
+            assert!(matches!(broken, Err(Break::Gone(_))), "{version}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The requests that are sent about Jobs.
 
+use std::sync::Arc;
+
 use http::{Request, header};
 use kube::client::Body;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -8,6 +10,17 @@ use crate::{
     connection::failure::{Failure, Stage},
     job::{label::LabelKey, query::Query},
 };
+
+/// Where a page of a list begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Begin {
+    /// At the first object, with a fresh and consistent read: without a resourceVersion.
+    Fresh,
+    /// At the first object that was there at this version, which another list has shown.
+    AtVersion(Arc<str>),
+    /// Where this token says.
+    Token(Arc<str>),
+}
 
 impl Query {
     /// What the server gets to select by: every label that makes groups exists, and what the user selects.
@@ -33,13 +46,19 @@ impl Query {
         parameters
     }
 
-    /// Never with a resourceVersion: the first page is a fresh and consistent read.
-    pub(crate) fn request(&self, token: Option<&str>) -> Result<Request<Body>, Failure> {
+    pub(crate) fn request(&self, begin: &Begin) -> Result<Request<Body>, Failure> {
         let path = jobs_path(self.scope.namespace());
-        get(
-            page(path, self.parameters(), self.chunk_size, token),
-            ACCEPT,
-        )
+        let mut parameters = self.parameters();
+        let token = match begin {
+            Begin::Fresh => None,
+            Begin::AtVersion(version) => {
+                parameters.push(format!("resourceVersion={}", escape(version)));
+                parameters.push("resourceVersionMatch=Exact".to_owned());
+                None
+            }
+            Begin::Token(token) => Some(&**token),
+        };
+        get(page(path, parameters, self.chunk_size, token), ACCEPT)
     }
 }
 

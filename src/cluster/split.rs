@@ -1,0 +1,143 @@
+//! A long list in parts: namespace by namespace over several connections, all at the version that its first page has
+//! shown. So a plan still is one snapshot.
+//!
+//! It pays for more than the connections. For each page, kube-apiserver walks over all that is left of what the list is
+//! of: the work for a list of everything grows with the square of the number of Jobs.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use tokio::time::timeout;
+
+use super::{Cluster, chain::Link};
+use crate::job::query::{Query, Scope};
+
+/// How many namespaces are read at once.
+pub(crate) const LANES: usize = 4;
+
+/// The most namespaces for each page that is left: more of them cost the server more than they save.
+const NAMESPACES_A_PAGE: usize = 8;
+
+/// The longest that a list waits for the names of the namespaces. It can do without.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the first page of a list tells of its parts.
+struct First<'a> {
+    /// How many Jobs it holds.
+    count: usize,
+    /// How many are left, where the server says it.
+    remaining: Option<usize>,
+    /// The namespaces of those that belong to a group.
+    namespaces: BTreeSet<&'a str>,
+}
+
+impl Query {
+    /// Whether its list can be read in parts.
+    pub(crate) fn has_parts(&self) -> bool {
+        self.scope == Scope::AllNamespaces && self.chunk_size > 0
+    }
+}
+
+impl Cluster {
+    /// The namespaces to read one by one instead of a list that is longer than its first page, if that can be done and
+    /// pays.
+    ///
+    /// They are asked for now that the version of the list is known: one that is missing has no Jobs of that version left.
+    pub(crate) async fn parts(&self, query: &Query, first: &Link) -> Option<Vec<String>> {
+        let names = self.namespace_names(query.chunk_size);
+        let names = timeout(PATIENCE, names).await.ok()??;
+        let jobs = first.page.jobs.iter();
+        let first = First {
+            count: first.page.count,
+            remaining: first.remaining,
+            namespaces: jobs.map(|job| &*job.namespace).collect(),
+        };
+        parts(names, query, &first)
+    }
+}
+
+fn parts(mut names: Vec<String>, query: &Query, first: &First<'_>) -> Option<Vec<String>> {
+    names.sort_unstable();
+    let is_listed = |name: &&str| names.binary_search_by(|known| known.as_str().cmp(name));
+    // Something may show fewer Namespaces than there are.
+    if !first.namespaces.iter().all(|name| is_listed(name).is_ok()) {
+        return None;
+    }
+    let pages = match first.remaining {
+        Some(remaining) => remaining / first.count.max(1),
+        // Without that, the namespaces that come after those of the first page are taken to be like them.
+        None => {
+            let last = first.namespaces.last()?;
+            let covered = is_listed(last).ok()? + 1;
+            names.len() / covered
+        }
+    };
+    names.retain(|name| query.excludes(name).is_none());
+    (names.len() <= pages.saturating_mul(NAMESPACES_A_PAGE)).then_some(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::grouping::Grouping;
+
+    fn names(count: usize) -> Vec<String> {
+        (0..count).map(|number| format!("n-{number:04}")).collect()
+    }
+
+    fn first<'a>(
+        remaining: Option<usize>,
+        namespaces: impl IntoIterator<Item = &'a str>,
+    ) -> First<'a> {
+        First {
+            count: 500,
+            remaining,
+            namespaces: namespaces.into_iter().collect(),
+        }
+    }
+
+    fn query() -> Query {
+        Query::all(Grouping::Application, Scope::AllNamespaces, 500)
+    }
+
+    #[test]
+    fn a_list_is_split_where_the_parts_are_large() {
+        let split = |count, remaining| {
+            parts(names(count), &query(), &first(remaining, ["n-0000"])).is_some()
+        };
+        assert!(split(8, Some(500)));
+        assert!(!split(9, Some(500)));
+        assert!(!split(1, Some(499)), "one more page");
+        assert!(split(800, Some(50_000)));
+        assert!(!split(5_000, Some(50_000)));
+        // The first page is one of one namespace.
+        assert!(split(5_000, None));
+    }
+
+    #[test]
+    fn where_the_server_does_not_count_the_first_page_stands_for_the_others() {
+        let split = |last: usize| {
+            let last = format!("n-{last:04}");
+            parts(names(1_000), &query(), &first(None, ["n-0000", &last])).is_some()
+        };
+        assert!(split(7));
+        assert!(!split(8));
+        assert_eq!(parts(names(9), &query(), &first(None, [])), None);
+    }
+
+    #[test]
+    fn what_does_not_show_all_namespaces_is_not_believed() {
+        let of = |seen: &'static str| parts(names(3), &query(), &first(Some(9_000), [seen]));
+        assert_eq!(of("n-0002"), Some(names(3)));
+        assert_eq!(of("n-0003"), None);
+    }
+
+    #[test]
+    fn excluded_namespaces_are_not_read() {
+        let query = Query {
+            excluded: vec!["*-0001".parse().unwrap()],
+            ..query()
+        };
+        let parts = parts(names(3), &query, &first(Some(9_000), ["n-0000"]));
+        assert_eq!(parts.unwrap(), ["n-0000", "n-0002"]);
+    }
+}
