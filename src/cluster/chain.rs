@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    page::{Incoming, Page, Pages, Trouble},
+    page::{Ahead, Incoming, Page, Pages, Trouble},
     snapshot,
     uri::Begin,
 };
@@ -11,11 +11,13 @@ use super::{
 /// This many pages in a row may be empty.
 const MAX_EMPTY_PAGES: u32 = 8;
 
-/// A list, or the part of it in one namespace, page after page.
+/// A list, or the part of it in one namespace, page after page. It asks for nothing until its next page is wanted.
 pub(crate) struct Chain {
     pages: Pages,
     snapshot: snapshot::Pages,
-    incoming: Incoming,
+    begin: Begin,
+    /// A page that was asked for ahead of time.
+    early: Option<Incoming>,
     empty_pages: u32,
 }
 
@@ -31,29 +33,49 @@ pub(crate) struct Link {
 }
 
 impl Chain {
-    /// From the page that was asked for as the first.
-    pub(crate) fn new(pages: Pages, snapshot: snapshot::Pages, incoming: Incoming) -> Chain {
+    /// From its first page on.
+    pub(crate) fn new(pages: Pages, snapshot: snapshot::Pages, begin: Begin) -> Chain {
         Chain {
             pages,
             snapshot,
-            incoming,
+            begin,
+            early: None,
             empty_pages: 0,
         }
     }
 
     /// The Jobs of one namespace at a version that the list of all has shown.
     pub(crate) fn of_namespace(pages: &Pages, namespace: String, version: &Arc<str>) -> Chain {
-        let pages = pages.of_namespace(namespace);
-        let incoming = pages.ask(Begin::AtVersion(Arc::clone(version)));
-        Chain::new(pages, snapshot::Pages::at_version(version), incoming)
+        Chain::new(
+            pages.of_namespace(namespace),
+            snapshot::Pages::at_version(version),
+            Begin::AtVersion(Arc::clone(version)),
+        )
     }
 
-    /// Wait for the next page.
+    /// Ask for the next page and for those after it ahead of time, and wait for it.
     ///
     /// # Errors
     /// If it cannot be had, or does not go with those before it.
-    pub(crate) async fn next(mut self) -> Result<Link, Trouble> {
-        let mut page = self.incoming.arrive().await?;
+    pub(crate) async fn next(self) -> Result<Link, Trouble> {
+        self.link(Ahead::Yes).await
+    }
+
+    /// Ask for the next page and no more, and wait for it.
+    ///
+    /// # Errors
+    /// As [`Chain::next`].
+    pub(crate) async fn next_alone(self) -> Result<Link, Trouble> {
+        self.link(Ahead::No).await
+    }
+
+    async fn link(mut self, ahead: Ahead) -> Result<Link, Trouble> {
+        let incoming = match self.early.take() {
+            // It was asked for by a token that stood before the items: the whole page may have named another.
+            Some(early) if early.begin == self.begin => early,
+            _ => self.pages.ask(self.begin, ahead),
+        };
+        let mut page = incoming.arrive().await?;
         let remaining = page.meta.remaining_item_count;
         let token = self.snapshot.next(std::mem::take(&mut page.meta))?;
         let version = self.snapshot.resource_version().into();
@@ -65,11 +87,12 @@ impl Chain {
         if token.is_some() && empty_pages > MAX_EMPTY_PAGES {
             return Err(Trouble::Wrong("its pages never end".to_owned()));
         }
+        let early = page.next.take();
         let rest = token.map(|token| Chain {
-            incoming: self.pages.after(&mut page, token),
-            pages: self.pages,
-            snapshot: self.snapshot,
+            begin: Begin::Token(token.into()),
+            early,
             empty_pages,
+            ..self
         });
         Ok(Link {
             page,

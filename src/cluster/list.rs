@@ -169,13 +169,12 @@ impl Cluster {
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<Reading, Trouble> {
         let (pages, mut waits) = Pages::new(self, query);
-        let incoming = match way {
+        let chain = Chain::new(pages.clone(), self.newest.pages(Kind::Jobs), Begin::Fresh);
+        let first = match way {
             // What follows may be asked for in another way.
-            Way::InParts => pages.ask_for_one(Begin::Fresh),
-            Way::PageByPage => pages.ask(Begin::Fresh),
+            Way::InParts => telling(&mut waits, on_event, chain.next_alone()).await?,
+            Way::PageByPage => telling(&mut waits, on_event, chain.next()).await?,
         };
-        let chain = Chain::new(pages.clone(), self.newest.pages(Kind::Jobs), incoming);
-        let first = telling(&mut waits, on_event, chain.next()).await?;
         // The earlier of both clocks: what the other one adds to an age may be wrong. Not before the page came: it may have
         // been waited for.
         let clock_ahead = first.page.clock_ahead.unwrap_or_default();
@@ -191,6 +190,7 @@ impl Cluster {
         let mut coming = FuturesUnordered::new();
         let (mut left, expected) = match parts {
             Some(names) => {
+                pages.widen(LANES);
                 let total = first
                     .remaining
                     .map(|remaining| first.page.count + remaining);
@@ -204,7 +204,6 @@ impl Cluster {
                 (Vec::new(), None)
             }
         };
-        pages.widen(if left.is_empty() { 0 } else { LANES });
         loop {
             while coming.len() < LANES
                 && let Some(name) = left.pop()

@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// How many pages may be on their way at once: enough to keep the server busy while an answer travels.
-pub(crate) const PAGES_HELD: usize = 3;
+const PAGES_HELD: usize = 3;
 
 /// That a page has to wait before it is asked for again.
 pub(crate) struct Wait {
@@ -55,9 +55,16 @@ pub(crate) struct Pages {
     waits: mpsc::UnboundedSender<Wait>,
 }
 
+/// Whether the page after one is asked for as soon as its token has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ahead {
+    Yes,
+    No,
+}
+
 /// A page that has been asked for.
 pub(crate) struct Incoming {
-    begin: Begin,
+    pub(crate) begin: Begin,
     task: JoinHandle<Result<Page, Trouble>>,
 }
 
@@ -72,7 +79,7 @@ pub(crate) struct Page {
     pub(crate) ungrouped: usize,
     /// How far the server's clock was ahead of this machine's, if it told the time.
     pub(crate) clock_ahead: Option<SignedDuration>,
-    next: Option<Incoming>,
+    pub(crate) next: Option<Incoming>,
     _held: Option<OwnedSemaphorePermit>,
 }
 
@@ -117,40 +124,22 @@ impl Pages {
         self.held.add_permits(more);
     }
 
-    /// Ask for a page, and for those after it ahead of time.
-    pub(crate) fn ask(&self, begin: Begin) -> Incoming {
-        self.begin(begin, true)
-    }
-
-    /// Ask for a page, and for none ahead of time.
-    pub(crate) fn ask_for_one(&self, begin: Begin) -> Incoming {
-        self.begin(begin, false)
-    }
-
-    fn begin(&self, begin: Begin, is_ahead: bool) -> Incoming {
+    /// Ask for a page.
+    pub(crate) fn ask(&self, begin: Begin, ahead: Ahead) -> Incoming {
         let pages = self.clone();
         let asked = begin.clone();
         Incoming {
             begin,
-            task: tokio::spawn(async move { pages.get(&asked, is_ahead).await }),
+            task: tokio::spawn(async move { pages.get(&asked, ahead).await }),
         }
     }
 
-    /// The page after one whose token is this: the one that was asked for early, or a new one.
-    pub(crate) fn after(&self, page: &mut Page, token: String) -> Incoming {
-        let begin = Begin::Token(token.into());
-        match page.next.take() {
-            Some(next) if next.begin == begin => next,
-            _ => self.ask(begin),
-        }
-    }
-
-    async fn get(self, begin: &Begin, is_ahead: bool) -> Result<Page, Trouble> {
+    async fn get(self, begin: &Begin, ahead: Ahead) -> Result<Page, Trouble> {
         let held = Arc::clone(&self.held).acquire_owned().await.ok();
         let mut next = None;
         let on_token = |token: &str| {
-            if is_ahead {
-                next.get_or_insert_with(|| self.ask(Begin::Token(token.into())));
+            if ahead == Ahead::Yes {
+                next.get_or_insert_with(|| self.ask(Begin::Token(token.into()), ahead));
             }
         };
         let page = self.get_whole(begin, on_token).await?;
