@@ -182,7 +182,7 @@ impl Cluster {
         let version = Arc::clone(&first.version);
         let parts = match way {
             Way::InParts if first.rest.is_some() => {
-                telling(&mut waits, on_event, self.parts(query, &first)).await
+                telling(&mut waits, on_event, self.parts(query, &first, sink)).await
             }
             _ => None,
         };

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, time::Duration};
 use tokio::time::timeout;
 
 use super::{Cluster, chain::Link};
-use crate::job::query::{Query, Scope};
+use crate::job::query::{Query, Scope, Sink};
 
 /// How many namespaces are read at once.
 pub(crate) const LANES: usize = 4;
@@ -28,6 +28,8 @@ struct First<'a> {
     remaining: Option<usize>,
     /// The namespaces of those that belong to a group.
     namespaces: BTreeSet<&'a str>,
+    /// The namespaces in which there were Jobs before.
+    known: BTreeSet<&'a str>,
 }
 
 impl Query {
@@ -42,7 +44,12 @@ impl Cluster {
     /// pays.
     ///
     /// They are asked for now that the version of the list is known: one that is missing has no Jobs of that version left.
-    pub(crate) async fn parts(&self, query: &Query, first: &Link) -> Option<Vec<String>> {
+    pub(crate) async fn parts(
+        &self,
+        query: &Query,
+        first: &Link,
+        sink: &dyn Sink,
+    ) -> Option<Vec<String>> {
         let names = self.namespace_names(query.chunk_size);
         let names = timeout(PATIENCE, names).await.ok()??;
         let jobs = first.page.jobs.iter();
@@ -50,6 +57,7 @@ impl Cluster {
             count: first.page.count,
             remaining: first.remaining,
             namespaces: jobs.map(|job| &*job.namespace).collect(),
+            known: sink.namespaces(),
         };
         parts(names, query, &first)
     }
@@ -58,8 +66,9 @@ impl Cluster {
 fn parts(mut names: Vec<String>, query: &Query, first: &First<'_>) -> Option<Vec<String>> {
     names.sort_unstable();
     let is_listed = |name: &&str| names.binary_search_by(|known| known.as_str().cmp(name));
-    // Something may show fewer Namespaces than there are.
-    if !first.namespaces.iter().all(|name| is_listed(name).is_ok()) {
+    // Something may show fewer Namespaces than there are. Jobs in the others would pass for gone.
+    let mut seen = first.namespaces.union(&first.known);
+    if !seen.all(|name| is_listed(name).is_ok()) {
         return None;
     }
     let pages = match first.remaining {
@@ -92,6 +101,7 @@ mod tests {
             count: 500,
             remaining,
             namespaces: namespaces.into_iter().collect(),
+            known: BTreeSet::new(),
         }
     }
 
@@ -127,6 +137,13 @@ mod tests {
     #[test]
     fn what_does_not_show_all_namespaces_is_not_believed() {
         let of = |seen: &'static str| parts(names(3), &query(), &first(Some(9_000), [seen]));
+        assert_eq!(of("n-0002"), Some(names(3)));
+        assert_eq!(of("n-0003"), None);
+        let of = |known: &'static str| {
+            let known = BTreeSet::from([known]);
+            let first = first(Some(9_000), ["n-0000"]);
+            parts(names(3), &query(), &First { known, ..first })
+        };
         assert_eq!(of("n-0002"), Some(names(3)));
         assert_eq!(of("n-0003"), None);
     }

@@ -1,6 +1,6 @@
 //! Which Jobs are asked for, and what comes of it.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use super::{
     Job, field::FieldSelector, grouping::Grouping, pattern::NamespacePattern, rules::Match,
@@ -82,6 +82,10 @@ pub trait Sink {
     fn start_over(&mut self);
     /// One more.
     fn take(&mut self, job: Job);
+    /// The namespaces in which it knows Jobs from before.
+    fn namespaces(&self) -> BTreeSet<&str> {
+        BTreeSet::new()
+    }
 }
 
 impl Sink for Vec<Job> {

@@ -3,7 +3,12 @@
 //! A question may stand for an hour, and a conflict may tell that a Job was touched a moment ago. Then what was shown
 //! is held against what is there now. Nothing ever joins a plan that a person has approved; it can only lose Jobs.
 
-use std::{borrow::Cow, collections::HashMap, ops::Range, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashMap},
+    ops::Range,
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
@@ -157,6 +162,11 @@ impl Recheck {
 }
 
 impl Sink for Recheck {
+    fn namespaces(&self) -> BTreeSet<&str> {
+        let groups = self.plan.groups.iter();
+        groups.map(|group| &*group.key.namespace).collect()
+    }
+
     fn start_over(&mut self) {
         for unchanged in &mut self.unchanged {
             unchanged.fill(false);
