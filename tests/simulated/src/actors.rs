@@ -124,6 +124,10 @@ impl World {
                 self.store.compacted = self.store.version();
                 "compact"
             }
+            _ if choice < 64 => {
+                self.store.remove_namespace(key.0, self.now());
+                "delete a namespace"
+            }
             _ => {
                 self.store.tick();
                 "write something else"

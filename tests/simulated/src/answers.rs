@@ -3,11 +3,11 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use crate::{
-    asked::{Asked, Delete, List},
-    encode::{self, Form, Head, Status},
+    asked::{self, Asked, Delete, List},
+    encode::{self, Form, Head, Namespace, Status},
     faults::Fault,
-    job::Job,
-    setup::GitOps,
+    job::{EMPTY_NAMESPACES, Job, NAMESPACES},
+    setup::{GitOps, Shows},
     store::By,
     world::{Given, World},
 };
@@ -25,6 +25,15 @@ pub struct Answer {
     pub date: Option<i64>,
     /// The version of a list.
     pub version: u64,
+    /// The namespaces that a page of them lacks.
+    pub lacks: Vec<&'static str>,
+}
+
+/// A page of a list before it is written.
+struct Page<T> {
+    items: Vec<T>,
+    version: u64,
+    head: Head,
 }
 
 /// How a body ends.
@@ -53,6 +62,7 @@ impl Answer {
             retry_after: None,
             date: None,
             version: 0,
+            lacks: Vec::new(),
         }
     }
 
@@ -82,6 +92,7 @@ impl World {
         self.log[number].arrived = Some(self.now());
         let answer = match asked {
             Asked::Jobs(list) => self.list(list, fault),
+            Asked::Namespaces(page) => self.namespaces(page, fault),
             Asked::Delete(delete) => {
                 let first = self.delete(number, delete, fault);
                 match fault {
@@ -133,6 +144,7 @@ impl World {
         self.log[number].answer = Some(Given {
             status: answer.status,
             version: answer.version,
+            lacks: answer.lacks.clone(),
             date: answer.date,
             retry_after: answer
                 .retry_after
@@ -143,72 +155,161 @@ impl World {
 
     fn list(&mut self, list: &List, fault: Option<Fault>) -> Answer {
         let form = self.form();
-        let (mut version, mut from) = (self.store.version(), 0);
-        if let Some(token) = &list.token {
+        // With a selector the server does not say how many are left.
+        let is_counted = list.labels.is_empty();
+        let page = self.page(form, &list.page, fault, is_counted, |world, version| {
+            let mut jobs = world.store.at(version);
+            jobs.retain(|job| list.selects(job));
+            jobs
+        });
+        let mut page = match page {
+            Ok(page) => page,
+            Err(refusal) => return *refusal,
+        };
+        match fault {
+            Some(Fault::Stray) => page.items.extend(self.stray(list)),
+            Some(Fault::NoUid) => {
+                if let Some(job) = page.items.first_mut() {
+                    Arc::make_mut(job).uid = "".into();
+                }
+            }
+            _ => {}
+        }
+        let body = encode::list(form, !list.is_of_metadata, &page.head, &page.items);
+        self.listed(form, page.version, body)
+    }
+
+    fn namespaces(&mut self, asked: &asked::Page, fault: Option<Fault>) -> Answer {
+        let form = self.form();
+        if self.setup.shows == Shows::Nothing {
+            let message = "namespaces is forbidden: User \"u\" cannot list them";
+            return Answer::refusal(form, 403, "Forbidden", message);
+        }
+        // Those that are not to be seen are taken out below: the places that tokens name stay the same.
+        let page = self.page(form, asked, fault, true, |world, _| {
+            let empty = &EMPTY_NAMESPACES[..world.setup.empty_namespaces];
+            let mut names: Vec<&'static str> = [&NAMESPACES, empty].concat();
+            names.sort_unstable();
+            names
+        });
+        let page = match page {
+            Ok(page) => page,
+            Err(refusal) => return *refusal,
+        };
+        // What is old lacks what was made since.
+        let hidden = match fault {
+            Some(Fault::Hides | Fault::Stale) => self.rng.choice(NAMESPACES),
+            _ => None,
+        };
+        let is_shown = |name: &&'static str| {
+            hidden != Some(*name)
+                && self.setup.shows != Shows::AllBut(name)
+                && self.store.has_namespace(name, page.version)
+        };
+        let (names, lacks): (Vec<_>, Vec<_>) = page.items.iter().copied().partition(is_shown);
+        let mut namespaces: Vec<Namespace> = names
+            .into_iter()
+            .map(|name| Namespace {
+                name,
+                uid: format!("0a4e5bac-{name}"),
+            })
+            .collect();
+        if let (Some(Fault::NoUid), Some(namespace)) = (fault, namespaces.first_mut()) {
+            namespace.uid.clear();
+        }
+        let body = encode::namespaces(form, &page.head, &namespaces);
+        Answer {
+            lacks,
+            ..self.listed(form, page.version, body)
+        }
+    }
+
+    fn listed(&self, form: Form, version: u64, body: Vec<u8>) -> Answer {
+        Answer {
+            version,
+            date: self.setup.tells_time.then(|| self.server_time()),
+            ..Answer::new(200, form, body)
+        }
+    }
+
+    /// A page of what is there at a version, or why there is none.
+    fn page<T: Clone>(
+        &mut self,
+        form: Form,
+        asked: &asked::Page,
+        fault: Option<Fault>,
+        is_counted: bool,
+        all_at: impl FnOnce(&World, u64) -> Vec<T>,
+    ) -> Result<Page<T>, Box<Answer>> {
+        let newest = self.store.version();
+        let (mut version, mut from) = (asked.at.unwrap_or(newest), 0);
+        if let Some(token) = &asked.token {
             let mut parts = token
                 .split('.')
                 .skip(1)
                 .map(|part| part.parse().unwrap_or(0));
             version = parts.next().unwrap_or(0);
             from = usize::try_from(parts.next().unwrap_or(0)).unwrap_or(0);
-            if version < self.store.compacted || fault == Some(Fault::Expired) {
-                let token = format!("new.{}.{from}", self.store.version());
-                let status = Status {
-                    code: 410,
-                    reason: "Expired",
-                    message: "The provided continue parameter is too old to display a consistent list result.",
-                    token: &token,
-                    ..Status::default()
-                };
-                return Answer::new(410, form, encode::status(form, &status));
+        }
+        let is_expired = version < self.store.compacted || fault == Some(Fault::Expired);
+        if asked.token.is_some() && is_expired {
+            let token = format!("new.{newest}.{from}");
+            let status = Status {
+                code: 410,
+                reason: "Expired",
+                message: "The provided continue parameter is too old to display a consistent list result.",
+                token: &token,
+                ..Status::default()
+            };
+            return Err(Answer::new(410, form, encode::status(form, &status)).into());
+        }
+        if let Some(at) = asked.at {
+            let refusal = match fault {
+                _ if fault == Some(Fault::NotExact) || !self.setup.knows_exact => {
+                    Some((400, "BadRequest", "resourceVersionMatch: Forbidden"))
+                }
+                _ if is_expired => Some((
+                    410,
+                    "Expired",
+                    "The resourceVersion for the provided list is too old.",
+                )),
+                _ if at > newest => Some((504, "Timeout", "Too large resource version")),
+                _ => None,
+            };
+            if let Some((code, reason, message)) = refusal {
+                return Err(Answer::refusal(form, code, reason, message).into());
             }
         }
         if let Some(Fault::Stale | Fault::OtherVersion) = fault {
-            let back = if self.rng.bool() {
-                8
-            } else {
-                self.store.version()
-            };
-            version = self
-                .store
-                .version()
-                .saturating_sub(self.rng.u64(..=back))
-                .max(1);
+            let back = if self.rng.bool() { 8 } else { newest };
+            version = newest.saturating_sub(self.rng.u64(..=back)).max(1);
         }
-        let mut jobs = self.store.at(version);
-        jobs.retain(|job| list.selects(job));
-        let limit = if list.limit == 0 {
+        let mut items = all_at(self, version);
+        let limit = if asked.limit == 0 {
             usize::MAX
         } else {
-            list.limit
+            asked.limit
         };
-        let left = jobs.split_off(from.min(jobs.len()));
-        let mut page: Vec<Arc<Job>> = left.iter().take(limit).cloned().collect();
+        let left = items.split_off(from.min(items.len()));
+        let mut page: Vec<T> = left.iter().take(limit).cloned().collect();
         let mut next = from + page.len();
         if fault == Some(Fault::EmptyPage) {
             (page, next) = (Vec::new(), from);
         }
-        let is_last = next >= from + left.len();
+        let is_cut = fault == Some(Fault::Remaining);
+        let is_last = is_cut || next >= from + left.len();
         let remaining = match is_last {
-            // With a selector the server does not say it.
-            false if list.labels.is_empty() => Some((from + left.len() - next) as i64),
-            true if fault == Some(Fault::Remaining) => Some(3),
+            _ if is_cut => Some(3),
+            false if is_counted => Some((from + left.len() - next) as i64),
             _ => None,
         };
-        let token = match &list.token {
+        let token = match &asked.token {
             Some(token) if fault == Some(Fault::SameToken) => token.clone(),
             _ if is_last && fault != Some(Fault::EmptyPage) => String::new(),
             _ => format!("t{}.{version}.{next}", self.log.len()),
         };
-        match fault {
-            Some(Fault::Repeated) => page.extend(jobs.first().or(left.first()).cloned()),
-            Some(Fault::Stray) => page.extend(self.stray(list)),
-            Some(Fault::NoUid) => {
-                if let Some(job) = page.first_mut() {
-                    Arc::make_mut(job).uid = "".into();
-                }
-            }
-            _ => {}
+        if fault == Some(Fault::Repeated) {
+            page.extend(items.first().or(left.first()).cloned());
         }
         let head = Head {
             version: if fault == Some(Fault::NoVersion) {
@@ -219,12 +320,11 @@ impl World {
             token,
             remaining,
         };
-        let body = encode::list(form, !list.is_of_metadata, &head, &page);
-        Answer {
+        Ok(Page {
+            items: page,
             version,
-            date: self.setup.tells_time.then(|| self.server_time()),
-            ..Answer::new(200, form, body)
-        }
+            head,
+        })
     }
 
     /// A Job that this list does not ask for, if there is one.

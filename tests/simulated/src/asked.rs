@@ -6,18 +6,29 @@ use http::{Method, Uri};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use crate::job::{Job, Key, LABEL, NAMESPACES, SELECTED};
+use crate::job::{EMPTY_NAMESPACES, Job, Key, LABEL, NAMESPACES, SELECTED};
 
 /// What a request asks for.
 #[derive(Debug, Clone)]
 pub enum Asked {
     Jobs(List),
+    /// The Namespaces, of which the metadata alone is asked for.
+    Namespaces(Page),
     Delete(Delete),
     Pods,
     /// What a GitOps tool wants, or whether the server knows the kind.
     GitOps,
     /// What this tool never asks for.
     Other(String),
+}
+
+/// A page of a list.
+#[derive(Debug, Clone)]
+pub struct Page {
+    pub limit: usize,
+    pub token: Option<String>,
+    /// The version that the list is to show, if one is named.
+    pub at: Option<u64>,
 }
 
 /// A list of Jobs.
@@ -28,8 +39,7 @@ pub struct List {
     pub labels: Vec<(String, Option<String>)>,
     /// The name of the one Job that is asked for.
     pub name: Option<Arc<str>>,
-    pub limit: usize,
-    pub token: Option<String>,
+    pub page: Page,
     /// Whether the metadata alone is asked for.
     pub is_of_metadata: bool,
 }
@@ -80,13 +90,32 @@ impl Asked {
             found.next().map(|(_, value)| value.clone())
         };
         let path: Vec<&str> = uri.path().trim_matches('/').split('/').collect();
-        let known = |name: &str| NAMESPACES.iter().find(|known| **known == name).copied();
+        let known = |name: &str| {
+            let mut all = NAMESPACES.iter().chain(&EMPTY_NAMESPACES);
+            all.find(|known| **known == name).copied()
+        };
+        let other = || Asked::Other(format!("{method} {uri}"));
+        let is_of_metadata = accept.contains("PartialObjectMetadataList");
+        let page = || {
+            let (version, matches) = (of("resourceVersion"), of("resourceVersionMatch"));
+            let token = of("continue");
+            let at = match (version, matches.as_deref(), &token) {
+                (None, None, _) => None,
+                (Some(version), Some("Exact"), None) => Some(version.parse().ok()?),
+                _ => return None,
+            };
+            let limit = of("limit").map_or(usize::MAX, |limit| limit.parse().unwrap_or_default());
+            Some(Page { limit, token, at })
+        };
         match (method, path.as_slice()) {
             (&Method::GET, ["apis", "batch", "v1", rest @ ..]) => {
                 let namespace = match rest {
                     ["jobs"] => None,
                     ["namespaces", name, "jobs"] if known(name).is_some() => known(name),
-                    _ => return Asked::Other(format!("{method} {uri}")),
+                    _ => return other(),
+                };
+                let Some(page) = page() else {
+                    return other();
                 };
                 let label = |part: &str| match part.split_once('=') {
                     Some((key, value)) => (
@@ -108,10 +137,8 @@ impl Asked {
                     namespace,
                     labels: labels.map(label).collect(),
                     name,
-                    limit: of("limit")
-                        .map_or(usize::MAX, |limit| limit.parse().unwrap_or_default()),
-                    token: of("continue"),
-                    is_of_metadata: accept.contains("PartialObjectMetadataList"),
+                    page,
+                    is_of_metadata,
                 })
             }
             (&Method::DELETE, ["apis", "batch", "v1", "namespaces", namespace, "jobs", name])
@@ -129,17 +156,33 @@ impl Asked {
                     },
                 })
             }
+            (&Method::GET, ["api", "v1", "namespaces"]) if is_of_metadata => {
+                page().map_or_else(other, Asked::Namespaces)
+            }
             (&Method::GET, ["api", "v1", .., "pods"]) => Asked::Pods,
             (&Method::GET, ["apis", "argoproj.io" | "kustomize.toolkit.fluxcd.io", ..]) => {
                 Asked::GitOps
             }
-            _ => Asked::Other(format!("{method} {uri}")),
+            _ => other(),
         }
     }
 
     /// Whether it is the first page of the list that a plan rests on.
     pub fn is_first_page(&self) -> bool {
-        matches!(self, Asked::Jobs(list) if !list.is_of_metadata && list.name.is_none() && list.token.is_none())
+        let page = self.page_for_plan();
+        page.is_some_and(|page| page.token.is_none() && page.at.is_none())
+    }
+
+    /// Whether it begins a part of that list.
+    pub fn is_part(&self) -> bool {
+        self.page_for_plan().is_some_and(|page| page.at.is_some())
+    }
+
+    fn page_for_plan(&self) -> Option<&Page> {
+        match self {
+            Asked::Jobs(list) if !list.is_of_metadata && list.name.is_none() => Some(&list.page),
+            _ => None,
+        }
     }
 
     /// Whether it is about one Job on its way to its outcome.

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use tower::{BoxError, Service};
 
 use crate::{
-    asked::{Asked, Delete},
+    asked::{Asked, Delete, List, Page},
     encode::{Form, Status, status},
     job::Job,
     mutations::Mutation,
@@ -62,6 +62,17 @@ impl Between {
         match Asked::read(&head.method, &head.uri, accept.unwrap_or_default(), &body) {
             Asked::Delete(delete) => self.delete(head, body, delete).await,
             asked if asked.is_first_page() => self.list(head, body).await,
+            Asked::Jobs(List {
+                page: Page { at: Some(at), .. },
+                ..
+            }) => self.part(head, body, at).await,
+            Asked::Namespaces(_) if self.mutation == Mutation::LosesNamespace => {
+                let (parts, page) = read(self.send(&head, &body).await?).await?;
+                let page = changed(page, |list| {
+                    list["items"].as_array_mut().map(Vec::pop);
+                });
+                Ok(Response::from_parts(parts, Pieces::whole(page)))
+            }
             _ => self.send(&head, &body).await,
         }
     }
@@ -73,12 +84,7 @@ impl Between {
         }
         let (mut parts, mut page) = read(self.send(&head, &body).await?).await?;
         let is_list = parts.status == StatusCode::OK;
-        let mut change = |change: &dyn Fn(&mut Value)| {
-            if let Ok(mut list) = serde_json::from_slice::<Value>(&page) {
-                change(&mut list);
-                page = list.to_string().into();
-            }
-        };
+        let mut change = |change: &dyn Fn(&mut Value)| page = changed(page.clone(), change);
         match (self.mutation, phase) {
             (Mutation::TakesOldLists, Phase::Purging) => change(&|list| {
                 list["metadata"]["resourceVersion"] = "900000".into();
@@ -102,6 +108,31 @@ impl Between {
             }
             _ => {}
         }
+        Ok(Response::from_parts(parts, Pieces::whole(page)))
+    }
+
+    /// The first page of a part of a list, at a version.
+    async fn part(self, mut head: request::Parts, body: Bytes, at: u64) -> Answered {
+        if self.mutation == Mutation::PartsOfNow {
+            let now = self.world().lock().store.version();
+            let (asked, instead) = (
+                format!("resourceVersion={at}&"),
+                format!("resourceVersion={now}&"),
+            );
+            head.uri = head.uri.to_string().replace(&asked, &instead).parse()?;
+        }
+        let (parts, page) = read(self.send(&head, &body).await?).await?;
+        let is_list = parts.status == StatusCode::OK;
+        let page = match self.mutation {
+            Mutation::PartsOfNow if is_list => changed(page, |list| {
+                list["metadata"]["resourceVersion"] = at.to_string().into();
+            }),
+            Mutation::LosesParts if is_list => changed(page, |list| {
+                list["metadata"]["continue"] = Value::Null;
+                list["items"] = json!([]);
+            }),
+            _ => page,
+        };
         Ok(Response::from_parts(parts, Pieces::whole(page)))
     }
 
@@ -268,6 +299,17 @@ fn address(path: &str, options: &Value) -> String {
         .into_iter()
         .filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)));
     format!("{path}?{}", parts.collect::<Vec<_>>().join("&"))
+}
+
+/// A list in JSON with a change in it; others as they are.
+fn changed(page: Bytes, change: impl FnOnce(&mut Value)) -> Bytes {
+    match serde_json::from_slice::<Value>(&page) {
+        Ok(mut list) => {
+            change(&mut list);
+            list.to_string().into()
+        }
+        Err(_) => page,
+    }
 }
 
 async fn read(response: Response<Pieces>) -> Result<(response::Parts, Bytes), BoxError> {

@@ -220,40 +220,81 @@ fn envelope(version: &str, kind: &str, raw: &[u8]) -> Vec<u8> {
 
 /// A page of Jobs, whole or their metadata alone.
 pub fn list(form: Form, is_whole: bool, head: &Head, jobs: &[Arc<Job>]) -> Vec<u8> {
-    let (version, kind) = if is_whole {
+    let kind = if is_whole {
         ("batch/v1", "JobList")
     } else {
-        ("meta.k8s.io/v1", "PartialObjectMetadataList")
+        METADATA
     };
     match form {
         Form::Json => {
-            let mut meta = json!({"resourceVersion": head.version});
-            if !head.token.is_empty() {
-                meta["continue"] = head.token.clone().into();
-            }
-            if let Some(remaining) = head.remaining {
-                meta["remainingItemCount"] = remaining.into();
-            }
-            let items: Vec<Value> = jobs.iter().map(|job| json_job(job, is_whole)).collect();
-            let list =
-                json!({"kind": kind, "apiVersion": version, "metadata": meta, "items": items});
-            list.to_string().into_bytes()
+            let items = jobs.iter().map(|job| json_job(job, is_whole)).collect();
+            json_list(kind, head, items)
         }
         Form::Protobuf => {
-            let mut meta = Message::default();
-            meta.text(1, "");
-            meta.text(2, &head.version);
-            meta.text(3, &head.token);
-            if let Some(remaining) = head.remaining {
-                meta.number(4, remaining);
-            }
-            let mut list = Message::default();
-            list.bytes(1, &meta.0);
-            jobs.iter()
-                .for_each(|job| list.bytes(2, &protobuf_job(job, is_whole)));
-            envelope(version, kind, &list.0)
+            let items = jobs.iter().map(|job| protobuf_job(job, is_whole)).collect();
+            protobuf_list(kind, head, items)
         }
     }
+}
+
+/// What a Namespace says of itself.
+#[derive(Debug, Clone)]
+pub struct Namespace {
+    pub name: &'static str,
+    pub uid: String,
+}
+
+/// A page of Namespaces, of which the metadata alone is asked for.
+pub fn namespaces(form: Form, head: &Head, namespaces: &[Namespace]) -> Vec<u8> {
+    match form {
+        Form::Json => {
+            let items = namespaces.iter().map(|Namespace { name, uid }| {
+                json!({"metadata": {"name": name, "uid": uid, "resourceVersion": "1"}})
+            });
+            json_list(METADATA, head, items.collect())
+        }
+        Form::Protobuf => {
+            let items = namespaces.iter().map(|Namespace { name, uid }| {
+                let mut meta = Message::default();
+                meta.text(1, name);
+                meta.text(5, uid);
+                meta.text(6, "1");
+                let mut whole = Message::default();
+                whole.bytes(1, &meta.0);
+                whole.0
+            });
+            protobuf_list(METADATA, head, items.collect())
+        }
+    }
+}
+
+/// The version and the kind of a list of metadata.
+const METADATA: (&str, &str) = ("meta.k8s.io/v1", "PartialObjectMetadataList");
+
+fn json_list((version, kind): (&str, &str), head: &Head, items: Vec<Value>) -> Vec<u8> {
+    let mut meta = json!({"resourceVersion": head.version});
+    if !head.token.is_empty() {
+        meta["continue"] = head.token.clone().into();
+    }
+    if let Some(remaining) = head.remaining {
+        meta["remainingItemCount"] = remaining.into();
+    }
+    let list = json!({"kind": kind, "apiVersion": version, "metadata": meta, "items": items});
+    list.to_string().into_bytes()
+}
+
+fn protobuf_list((version, kind): (&str, &str), head: &Head, items: Vec<Vec<u8>>) -> Vec<u8> {
+    let mut meta = Message::default();
+    meta.text(1, "");
+    meta.text(2, &head.version);
+    meta.text(3, &head.token);
+    if let Some(remaining) = head.remaining {
+        meta.number(4, remaining);
+    }
+    let mut list = Message::default();
+    list.bytes(1, &meta.0);
+    items.iter().for_each(|item| list.bytes(2, item));
+    envelope(version, kind, &list.0)
 }
 
 /// The metadata of a Job that was deleted and waits.

@@ -57,8 +57,12 @@ pub enum Fault {
     NoUid,
     /// The list ends and says that more remains.
     Remaining,
-    /// The token is expired.
+    /// The token is expired, or the version that is asked for.
     Expired,
+    /// The server does not know how to list at a version.
+    NotExact,
+    /// The list of Namespaces lacks one.
+    Hides,
 }
 
 /// Whether the request arrives at the server.
@@ -70,9 +74,9 @@ pub enum Arrives {
 
 use Arrives::{No, Yes};
 use Fault::{
-    Busy, Cut, CutBody, Damaged, Denied, DropsBody, EmptyPage, EndsEarly, Expired, Hangs, Late,
-    NoUid, NoVersion, OtherVersion, Page, Refused, Remaining, Repeated, SameToken, Slow, Stale,
-    Stalls, Stray, Twice, Wrong,
+    Busy, Cut, CutBody, Damaged, Denied, DropsBody, EmptyPage, EndsEarly, Expired, Hangs, Hides,
+    Late, NoUid, NoVersion, NotExact, OtherVersion, Page, Refused, Remaining, Repeated, SameToken,
+    Slow, Stale, Stalls, Stray, Twice, Wrong,
 };
 
 /// What may go wrong with any request.
@@ -108,6 +112,22 @@ const OF_LATER_PAGES: [Fault; 9] = [
     Stray,
     Remaining,
 ];
+const OF_PARTS: [Fault; 11] = [
+    Expired,
+    OtherVersion,
+    OtherVersion,
+    NotExact,
+    Denied,
+    Repeated,
+    EmptyPage,
+    NoVersion,
+    Stray,
+    NoUid,
+    Remaining,
+];
+const OF_NAMESPACES: [Fault; 9] = [
+    Hides, Hides, Hides, Stale, Denied, Repeated, NoVersion, NoUid, Remaining,
+];
 const OF_OUTAGES: [Fault; 5] = [Refused, Cut(No), Hangs(No), Busy(No), Page(No)];
 
 impl Fault {
@@ -115,7 +135,10 @@ impl Fault {
     pub fn draw(rng: &mut Rng, asked: &Asked) -> Fault {
         let own: &[Fault] = match asked {
             Asked::Delete(_) => &OF_DELETES,
-            Asked::Jobs(list) if list.token.is_some() => &OF_LATER_PAGES,
+            Asked::Jobs(list) if list.page.token.is_some() => &OF_LATER_PAGES,
+            Asked::Jobs(list) if list.page.at.is_some() => &OF_PARTS,
+            Asked::Namespaces(page) if page.token.is_some() => &OF_LATER_PAGES,
+            Asked::Namespaces(_) => &OF_NAMESPACES,
             // What refuses a list for good ends a run at once, and little would be seen.
             Asked::Jobs(_) if rng.u8(..16) == 0 => &[Denied],
             Asked::Jobs(_) => &OF_FIRST_PAGES,
@@ -192,6 +215,8 @@ impl Fault {
             NoUid => "Job without uid",
             Remaining => "list ends early",
             Expired => "token expired",
+            NotExact => "list at a version refused",
+            Hides => "namespace hidden",
         }
     }
 
@@ -202,6 +227,8 @@ impl Fault {
             &OF_DELETES,
             &OF_FIRST_PAGES,
             &OF_LATER_PAGES,
+            &OF_PARTS,
+            &OF_NAMESPACES,
             &OF_OUTAGES,
         ];
         lists.into_iter().flatten().map(|fault| fault.name())

@@ -4,6 +4,18 @@ use std::sync::Arc;
 
 /// Where Jobs are.
 pub const NAMESPACES: [&str; 3] = ["alpha", "beta", "gamma"];
+/// Where there never are any. All of them and those with Jobs are too many for a list in parts where little is left of it.
+pub const EMPTY_NAMESPACES: [&str; 9] = [
+    "argocd",
+    "blank",
+    "cert-manager",
+    "default",
+    "flux-system",
+    "ingress",
+    "kube-node-lease",
+    "kube-public",
+    "kube-system",
+];
 /// The values of the label that makes groups.
 pub const APPS: [&str; 3] = ["", "ledger", "shop"];
 /// The label that makes groups.

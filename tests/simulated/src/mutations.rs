@@ -48,6 +48,12 @@ pub enum Mutation {
     ForgetsRefusals,
     /// The first Job of a list is lost on the way.
     LosesJobs,
+    /// The parts of a list show what is there now, and claim the version that was asked for.
+    PartsOfNow,
+    /// The parts of a list are empty, each of them.
+    LosesParts,
+    /// The last of the Namespaces is lost on the way.
+    LosesNamespace,
     /// Deletes never end.
     Hangs,
     /// Nothing is deleted.
@@ -66,7 +72,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them, each with the promises whose checks must see it.
-    pub const ALL: [(Mutation, &'static [Promise]); 27] = [
+    pub const ALL: [(Mutation, &'static [Promise]); 30] = [
         (Mutation::NoVersion, &[Promise::Preconditions]),
         (Mutation::BodyAlone, &[Promise::Preconditions]),
         (Mutation::VersionOfNow, &[Promise::StillSuperseded]),
@@ -94,6 +100,9 @@ impl Mutation {
         ),
         (Mutation::ForgetsRefusals, &[Promise::GivesUp]),
         (Mutation::LosesJobs, &[Promise::OneSnapshot]),
+        (Mutation::PartsOfNow, &[Promise::OneSnapshot]),
+        (Mutation::LosesParts, &[Promise::OneSnapshot]),
+        (Mutation::LosesNamespace, &[Promise::OneSnapshot]),
         (Mutation::Hangs, &[Promise::Ends]),
         (Mutation::Lazy, &[Promise::DoesItsWork]),
         (Mutation::LosesOutcome, &[Promise::OneOutcome]),

@@ -21,7 +21,7 @@ use tokio::{
 
 use crate::{
     between::Between,
-    invariants::{Broken, Promise, check},
+    invariants::{Broken, Promise, check, has_given_up_parts, has_missed_jobs, is_in_parts},
     mutations::Mutation,
     server::Server,
     setup::StopAt,
@@ -74,9 +74,10 @@ pub fn run_and_look(
     let base = jiff::Timestamp::now().as_second();
     runtime.block_on(async {
         let world = Shared::new(World::new(Rng::with_seed(seed), base));
-        let said = tell(&world, mutation).await?;
+        let said = tell(&world, mutation).await;
         let mut world = world.lock();
         look(&world);
+        let said = said?;
         check(&world, &said, base)?;
         count(&mut world, &said);
         Ok(std::mem::take(&mut world.counts))
@@ -179,6 +180,24 @@ fn count(world: &mut World, said: &Said) {
         (_, Some(report)) if report.ended_early.is_some() => "ended early",
         _ => "purge",
     });
+    let phases = [
+        (Phase::Planning, said.plan.is_some()),
+        (Phase::Purging, said.report.is_some()),
+    ];
+    for (phase, has_list) in phases {
+        if has_list && is_in_parts(world, phase) {
+            world.count(match phase {
+                Phase::Planning => "plan from parts",
+                _ => "listed again in parts",
+            });
+        }
+        if has_list && has_given_up_parts(world, phase) {
+            world.count("parts given up");
+        }
+        if has_list && has_missed_jobs(world, phase) {
+            world.count("Jobs in a hidden namespace");
+        }
+    }
     let last = said.waited.as_ref().or(said.report.as_ref());
     if let Some(report) = last {
         for outcome in &report.outcomes {

@@ -18,7 +18,7 @@ use kubectl_jobclean::{
 };
 use tokio::sync::watch;
 
-use crate::job::{LABEL, NAMESPACES, Rules, SELECTED};
+use crate::job::{EMPTY_NAMESPACES, LABEL, NAMESPACES, Rules, SELECTED};
 
 /// How a run is set up.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +53,21 @@ pub struct Setup {
     pub skew: i64,
     pub tells_time: bool,
     pub mixed: MixedGroups,
+    pub shows: Shows,
+    /// Whether the server knows how to list at a version.
+    pub knows_exact: bool,
+    /// How many namespaces have no Jobs.
+    pub empty_namespaces: usize,
+}
+
+/// What the list of Namespaces shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shows {
+    All,
+    /// It is forbidden.
+    Nothing,
+    /// Something in between takes this one out.
+    AllBut(&'static str),
 }
 
 /// When the tool is asked to stop.
@@ -75,6 +90,8 @@ pub enum GitOps {
 
 impl Setup {
     pub fn draw(rng: &mut Rng) -> Setup {
+        // By itself: a seed that was drawn before this stands for the same run.
+        let mut rng_of_namespaces = Rng::with_seed(!rng.get_seed());
         let is_calm = rng.u8(..8) == 0;
         // Enough Jobs for the same refusal to come again and again.
         let is_large = rng.u8(..128) == 0;
@@ -151,6 +168,16 @@ impl Setup {
             skew: if rng.bool() { 0 } else { rng.i64(-3..3) * 3600 },
             tells_time: rng.bool(),
             mixed: *rng.choice(&mixed).expect("there are ways"),
+            shows: match rng_of_namespaces.u8(..16) {
+                0 => Shows::Nothing,
+                number @ 1..4 => Shows::AllBut(NAMESPACES[usize::from(number) - 1]),
+                _ => Shows::All,
+            },
+            knows_exact: rng_of_namespaces.u8(..16) > 0,
+            empty_namespaces: match rng_of_namespaces.bool() {
+                true => 0,
+                false => rng_of_namespaces.usize(..=EMPTY_NAMESPACES.len()),
+            },
         }
     }
 

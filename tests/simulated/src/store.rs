@@ -25,6 +25,9 @@ pub struct Fate {
     pub gone: Option<Duration>,
 }
 
+/// Whether a namespace is there from a version on.
+type IsThere = bool;
+
 /// The Jobs, with all their versions.
 #[derive(Debug, Default)]
 pub struct Store {
@@ -33,6 +36,8 @@ pub struct Store {
     /// Tokens of lists older than this are expired.
     pub compacted: u64,
     history: Vec<(u64, Key, Option<Arc<Job>>)>,
+    /// Which namespaces were deleted in which version, and made again.
+    namespaces: Vec<(u64, &'static str, IsThere)>,
     fates: HashMap<Arc<str>, Fate>,
     uids: u64,
 }
@@ -69,6 +74,9 @@ impl Store {
             before.is_none_or(|before| before.uid == job.uid),
             "another Job has its name"
         );
+        if !self.has_namespace(job.namespace, self.version) {
+            self.namespaces.push((self.version, job.namespace, true));
+        }
         let written = (self.version, job.key(), Some(Arc::clone(&job)));
         self.history.push(written);
         self.jobs.insert(job.key(), Arc::clone(&job));
@@ -98,6 +106,24 @@ impl Store {
             });
             fate.gone = Some(now);
         }
+    }
+
+    /// Take a namespace away, with its Jobs.
+    pub fn remove_namespace(&mut self, namespace: &'static str, now: Duration) {
+        let jobs = self.jobs().filter(|job| job.namespace == namespace);
+        for key in jobs.map(|job| job.key()).collect::<Vec<Key>>() {
+            self.remove(&key, By::Other, now);
+        }
+        self.version += 1;
+        self.namespaces.push((self.version, namespace, false));
+    }
+
+    /// Whether a namespace was there at a version.
+    pub fn has_namespace(&self, namespace: &str, version: u64) -> bool {
+        let mut changes = self.namespaces.iter().rev();
+        changes
+            .find(|(at, name, _)| *at <= version && *name == namespace)
+            .is_none_or(|(.., is_there)| *is_there)
     }
 
     /// Delete a Job as far as its finalizers let it go.

@@ -50,6 +50,8 @@ pub struct Given {
     pub status: u16,
     /// The version of a list.
     pub version: u64,
+    /// The namespaces that a page of them lacks.
+    pub lacks: Vec<&'static str>,
     /// The time that the server told.
     pub date: Option<i64>,
     /// Seconds.

@@ -8,11 +8,13 @@ use simulated::{
 };
 
 /// Runs that broke a promise once, and what was wrong.
-const BROKE: [u64; 2] = [
+const BROKE: [u64; 3] = [
     // A delete was refused, and the run ended before the Job was read again: it counted as not attempted.
-    214,
+    1_047,
     // A Job was read again without a uid: it passed for another Job, and the one that was there for deleted.
     225_614,
+    // A list came in parts, and its first page was held on to: the pages asked for after that took the places of the parts.
+    2_715,
 ];
 
 #[test]
@@ -45,6 +47,11 @@ fn every_run_keeps_every_promise() {
         "wait",
         "compact",
         "finish finalizers",
+        "delete a namespace",
+        "plan from parts",
+        "listed again in parts",
+        "parts given up",
+        "Jobs in a hidden namespace",
     ];
     let all = Fault::names().chain(Outcome::WORDS).chain(rare);
     let missing: Vec<&str> = all.filter(|what| !counts.contains_key(what)).collect();

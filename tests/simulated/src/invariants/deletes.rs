@@ -15,7 +15,7 @@ use crate::{
 /// What was deleted was to be deleted, as it was.
 pub(super) fn deleted(world: &World, plan: &Plan, base: i64) -> Checked {
     let planned_in: u64 = plan.resource_version.parse().unwrap_or(0);
-    let before = snapshot(world, planned_in);
+    let before = snapshot(world, planned_in, Phase::Planning);
     let purges: HashMap<String, &kubectl_jobclean::job::Job> = plan
         .purges()
         .map(|job| (job.uid.to_string(), job))
@@ -56,7 +56,7 @@ pub(super) fn deleted(world: &World, plan: &Plan, base: i64) -> Checked {
                 other.uid == job.uid && other.app == job.app && world.rules.takes(other)
             })
         };
-        let mut now = snapshot(world, again.version);
+        let mut now = snapshot(world, again.version, Phase::Purging);
         let was_there = was.is_some() && is_there(&before) && is_there(&now);
         for other in &mut now {
             if other.uid == job.uid {

@@ -21,7 +21,7 @@ use crate::{
     asked::Asked,
     job::{Job, NAMESPACES},
     run::Said,
-    world::{Given, Phase, World},
+    world::{Given, Phase, Sent, World},
 };
 
 /// What is promised.
@@ -129,15 +129,69 @@ fn must(holds: bool, promise: Promise, words: impl FnOnce() -> String) -> Checke
 
 /// The last answer to the first page of a list in a phase: the list that was used, if one was.
 fn used(world: &World, phase: Phase) -> Option<&Given> {
-    let mut pages = world.log.iter().rev();
-    let last = pages.find(|sent| sent.phase == phase && sent.asked.is_first_page())?;
-    last.answer.as_ref()
+    let (first, _) = last_list(world, phase)?;
+    first.answer.as_ref()
 }
 
-/// The Jobs of a version, as far as they are looked at.
-fn snapshot(world: &World, version: u64) -> Vec<Arc<Job>> {
+/// The last first page that was asked for in a phase, and what was asked after it.
+fn last_list(world: &World, phase: Phase) -> Option<(&Sent, &[Sent])> {
+    let is_first = |sent: &Sent| sent.phase == phase && sent.asked.is_first_page();
+    let at = world.log.iter().rposition(is_first)?;
+    Some((&world.log[at], &world.log[at + 1..]))
+}
+
+/// Whether the list that was used in a phase came in parts.
+pub fn is_in_parts(world: &World, phase: Phase) -> bool {
+    let is_part = |sent: &Sent| sent.phase == phase && sent.asked.is_part();
+    last_list(world, phase).is_some_and(|(_, rest)| rest.iter().any(is_part))
+}
+
+/// Whether parts of a list were asked for, and then the list anew.
+pub fn has_given_up_parts(world: &World, phase: Phase) -> bool {
+    let of_phase = || world.log.iter().filter(|sent| sent.phase == phase);
+    let mut from_part = of_phase().skip_while(|sent| !sent.asked.is_part());
+    from_part.any(|sent| sent.asked.is_first_page())
+}
+
+/// The namespaces whose Jobs a phase could not know of: its list came in parts, and something hid them from the list of
+/// Namespaces. That of a Job on the first page is known.
+fn unseen(world: &World, phase: Phase) -> Vec<&'static str> {
+    let Some((first, after)) = last_list(world, phase).filter(|_| is_in_parts(world, phase)) else {
+        return Vec::new();
+    };
+    let (Asked::Jobs(list), Some(given)) = (&first.asked, &first.answer) else {
+        return Vec::new();
+    };
+    let jobs = world.store.at(given.version);
+    let on_first_page = jobs.iter().filter(|job| list.selects(job));
+    let known: Vec<&str> = on_first_page
+        .take(list.page.limit)
+        .map(|job| job.namespace)
+        .collect();
+    let of_phase = after.iter().filter(|sent| sent.phase == phase);
+    let answers = of_phase.filter_map(|sent| sent.answer.as_ref());
+    answers
+        .flat_map(|given| given.lacks.iter().copied())
+        .filter(|namespace| !known.contains(namespace))
+        .collect()
+}
+
+/// Whether a phase has not been shown Jobs that it was to look at.
+pub fn has_missed_jobs(world: &World, phase: Phase) -> bool {
+    let unseen = unseen(world, phase);
+    let version = used(world, phase).map_or(0, |given| given.version);
     let mut jobs = world.store.at(version);
-    jobs.retain(|job| world.setup.is_wide || job.namespace == NAMESPACES[0]);
+    jobs.retain(|job| unseen.contains(&job.namespace) && world.rules.takes(job));
+    !jobs.is_empty()
+}
+
+/// The Jobs of a version, as far as a phase looked at them.
+fn snapshot(world: &World, version: u64, phase: Phase) -> Vec<Arc<Job>> {
+    let unseen = unseen(world, phase);
+    let mut jobs = world.store.at(version);
+    jobs.retain(|job| {
+        (world.setup.is_wide || job.namespace == NAMESPACES[0]) && !unseen.contains(&job.namespace)
+    });
     jobs
 }
 
@@ -239,7 +293,7 @@ fn planned(world: &World, plan: &Plan, base: i64) -> Checked {
         Promise::OneSnapshot,
         || format!("it names version {version}, and the server gave {given:?}"),
     )?;
-    let jobs = snapshot(world, version);
+    let jobs = snapshot(world, version, Phase::Planning);
     let taken_at = plan.taken_at.as_second();
     let date = given.and_then(|given| given.date).unwrap_or(i64::MAX);
     must(
