@@ -174,6 +174,12 @@ impl Store {
         all.find_map(|(_, _, job)| job.as_ref().filter(|job| *job.uid == *uid))
     }
 
+    /// Every version of an object.
+    pub fn versions_of(&self, uid: &str) -> impl Iterator<Item = &Arc<Job>> {
+        let jobs = self.history.iter().filter_map(|(.., job)| job.as_ref());
+        jobs.filter(move |job| *job.uid == *uid)
+    }
+
     /// What became of an object, if its deletion began.
     pub fn fate(&self, uid: &str) -> Option<Fate> {
         self.fates.get(uid).copied()

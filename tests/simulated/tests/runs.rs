@@ -8,13 +8,15 @@ use simulated::{
 };
 
 /// Runs that broke a promise once, and what was wrong.
-const BROKE: [u64; 3] = [
+const BROKE: [u64; 4] = [
     // A delete was refused, and the run ended before the Job was read again: it counted as not attempted.
     1_047,
     // A Job was read again without a uid: it passed for another Job, and the one that was there for deleted.
     225_614,
     // A list came in parts, and its first page was held on to: the pages asked for after that took the places of the parts.
     2_715,
+    // Jobs were listed again in parts, and a namespace was hidden: its Jobs passed for relabelled.
+    4_679,
 ];
 
 #[test]

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use kubectl_jobclean::plan::{
     Plan,
-    report::{End, Outcome, Report},
+    report::{Change, End, Outcome, Report},
 };
 
 use super::{Checked, Promise, must};
@@ -118,6 +118,13 @@ fn is_true(
         Outcome::Terminating => began && !world.setup.is_dry,
         Outcome::Gone => began && !is_ours,
         Outcome::WouldDelete => world.setup.is_dry && was_sent(),
+        // Not only out of sight.
+        Outcome::Changed(Change::Relabelled) => {
+            let labels = |job: &Arc<crate::job::Job>| (job.app, world.rules.takes(job));
+            let mut versions = world.store.versions_of(&uid).map(labels);
+            let first = versions.next();
+            !is_ours && versions.any(|labels| Some(labels) != first)
+        }
         Outcome::Changed(_) => !is_ours,
         Outcome::NotAttempted => !was_sent(),
         Outcome::Failed(_) => true,
