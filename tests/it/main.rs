@@ -46,6 +46,7 @@ mod list_expired;
 mod list_faults;
 mod list_grouping;
 mod list_limits;
+mod list_parts;
 mod list_requests;
 mod list_retries;
 mod list_scope;

@@ -37,9 +37,30 @@ pub fn own_control_plane() -> OwnControlPlane {
 
 /// Another of its kind for a test that needs it long, or that ruins it.
 pub fn fresh() -> ControlPlane {
+    start(&FLAGS)
+}
+
+/// A control plane with the cache of Jobs that most have, and no controllers. It holds no Jobs and no namespaces but the
+/// cluster's own when a test gets it: a test that looks at every namespace sees its own Jobs and no others.
+pub fn empty_control_plane() -> OwnControlPlane {
+    static PLANE: Mutex<Option<ControlPlane>> = Mutex::new(None);
+    let mut plane = PLANE.lock().unwrap_or_else(PoisonError::into_inner);
+    clear(plane.get_or_insert_with(|| start(&[])));
+    OwnControlPlane(plane)
+}
+
+/// Takes away what other tests left: all Jobs, and their namespaces.
+pub fn clear(plane: &ControlPlane) {
+    let etcd = Etcd::of(plane);
+    for prefix in ["jobs/", "namespaces/part-", "namespaces/private-"] {
+        etcd.forget(&format!("/registry/{prefix}"));
+    }
+}
+
+fn start(flags: &[&str]) -> ControlPlane {
     let options = Options {
         controllers: Controllers::Off,
-        apiserver_flags: FLAGS.map(str::to_owned).to_vec(),
+        apiserver_flags: flags.iter().copied().map(str::to_owned).collect(),
         ..Options::default()
     };
     ControlPlane::start(options).unwrap()
@@ -88,6 +109,19 @@ impl Etcd {
             "/v3/kv/compaction",
             &json!({"revision": revision, "physical": true}),
         );
+    }
+
+    /// Removes all keys that begin with this.
+    fn forget(&self, prefix: &str) {
+        let (rest, last) = prefix.as_bytes().split_at(prefix.len() - 1);
+        // All keys from here to just before the one that has the next character instead of the last.
+        let end = [rest, &[last[0] + 1]].concat();
+        let range = json!({"key": BASE64.encode(prefix), "range_end": BASE64.encode(end)});
+        self.post("/v3/kv/deleterange", &range);
+        // They all go at one revision. kube-apiserver takes its cache to be at that revision when it has seen the first of
+        // them; one revision more makes a consistent read wait for the rest.
+        let step = BASE64.encode("/jobclean/step");
+        self.post("/v3/kv/put", &json!({"key": step, "value": ""}));
     }
 
     /// The names of a namespace's Jobs, which are there to see when no API server is.
