@@ -111,7 +111,10 @@ impl World {
             Asked::GitOps => self.gitops(),
             Asked::Other(what) => Answer::refusal(Form::Json, 404, "NotFound", what),
         };
-        let answer = self.spoil(asked, answer, fault);
+        let answer = match self.scripted(number) {
+            Some(way) => self.as_scripted(way, asked, answer),
+            None => self.spoil(asked, answer, fault),
+        };
         self.given(number, &answer);
         self.meanwhile();
         answer
@@ -121,6 +124,7 @@ impl World {
     pub fn instead(&mut self, number: usize, asked: &Asked, fault: Option<Fault>) -> Answer {
         let nothing = Answer::new(502, Form::Json, Vec::new());
         let answer = match fault {
+            _ if let Some(way) = self.scripted(number) => self.as_scripted(way, asked, nothing),
             Some(Fault::Denied) => {
                 let (code, reason) = if self.rng.u8(..4) == 0 {
                     (401, "Unauthorized")
@@ -280,7 +284,10 @@ impl World {
                 return Err(Answer::refusal(form, code, reason, message).into());
             }
         }
-        if let Some(Fault::Stale | Fault::OtherVersion) = fault {
+        if self.script.is_some() && fault == Some(Fault::Stale) {
+            // Before the last change.
+            version = newest.saturating_sub(1).max(1);
+        } else if let Some(Fault::Stale | Fault::OtherVersion) = fault {
             let back = if self.rng.bool() { 8 } else { newest };
             version = newest.saturating_sub(self.rng.u64(..=back)).max(1);
         }

@@ -15,6 +15,7 @@
 //! | [`server`], [`asked`], [`answers`], [`spoilt`], [`encode`] | requests and answers |
 //! | [`invariants`] | what must hold after every run |
 //! | [`mutations`], [`between`] | broken variants, each of which must be caught |
+//! | [`script`], [`exhaust`] | runs that are not drawn: every way that a purge can go |
 //! | [`many`] | many runs on all cores |
 
 pub mod actors;
@@ -22,12 +23,14 @@ pub mod answers;
 pub mod asked;
 pub mod between;
 pub mod encode;
+pub mod exhaust;
 pub mod faults;
 pub mod invariants;
 pub mod job;
 pub mod many;
 pub mod mutations;
 pub mod run;
+pub mod script;
 pub mod server;
 pub mod setup;
 pub mod spoilt;

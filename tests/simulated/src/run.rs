@@ -31,7 +31,7 @@ use crate::{
 /// However much goes wrong, neither planning nor purging takes longer.
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
 /// After this, nothing is on its way any more.
-const ON_THE_WAY: Duration = Duration::from_secs(600);
+pub(crate) const ON_THE_WAY: Duration = Duration::from_secs(600);
 
 /// What the tool said.
 #[derive(Debug, Default)]
@@ -85,7 +85,7 @@ pub fn run_and_look(
 }
 
 /// What ends, however long it takes.
-async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> Result<T, Broken> {
+pub(crate) async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> Result<T, Broken> {
     let ended = timeout(LONGEST, work).await;
     ended.map_err(|_| Broken::new(Promise::Ends, format!("{what} does not end")))
 }

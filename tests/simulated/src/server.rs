@@ -70,6 +70,21 @@ impl Drop for InFlight {
 
 async fn exchange(world: Shared, asked: Asked) -> Result<Response<Pieces>, BoxError> {
     let (number, fault) = world.lock().leaves(&asked);
+    let (way, stop) = {
+        let mut world = world.lock();
+        (world.scripted(number), world.asks_to_stop_in.take())
+    };
+    match stop {
+        Some(Duration::ZERO) => world.lock().ask_to_stop(),
+        Some(after) => {
+            let world = world.clone();
+            tokio::spawn(async move {
+                sleep(after).await;
+                world.lock().ask_to_stop();
+            });
+        }
+        None => {}
+    }
     let in_flight = InFlight {
         world: world.clone(),
         number,
@@ -85,7 +100,10 @@ async fn exchange(world: Shared, asked: Asked) -> Result<Response<Pieces>, BoxEr
     let answer = if fault.is_none_or(Fault::arrives) {
         let way_there = {
             let rng = &mut world.lock().rng;
-            fault.map_or(Duration::ZERO, |fault| fault.way_there(rng))
+            match way {
+                Some(way) => way.way_there(),
+                None => fault.map_or(Duration::ZERO, |fault| fault.way_there(rng)),
+            }
         };
         let arriving = {
             let world = world.clone();
@@ -113,7 +131,10 @@ async fn exchange(world: Shared, asked: Asked) -> Result<Response<Pieces>, BoxEr
     }
     let way_back = {
         let rng = &mut world.lock().rng;
-        fault.map_or(Duration::ZERO, |fault| fault.way_back(rng))
+        match way {
+            Some(way) => way.way_back(),
+            None => fault.map_or(Duration::ZERO, |fault| fault.way_back(rng)),
+        }
     };
     if !way_back.is_zero() {
         sleep(way_back).await;

@@ -13,7 +13,7 @@ use crate::{
     world::World,
 };
 
-const PAGE: &[u8] = b"<!DOCTYPE html><html><body>Please log in.</body></html>";
+pub(crate) const PAGE: &[u8] = b"<!DOCTYPE html><html><body>Please log in.</body></html>";
 
 impl World {
     /// The answer as it comes with this fault.

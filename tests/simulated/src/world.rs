@@ -13,7 +13,8 @@ use tokio::{sync::watch, time::Instant};
 use crate::{
     asked::Asked,
     faults::Fault,
-    job::{Job, Rules},
+    job::{Job, NAMESPACES, Rules, State},
+    script::Script,
     setup::{Setup, StopAt},
     store::Store,
 };
@@ -69,6 +70,12 @@ pub struct World {
     pub actions_left: u32,
     pub counts: Counts,
     pub stopped: Option<Duration>,
+    /// How many requests had left when it was asked to stop.
+    pub sent_before_stop: Option<usize>,
+    /// What is chosen instead of drawn.
+    pub script: Option<Script>,
+    /// When to ask it to stop, which is still to be begun.
+    pub asks_to_stop_in: Option<Duration>,
     /// When no more is to happen by itself.
     pub is_over: bool,
     /// How many requests about single Jobs are in flight, and were at most.
@@ -97,26 +104,54 @@ impl Shared {
 impl World {
     pub fn new(mut rng: Rng, base: i64) -> World {
         let setup = Setup::draw(&mut rng);
-        let rules = setup.rules;
-        let mut world = World {
+        let mut world = World::empty(rng, setup, base);
+        world.fill();
+        world
+    }
+
+    /// One without any Jobs.
+    pub fn empty(rng: Rng, setup: Setup, base: i64) -> World {
+        World {
             rng,
             setup,
-            rules,
+            rules: setup.rules,
             store: Store::default(),
             log: Vec::new(),
             phase: Phase::Planning,
             actions_left: setup.actions,
             counts: Counts::new(),
             stopped: None,
+            sent_before_stop: None,
+            script: None,
+            asks_to_stop_in: None,
             is_over: false,
             in_flight: 0,
             most_in_flight: 0,
             stop: watch::Sender::new(None),
             begun: Instant::now(),
             base,
-        };
-        world.fill();
-        world
+        }
+    }
+
+    /// A Job about which there is nothing special, created this many seconds ago.
+    pub fn plain_job(&mut self, name: Arc<str>, app: &'static str, age: i64) -> Job {
+        let created = self.server_time() - age;
+        Job {
+            namespace: NAMESPACES[0],
+            name,
+            uid: self.store.new_uid(),
+            version: 0,
+            created,
+            finished: created + 42,
+            state: State::Complete,
+            app: Some(app),
+            is_selected: true,
+            mark: None,
+            has_controller: false,
+            finalizers: Vec::new(),
+            deleted: None,
+            touched: 0,
+        }
     }
 
     /// Put the first Jobs in.
@@ -163,6 +198,7 @@ impl World {
     pub fn ask_to_stop(&mut self) {
         if self.stopped.is_none() {
             self.stopped = Some(self.now());
+            self.sent_before_stop = Some(self.log.len());
             self.stop.send_replace(Some(Stop::Terminate));
             self.count("stop");
         }
@@ -183,7 +219,10 @@ impl World {
             .setup
             .outage
             .is_some_and(|(from, to)| (from..to).contains(&now));
-        let fault = if is_away {
+        let fault = if self.script.is_some() {
+            let way = self.choose(self.log.len(), asked);
+            way.and_then(|way| way.fault)
+        } else if is_away {
             Some(Fault::of_outage(&mut self.rng))
         } else {
             (self.rng.f64() < self.setup.fault_rate).then(|| Fault::draw(&mut self.rng, asked))

@@ -13,7 +13,7 @@ use crate::{
     job::NAMESPACES,
     run::Said,
     store::By,
-    world::World,
+    world::{Phase, World},
 };
 
 /// Each Job that was to be purged has one outcome, and that is true.
@@ -107,6 +107,15 @@ fn is_true(
             Some(Fault::Twice | Fault::Wrong(Arrives::Yes) | Fault::Page(Arrives::Yes))
         ),
     });
+    // Others may have done it after a delete that had no answer: then it is taken for ours.
+    let may_be_ours = || {
+        let mut deletes = world.deletes();
+        deletes.any(|(number, sent, delete)| {
+            let is_in_doubt = !matches!(sent.fault, None | Some(Fault::Refused | Fault::Denied));
+            let is_by_this = fate.is_some_and(|fate| fate.began.1 == By::Tool(number));
+            delete.body.uid.as_ref() == Some(&uid) && (is_in_doubt || is_by_this)
+        })
+    };
     let was_sent = || {
         let mut deletes = world.deletes();
         deletes.any(|(_, sent, delete)| {
@@ -114,8 +123,11 @@ fn is_true(
         })
     };
     match outcome {
-        Outcome::Deleted => is_gone && !world.setup.is_dry,
-        Outcome::Terminating => began && !world.setup.is_dry,
+        Outcome::Deleted => is_gone && may_be_ours() && !world.setup.is_dry,
+        // A wait finds what others have begun to delete, too.
+        Outcome::Terminating => {
+            began && !world.setup.is_dry && (may_be_ours() || world.phase == Phase::Waiting)
+        }
         Outcome::Gone => began && !is_ours,
         Outcome::WouldDelete => world.setup.is_dry && was_sent(),
         // Not only out of sight.
