@@ -18,7 +18,7 @@ use super::{
     chain::Chain,
     page::{Page, Pages, Trouble, Wait},
     snapshot::MAX_STARTS,
-    split::LANES,
+    split::{LANES, Parts},
     uri::Begin,
 };
 use crate::{
@@ -188,22 +188,21 @@ impl Cluster {
         };
         let mut tally = Tally::default();
         let mut coming = FuturesUnordered::new();
-        let (mut left, expected) = match parts {
-            Some(names) => {
+        let parts = match parts {
+            Some(parts) => {
+                // Its Jobs come again with their namespaces.
+                drop(first);
                 pages.widen(LANES);
-                let total = first
-                    .remaining
-                    .map(|remaining| first.page.count + remaining);
-                // What is left out is not in the parts either.
-                (names, total.filter(|_| query.excluded.is_empty()))
+                parts
             }
             None => {
                 tally.take(first.page, sink)?;
                 on_event(Event::Read(tally.count));
                 coming.extend(first.rest.map(Chain::next));
-                (Vec::new(), None)
+                Parts::default()
             }
         };
+        let mut left = parts.namespaces;
         loop {
             while coming.len() < LANES
                 && let Some(name) = left.pop()
@@ -218,7 +217,7 @@ impl Cluster {
             on_event(Event::Read(tally.count));
             coming.extend(link.rest.map(Chain::next));
         }
-        if expected.is_some_and(|expected| expected != tally.count) {
+        if parts.count.is_some_and(|count| count != tally.count) {
             return Err(Trouble::Wrong(
                 "its namespaces hold other Jobs than all of it".to_owned(),
             ));

@@ -50,9 +50,18 @@ pub(crate) struct Wait {
 pub(crate) struct Pages {
     cluster: Cluster,
     query: Arc<Query>,
+    extent: Extent,
     intake: Arc<Mutex<Intake>>,
     held: Arc<Semaphore>,
     waits: mpsc::UnboundedSender<Wait>,
+}
+
+/// How much of a list pages are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    /// One namespace of a list of every namespace.
+    Part,
 }
 
 /// Whether the page after one is asked for as soon as its token has come.
@@ -97,6 +106,7 @@ impl Pages {
         let pages = Pages {
             cluster: cluster.clone(),
             query: Arc::new(query.clone()),
+            extent: Extent::Whole,
             intake: Arc::new(Mutex::new(Intake::new(
                 &query.grouping,
                 &query.rules,
@@ -115,13 +125,14 @@ impl Pages {
                 scope: Scope::Namespace(namespace),
                 ..Query::clone(&self.query)
             }),
+            extent: Extent::Part,
             ..self.clone()
         }
     }
 
-    /// Let more pages be on their way at once.
-    pub(crate) fn widen(&self, more: usize) {
-        self.held.add_permits(more);
+    /// Let at least as many pages be on their way at once.
+    pub(crate) fn widen(&self, pages: usize) {
+        self.held.add_permits(pages.saturating_sub(PAGES_HELD));
     }
 
     /// Ask for a page.
@@ -218,10 +229,10 @@ impl Pages {
             _ => {
                 let error = cluster.refusal(&answer, &self.query);
                 if !answer.is_transient() {
-                    return Err(Retry::Fatal(match begin {
+                    return Err(Retry::Fatal(match self.extent {
                         // The list itself was given: it can be had in another way.
-                        Begin::AtVersion(_) => Trouble::Gone(answer.words()),
-                        Begin::Fresh | Begin::Token(_) => error.into(),
+                        Extent::Part => Trouble::Gone(answer.words()),
+                        Extent::Whole => error.into(),
                     }));
                 }
                 (answer.words(), answer.retry_after(), error)

@@ -20,6 +20,15 @@ const NAMESPACES_A_PAGE: usize = 8;
 /// The longest that a list waits for the names of the namespaces. It can do without.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What to read instead of a long list.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Parts {
+    /// The namespaces in which there may be Jobs of the list.
+    pub(crate) namespaces: Vec<String>,
+    /// How many Jobs they hold together, where that is known.
+    pub(crate) count: Option<usize>,
+}
+
 /// What the first page of a list tells of its parts.
 struct First<'a> {
     /// How many Jobs it holds.
@@ -40,16 +49,15 @@ impl Query {
 }
 
 impl Cluster {
-    /// The namespaces to read one by one instead of a list that is longer than its first page, if that can be done and
-    /// pays.
+    /// What to read instead of a list that is longer than its first page, if that can be done and pays.
     ///
-    /// They are asked for now that the version of the list is known: one that is missing has no Jobs of that version left.
+    /// Namespaces are asked for now that the version of the list is known: one that is missing has no Jobs of that version left.
     pub(crate) async fn parts(
         &self,
         query: &Query,
         first: &Link,
         sink: &dyn Sink,
-    ) -> Option<Vec<String>> {
+    ) -> Option<Parts> {
         let names = self.namespace_names(query.chunk_size);
         let names = timeout(PATIENCE, names).await.ok()??;
         let jobs = first.page.jobs.iter();
@@ -63,7 +71,7 @@ impl Cluster {
     }
 }
 
-fn parts(mut names: Vec<String>, query: &Query, first: &First<'_>) -> Option<Vec<String>> {
+fn parts(mut names: Vec<String>, query: &Query, first: &First<'_>) -> Option<Parts> {
     names.sort_unstable();
     let is_listed = |name: &&str| names.binary_search_by(|known| known.as_str().cmp(name));
     // Something may show fewer Namespaces than there are. Jobs in the others would pass for gone.
@@ -81,7 +89,15 @@ fn parts(mut names: Vec<String>, query: &Query, first: &First<'_>) -> Option<Vec
         }
     };
     names.retain(|name| query.excludes(name).is_none());
-    (names.len() <= pages.saturating_mul(NAMESPACES_A_PAGE)).then_some(names)
+    if names.len() > pages.saturating_mul(NAMESPACES_A_PAGE) {
+        return None;
+    }
+    let count = first.remaining.map(|remaining| first.count + remaining);
+    Some(Parts {
+        namespaces: names,
+        // What is left out is not in the parts either.
+        count: count.filter(|_| query.excluded.is_empty()),
+    })
 }
 
 #[cfg(test)]
@@ -136,15 +152,19 @@ mod tests {
 
     #[test]
     fn what_does_not_show_all_namespaces_is_not_believed() {
+        let all = Parts {
+            namespaces: names(3),
+            count: Some(9_500),
+        };
         let of = |seen: &'static str| parts(names(3), &query(), &first(Some(9_000), [seen]));
-        assert_eq!(of("n-0002"), Some(names(3)));
+        assert_eq!(of("n-0002").as_ref(), Some(&all));
         assert_eq!(of("n-0003"), None);
         let of = |known: &'static str| {
             let known = BTreeSet::from([known]);
             let first = first(Some(9_000), ["n-0000"]);
             parts(names(3), &query(), &First { known, ..first })
         };
-        assert_eq!(of("n-0002"), Some(names(3)));
+        assert_eq!(of("n-0002"), Some(all));
         assert_eq!(of("n-0003"), None);
     }
 
@@ -155,6 +175,11 @@ mod tests {
             ..query()
         };
         let parts = parts(names(3), &query, &first(Some(9_000), ["n-0000"]));
-        assert_eq!(parts.unwrap(), ["n-0000", "n-0002"]);
+        let left = Parts {
+            namespaces: ["n-0000", "n-0002"].map(str::to_owned).into(),
+            // The server has counted the others as well.
+            count: None,
+        };
+        assert_eq!(parts, Some(left));
     }
 }

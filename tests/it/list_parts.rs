@@ -771,13 +771,14 @@ fn part_with(
 fn a_part_that_is_not_given_starts_the_list_over() {
     let plane = empty_control_plane();
     seed(&plane);
-    let faults: [(Fault, usize); 9] = [
+    let faults: [(Fault, usize); 10] = [
         (bad_request, 1),
         (forbidden, 1),
         (expired, 1),
         (other_version, 1),
         (no_version, 1),
         (twice, 1),
+        (forbidden, 2),
         (expired, 2),
         (other_version, 2),
         (twice, 2),
