@@ -1,9 +1,9 @@
-//! Pages that follow each other, held against each other as they come.
+//! PageSource that follow each other, held against each other as they come.
 
 use std::sync::Arc;
 
 use super::{
-    page::{Ahead, Incoming, Page, Pages, Trouble},
+    page::{Ahead, Incoming, Page, PageSource, Trouble},
     snapshot,
     uri::Begin,
 };
@@ -13,7 +13,7 @@ const MAX_EMPTY_PAGES: u32 = 8;
 
 /// A list, or the part of it in one namespace, page after page. It asks for nothing until its next page is wanted.
 pub(crate) struct Chain {
-    pages: Pages,
+    pages: PageSource,
     snapshot: snapshot::Pages,
     begin: Begin,
     /// A page that was asked for ahead of time.
@@ -33,8 +33,12 @@ pub(crate) struct Link {
 }
 
 impl Chain {
-    /// From its first page on.
-    pub(crate) fn new(pages: Pages, snapshot: snapshot::Pages, begin: Begin) -> Chain {
+    /// The whole list, with a fresh read.
+    pub(crate) fn whole(pages: &PageSource, snapshot: snapshot::Pages) -> Chain {
+        Chain::new(pages.clone(), snapshot, Begin::Fresh)
+    }
+
+    fn new(pages: PageSource, snapshot: snapshot::Pages, begin: Begin) -> Chain {
         Chain {
             pages,
             snapshot,
@@ -45,7 +49,7 @@ impl Chain {
     }
 
     /// The Jobs of one namespace at a version that the list of all has shown.
-    pub(crate) fn of_namespace(pages: &Pages, namespace: String, version: &Arc<str>) -> Chain {
+    pub(crate) fn of_namespace(pages: &PageSource, namespace: String, version: &Arc<str>) -> Chain {
         Chain::new(
             pages.of_namespace(namespace),
             snapshot::Pages::at_version(version),

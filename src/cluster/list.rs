@@ -16,10 +16,9 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::{
     Cluster,
     chain::Chain,
-    page::{Page, Pages, Trouble, Wait},
+    page::{AT_ONCE, Page, PageSource, Trouble, Wait},
     snapshot::MAX_STARTS,
-    split::{LANES, Parts},
-    uri::Begin,
+    split::Parts,
 };
 use crate::{
     connection::{exchange::Answer, failure::IS_IT_AN_API_SERVER},
@@ -80,6 +79,8 @@ struct Tally {
     ungrouped: usize,
     /// Hashes of all uids. They are enough: two that meet by chance only make the list start over.
     uids: HashSet<u64>,
+    /// Hashes of uids that have to come.
+    expected: Vec<u64>,
     hasher: RandomState,
 }
 
@@ -98,6 +99,16 @@ impl Tally {
             sink.take(job);
         }
         Ok(())
+    }
+
+    /// Take note that the Jobs of a page have to come again.
+    fn expect(&mut self, page: &Page) {
+        let uids = page.jobs.iter().map(|job| self.hasher.hash_one(&job.uid));
+        self.expected.extend(uids);
+    }
+
+    fn is_as_expected(&self) -> bool {
+        self.expected.iter().all(|uid| self.uids.contains(uid))
     }
 }
 
@@ -129,7 +140,7 @@ impl Cluster {
     ) -> Result<Reading, Error> {
         let mut starts = 1;
         loop {
-            // What stands in the way of the parts of a list may not stand in the way of its pages.
+            // Whatever is wrong with the parts of a list, its pages may be had.
             let way = match starts {
                 1 if query.has_parts() => Way::InParts,
                 _ => Way::PageByPage,
@@ -168,10 +179,10 @@ impl Cluster {
         sink: &mut dyn Sink,
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<Reading, Trouble> {
-        let (pages, mut waits) = Pages::new(self, query);
-        let chain = Chain::new(pages.clone(), self.newest.pages(Kind::Jobs), Begin::Fresh);
+        let (pages, mut waits) = PageSource::new(self, query);
+        let chain = Chain::whole(&pages, self.newest.pages(Kind::Jobs));
         let first = match way {
-            // What follows may be asked for in another way.
+            // The page after it may not be needed.
             Way::InParts => telling(&mut waits, on_event, chain.next_alone()).await?,
             Way::PageByPage => telling(&mut waits, on_event, chain.next()).await?,
         };
@@ -191,8 +202,8 @@ impl Cluster {
         let parts = match parts {
             Some(parts) => {
                 // Its Jobs come again with their namespaces.
+                tally.expect(&first.page);
                 drop(first);
-                pages.widen(LANES);
                 parts
             }
             None => {
@@ -204,7 +215,7 @@ impl Cluster {
         };
         let mut left = parts.namespaces;
         loop {
-            while coming.len() < LANES
+            while coming.len() < AT_ONCE
                 && let Some(name) = left.pop()
             {
                 coming.push(Chain::of_namespace(&pages, name, &version).next());
@@ -217,9 +228,9 @@ impl Cluster {
             on_event(Event::Read(tally.count));
             coming.extend(link.rest.map(Chain::next));
         }
-        if parts.count.is_some_and(|count| count != tally.count) {
+        if parts.count.is_some_and(|count| count != tally.count) || !tally.is_as_expected() {
             return Err(Trouble::Wrong(
-                "its namespaces hold other Jobs than all of it".to_owned(),
+                "its namespaces together hold more or fewer Jobs than the whole list".to_owned(),
             ));
         }
         Ok(Reading {

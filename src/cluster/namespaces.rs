@@ -1,4 +1,5 @@
-//! Which namespaces keep all of their Jobs. Unlike what tools say, this must be known: a refusal ends the run.
+//! Lists of Namespaces: for their names, which the tool can do without, and for which of them keep all of their Jobs.
+//! Unlike what tools say, that must be known: a refusal ends the run.
 
 use std::time::Duration;
 
@@ -190,7 +191,7 @@ impl Cluster {
         ))
         .hint(
             "you need the verb get on namespaces, or list for every one; with namespaceAnnotations: false in the policy \
-             they are not read",
+             they are not needed",
         )
     }
 }

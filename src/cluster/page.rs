@@ -1,4 +1,4 @@
-//! Pages on their way: the next one is asked for as soon as its token has arrived, while this one is still being read.
+//! PageSource on their way: the next one is asked for as soon as its token has arrived, while this one is still being read.
 //!
 //! The token stands before the items in a protobuf body. A page that was asked for early is used only if the page
 //! before it, once read as a whole, names the same token. Jobs are taken in while the bytes come, so that no body is held
@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// How many pages may be on their way at once: enough to keep the server busy while an answer travels.
-const PAGES_HELD: usize = 3;
+pub(crate) const AT_ONCE: usize = 4;
 
 /// That a page has to wait before it is asked for again.
 pub(crate) struct Wait {
@@ -47,7 +47,7 @@ pub(crate) struct Wait {
 
 /// What asking for pages needs, shared by those on their way.
 #[derive(Clone)]
-pub(crate) struct Pages {
+pub(crate) struct PageSource {
     cluster: Cluster,
     query: Arc<Query>,
     extent: Extent,
@@ -56,7 +56,7 @@ pub(crate) struct Pages {
     waits: mpsc::UnboundedSender<Wait>,
 }
 
-/// How much of a list pages are of.
+/// Whether pages are of the whole list or of a part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Extent {
     Whole,
@@ -86,6 +86,8 @@ pub(crate) struct Page {
     pub(crate) jobs: Vec<Job>,
     /// How many belong to none.
     pub(crate) ungrouped: usize,
+    /// The namespace of the last Job that it holds.
+    pub(crate) last_namespace: Option<Box<str>>,
     /// How far the server's clock was ahead of this machine's, if it told the time.
     pub(crate) clock_ahead: Option<SignedDuration>,
     pub(crate) next: Option<Incoming>,
@@ -99,11 +101,14 @@ impl Drop for Incoming {
     }
 }
 
-impl Pages {
-    /// Pages of this list. Waits are told to the receiver.
-    pub(crate) fn new(cluster: &Cluster, query: &Query) -> (Pages, mpsc::UnboundedReceiver<Wait>) {
+impl PageSource {
+    /// PageSource of this list. Waits are told to the receiver.
+    pub(crate) fn new(
+        cluster: &Cluster,
+        query: &Query,
+    ) -> (PageSource, mpsc::UnboundedReceiver<Wait>) {
         let (waits, told) = mpsc::unbounded_channel();
-        let pages = Pages {
+        let pages = PageSource {
             cluster: cluster.clone(),
             query: Arc::new(query.clone()),
             extent: Extent::Whole,
@@ -112,15 +117,15 @@ impl Pages {
                 &query.rules,
                 Identity::Required,
             ))),
-            held: Arc::new(Semaphore::new(PAGES_HELD)),
+            held: Arc::new(Semaphore::new(AT_ONCE)),
             waits,
         };
         (pages, told)
     }
 
-    /// Pages of the same list, but of the Jobs in one namespace.
-    pub(crate) fn of_namespace(&self, namespace: String) -> Pages {
-        Pages {
+    /// PageSource of the same list, but of the Jobs in one namespace.
+    pub(crate) fn of_namespace(&self, namespace: String) -> PageSource {
+        PageSource {
             query: Arc::new(Query {
                 scope: Scope::Namespace(namespace),
                 ..Query::clone(&self.query)
@@ -128,11 +133,6 @@ impl Pages {
             extent: Extent::Part,
             ..self.clone()
         }
-    }
-
-    /// Let at least as many pages be on their way at once.
-    pub(crate) fn widen(&self, pages: usize) {
-        self.held.add_permits(pages.saturating_sub(PAGES_HELD));
     }
 
     /// Ask for a page.
@@ -153,7 +153,13 @@ impl Pages {
                 next.get_or_insert_with(|| self.ask(Begin::Token(token.into()), ahead));
             }
         };
-        let page = self.get_whole(begin, on_token).await?;
+        let page = self.get_whole(begin, on_token).await.map_err(|trouble| {
+            match (self.extent, trouble) {
+                // The list itself was given: it can be had in another way.
+                (Extent::Part, Trouble::Fatal(error)) => Trouble::Gone(error.to_string()),
+                (_, trouble) => trouble,
+            }
+        })?;
         Ok(Page {
             next,
             _held: held,
@@ -229,11 +235,7 @@ impl Pages {
             _ => {
                 let error = cluster.refusal(&answer, &self.query);
                 if !answer.is_transient() {
-                    return Err(Retry::Fatal(match self.extent {
-                        // The list itself was given: it can be had in another way.
-                        Extent::Part => Trouble::Gone(answer.words()),
-                        Extent::Whole => error.into(),
-                    }));
+                    return Err(Retry::Fatal(error.into()));
                 }
                 (answer.words(), answer.retry_after(), error)
             }
@@ -276,6 +278,8 @@ struct Taken {
     jobs: Vec<Job>,
     /// How many belong to none.
     ungrouped: usize,
+    /// The namespace of the last one.
+    last_namespace: Option<Box<str>>,
 }
 
 /// Why a page is of no use.
@@ -327,6 +331,7 @@ impl<'a> Reading<'a> {
             count: taken.count,
             jobs: taken.jobs,
             ungrouped: taken.ungrouped,
+            last_namespace: taken.last_namespace,
             clock_ahead: answer.clock_ahead(),
             next: None,
             _held: None,
@@ -360,6 +365,9 @@ impl Taken {
         self.count += 1;
         let meta = job.metadata.as_ref();
         let namespace = meta.and_then(|meta| meta.namespace.as_deref());
+        if self.last_namespace.as_deref() != namespace {
+            self.last_namespace = namespace.map(Into::into);
+        }
         if namespace.is_some_and(|namespace| query.excludes(namespace).is_some()) {
             return Ok(());
         }

@@ -25,7 +25,7 @@ impl Tries {
         }
     }
 
-    /// For what can be done without.
+    /// For a request that may fail without harm.
     pub(super) fn once() -> Tries {
         Tries {
             count: 1,

@@ -1,8 +1,8 @@
 //! A long list in parts: namespace by namespace over several connections, all at the version that its first page has
 //! shown. So a plan still is one snapshot.
 //!
-//! It pays for more than the connections. For each page, kube-apiserver walks over all that is left of what the list is
-//! of: the work for a list of everything grows with the square of the number of Jobs.
+//! It also saves the server work. For each page, kube-apiserver walks over all objects that are left in that list, so one
+//! list of everything costs the square of the number of Jobs.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -11,11 +11,14 @@ use tokio::time::timeout;
 use super::{Cluster, chain::Link};
 use crate::job::query::{Query, Scope, Sink};
 
-/// How many namespaces are read at once.
-pub(crate) const LANES: usize = 4;
-
 /// The most namespaces for each page that is left: more of them cost the server more than they save.
 const NAMESPACES_A_PAGE: usize = 8;
+
+/// Where the server does not count, no more pages than this are taken to be left.
+const MOST_GUESSED: usize = 100;
+
+/// The fewest names on a page of Namespaces, which are small.
+const NAMES_A_PAGE: u32 = 500;
 
 /// The longest that a list waits for the names of the namespaces. It can do without.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -39,6 +42,8 @@ struct First<'a> {
     namespaces: BTreeSet<&'a str>,
     /// The namespaces in which there were Jobs before.
     known: BTreeSet<&'a str>,
+    /// The namespace in which it ends.
+    last: Option<&'a str>,
 }
 
 impl Query {
@@ -51,14 +56,18 @@ impl Query {
 impl Cluster {
     /// What to read instead of a list that is longer than its first page, if that can be done and pays.
     ///
-    /// Namespaces are asked for now that the version of the list is known: one that is missing has no Jobs of that version left.
+    /// Namespaces are asked for now that the version of the list is known. One that has gone since has lost its Jobs first.
     pub(crate) async fn parts(
         &self,
         query: &Query,
         first: &Link,
         sink: &dyn Sink,
     ) -> Option<Parts> {
-        let names = self.namespace_names(query.chunk_size);
+        if first.remaining.is_some_and(|left| left < first.page.count) {
+            // No number of namespaces is small enough.
+            return None;
+        }
+        let names = self.namespace_names(query.chunk_size.max(NAMES_A_PAGE));
         let names = timeout(PATIENCE, names).await.ok()??;
         let jobs = first.page.jobs.iter();
         let first = First {
@@ -66,6 +75,7 @@ impl Cluster {
             remaining: first.remaining,
             namespaces: jobs.map(|job| &*job.namespace).collect(),
             known: sink.namespaces(),
+            last: first.page.last_namespace.as_deref(),
         };
         parts(names, query, &first)
     }
@@ -83,9 +93,8 @@ fn parts(mut names: Vec<String>, query: &Query, first: &First<'_>) -> Option<Par
         Some(remaining) => remaining / first.count.max(1),
         // Without that, the namespaces that come after those of the first page are taken to be like them.
         None => {
-            let last = first.namespaces.last()?;
-            let covered = is_listed(last).ok()? + 1;
-            names.len() / covered
+            let covered = is_listed(&first.last?).ok()? + 1;
+            (names.len() / covered).min(MOST_GUESSED)
         }
     };
     names.retain(|name| query.excludes(name).is_none());
@@ -113,10 +122,12 @@ mod tests {
         remaining: Option<usize>,
         namespaces: impl IntoIterator<Item = &'a str>,
     ) -> First<'a> {
+        let namespaces: BTreeSet<&str> = namespaces.into_iter().collect();
         First {
             count: 500,
             remaining,
-            namespaces: namespaces.into_iter().collect(),
+            last: namespaces.last().copied(),
+            namespaces,
             known: BTreeSet::new(),
         }
     }
@@ -135,19 +146,26 @@ mod tests {
         assert!(!split(1, Some(499)), "one more page");
         assert!(split(800, Some(50_000)));
         assert!(!split(5_000, Some(50_000)));
-        // The first page is one of one namespace.
-        assert!(split(5_000, None));
+        // The first page is one of one namespace. The others need not be like it.
+        assert!(split(800, None));
+        assert!(!split(801, None));
     }
 
     #[test]
     fn where_the_server_does_not_count_the_first_page_stands_for_the_others() {
         let split = |last: usize| {
             let last = format!("n-{last:04}");
-            parts(names(1_000), &query(), &first(None, ["n-0000", &last])).is_some()
+            parts(names(400), &query(), &first(None, ["n-0000", &last])).is_some()
         };
         assert!(split(7));
         assert!(!split(8));
         assert_eq!(parts(names(9), &query(), &first(None, [])), None);
+        // It may end among Jobs that belong to no group.
+        let ends_later = First {
+            last: Some("n-0008"),
+            ..first(None, ["n-0000"])
+        };
+        assert_eq!(parts(names(400), &query(), &ends_later), None);
     }
 
     #[test]

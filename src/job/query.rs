@@ -82,10 +82,8 @@ pub trait Sink {
     fn start_over(&mut self);
     /// One more.
     fn take(&mut self, job: Job);
-    /// The namespaces in which it knows Jobs from before.
-    fn namespaces(&self) -> BTreeSet<&str> {
-        BTreeSet::new()
-    }
+    /// The namespaces in which it knows Jobs from before. A list that leaves one of them out is not believed.
+    fn namespaces(&self) -> BTreeSet<&str>;
 }
 
 impl Sink for Vec<Job> {
@@ -95,6 +93,10 @@ impl Sink for Vec<Job> {
 
     fn take(&mut self, job: Job) {
         self.push(job);
+    }
+
+    fn namespaces(&self) -> BTreeSet<&str> {
+        BTreeSet::new()
     }
 }
 

@@ -162,11 +162,6 @@ impl Recheck {
 }
 
 impl Sink for Recheck {
-    fn namespaces(&self) -> BTreeSet<&str> {
-        let groups = self.plan.groups.iter();
-        groups.map(|group| &*group.key.namespace).collect()
-    }
-
     fn start_over(&mut self) {
         for unchanged in &mut self.unchanged {
             unchanged.fill(false);
@@ -192,6 +187,11 @@ impl Sink for Recheck {
             }
             _ => self.others.entry(start).or_default().push(job),
         }
+    }
+
+    fn namespaces(&self) -> BTreeSet<&str> {
+        let groups = self.plan.groups.iter();
+        groups.map(|group| &*group.key.namespace).collect()
     }
 }
 

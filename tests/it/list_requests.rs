@@ -7,7 +7,7 @@ use crate::support::{ApiClient, Space, plane, run, verdicts};
 const OTHERS: usize = 2;
 
 /// How many pages may be on their way or held at once.
-const AT_ONCE: usize = 3;
+const AT_ONCE: usize = 4;
 
 const PLAN: [&str; 3] = ["--dry-run=client", "-o", "json"];
 
