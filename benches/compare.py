@@ -62,6 +62,10 @@ def arguments():
         default=[100, 2_400, 20_000],
         help="numbers of Jobs to delete in pairs; the middle one over slow lines as well",
     )
+    parser.add_argument(
+        "--large", type=int, default=200_000, help="Jobs of a very large cluster (default 200,000; a million takes 20 GB)"
+    )
+    parser.add_argument("--large-rounds", type=int, default=2, help="rounds of that (default 2)")
     parser.add_argument("--gone", type=int, default=20_000, help="Jobs until which are gone is timed (default 20,000)")
     parser.add_argument("--gone-rounds", type=int, default=3, help="rounds of that (default 3)")
     parser.add_argument(

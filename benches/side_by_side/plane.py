@@ -78,7 +78,7 @@ class Plane:
         self.guard.stdin.close()
         self.guard.wait()
 
-    def _tell(self, *arguments):
+    def tell(self, *arguments):
         done = subprocess.run(
             [self.program, *arguments], env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True
         )
@@ -90,7 +90,7 @@ class Plane:
         """Starts it afresh, with this many Jobs; controllers work at the pace that they have by default."""
         self.down()
         self.standing = True
-        done = self._tell("up", "--empty", "--default-pace" if controllers else "--no-controllers")
+        done = self.tell("up", "--empty", "--default-pace" if controllers else "--no-controllers")
         self.kubeconfig = re.search(r"export KUBECONFIG='(.*)'", done.stdout).group(1)
         self.kubectl = str(Path(re.search(r"kubectl is in (.*)", done.stderr).group(1)) / "kubectl")
         config = json.loads(Path(self.kubeconfig).read_text())
@@ -123,14 +123,14 @@ class Plane:
 
     def seed(self, jobs, with_pods=False):
         """Writes this many Jobs; those that are there already are replaced."""
-        self._tell("seed", "--jobs", str(jobs), *(["--with-pods"] if with_pods else []))
+        self.tell("seed", "--jobs", str(jobs), *(["--with-pods"] if with_pods else []))
         # The server's cache takes in what was written: not while something is measured.
         read(self, "pb")
         time.sleep(1)
 
     def down(self):
         if self.standing:
-            self._tell("down")
+            self.tell("down")
             self.standing = False
 
     def count(self, path):
@@ -144,6 +144,27 @@ class Plane:
         if answer.status != 200:
             raise SystemExit(f"error: the server answers {answer.status}: {body}")
         return len(body["items"]) + body["metadata"].get("remainingItemCount", 0)
+
+    def wait_until_counted(self, path, count, most=600):
+        """Waits until the server's cache has taken in what was written."""
+        deadline = time.monotonic() + most
+        while self.count(path) < count:
+            if time.monotonic() > deadline:
+                raise SystemExit(f"error: the server does not count {count:,} objects within {most} s")
+            time.sleep(1)
+
+    def let_list_jobs_alone(self, user):
+        """A user who may list Jobs in every namespace, and nothing else."""
+        for what in (
+            ["clusterrole", user, "--verb=list", "--resource=jobs.batch"],
+            ["clusterrolebinding", user, f"--clusterrole={user}", f"--user={user}"],
+        ):
+            subprocess.run(
+                [self.kubectl, "--kubeconfig", self.kubeconfig, "create", *what],
+                check=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
 
     def wait_for(self, path, count, most=7200):
         """Until there are no more than this many objects."""

@@ -144,6 +144,39 @@ def plan(section):
     return note + "\n\n" + table(head, rows)
 
 
+def large(section):
+    def row(name, figures):
+        peak = figures.get("peak")
+        # What the program takes without Jobs is left out.
+        each = f"{(peak - 16e6) / section['jobs']:.0f} bytes" if peak else ""
+        time = f"none after {figures['given_up']} s" if "given_up" in figures else seconds(figures["wall"])
+        return [
+            name,
+            time,
+            seconds(figures.get("cpu")),
+            megabytes(peak),
+            each,
+            seconds(figures["server"]),
+            megabytes(figures["memory"]),
+            figures["rounds"],
+        ]
+
+    head = [
+        "",
+        "time",
+        "client CPU",
+        "peak memory",
+        "above 16 MB, a Job",
+        "kube-apiserver CPU",
+        "kube-apiserver memory",
+        "rounds",
+    ]
+    settings = ", ".join(f"{name}={value}" for name, value in section["settings"].items())
+    note = f"{section['jobs']:,} Jobs in 200 namespaces, `-o summary`"
+    note += f"; kube-apiserver with {settings}." if settings else "."
+    return note + "\n\n" + table(head, [row(name, figures) for name, figures in section["figures"].items()])
+
+
 def line(section):
     lines = section["lines"]
     names = list(next(iter(lines.values())))
@@ -327,6 +360,7 @@ def scale(section):
 SECTIONS = {
     "startup": startup,
     "plan": plan,
+    "large": large,
     "line": line,
     "gitops": gitops,
     "delete": delete,

@@ -20,6 +20,8 @@ from .plane import LABEL
 # Few Jobs, so that what is read for GitOps tools shows, and as many resources as a large Application has.
 GITOPS_JOBS = 2_000
 GITOPS_RESOURCES = 100
+# A list that has not come by then, in seconds, is given up.
+LARGE_LIMIT = 180
 
 JOBS = "/apis/batch/v1/jobs"
 PODS = "/api/v1/pods"
@@ -170,6 +172,41 @@ def proxy(bench, *flags):
             yield f"https://127.0.0.1:{int(process.stdout.readline())}"
         finally:
             process.stdin.close()
+
+
+def large(bench):
+    """Very many Jobs in many namespaces, with the right to list Namespaces and without it."""
+    told = bench.told
+    bench.up(0)
+    bench.say(f"{told.large:,} Jobs")
+    groups = str(told.large // 20)
+    bench.plane.tell("seed", "--jobs", str(told.large), "--groups", groups, "--namespaces", "200")
+    bench.plane.wait_until_counted(JOBS, told.large)
+    bench.plane.let_list_jobs_alone("lister")
+
+    def ours(*arguments):
+        argv = ["timeout", str(LARGE_LIMIT), *bench.argv("--dry-run=client", "--gitops=ignore", *arguments)]
+        out = str(bench.folder / "large.out")
+        one = measure.once(argv, env=bench.env, stdout=out, codes=(0, 124))
+        came = {key: one[key] for key in ("wall", "cpu", "peak")} if one["code"] == 0 else {"given_up": LARGE_LIMIT}
+        # Its cache and what it has thrown away: the garbage collector's setting counts for much.
+        return {**came, "memory": measure.memory_of(bench.plane.server_pid)}
+
+    contenders = {
+        "in parts": [],
+        "in parts, --chunk-size=5000": ["--chunk-size=5000"],
+        "page by page, --chunk-size=5000": ["--as=lister", "--chunk-size=5000"],
+        "page by page": ["--as=lister"],
+    }
+    # The first list after so much was written takes twice as long.
+    ours("-o", "summary")
+    runs = [
+        (name, lambda more=more: bench.with_server(lambda: ours("-o", "summary", *more)), told.large_rounds)
+        for name, more in contenders.items()
+    ]
+    series = measure.interleaved(told.large_rounds, runs, bench.say)
+    settings = {name: os.environ[name] for name in ("GOGC", "GOMEMLIMIT") if name in os.environ}
+    return {"jobs": told.large, "figures": table_of(series), "settings": settings}
 
 
 def line(bench):
@@ -492,6 +529,7 @@ def scale(bench):
 SECTIONS = {
     "startup": startup,
     "plan": plan,
+    "large": large,
     "line": line,
     "gitops": gitops,
     "delete": delete,
