@@ -1,4 +1,4 @@
-//! PageSource that follow each other, held against each other as they come.
+//! Pages that follow each other, held against each other as they come.
 
 use std::sync::Arc;
 
@@ -57,23 +57,11 @@ impl Chain {
         )
     }
 
-    /// Ask for the next page and for those after it ahead of time, and wait for it.
+    /// Ask for the next page, and wait for it.
     ///
     /// # Errors
     /// If it cannot be had, or does not go with those before it.
-    pub(crate) async fn next(self) -> Result<Link, Trouble> {
-        self.link(Ahead::Yes).await
-    }
-
-    /// Ask for the next page and no more, and wait for it.
-    ///
-    /// # Errors
-    /// As [`Chain::next`].
-    pub(crate) async fn next_alone(self) -> Result<Link, Trouble> {
-        self.link(Ahead::No).await
-    }
-
-    async fn link(mut self, ahead: Ahead) -> Result<Link, Trouble> {
+    pub(crate) async fn next(mut self, ahead: Ahead) -> Result<Link, Trouble> {
         let incoming = match self.early.take() {
             // It was asked for by a token that stood before the items: the whole page may have named another.
             Some(early) if early.begin == self.begin => early,
@@ -83,7 +71,7 @@ impl Chain {
         let remaining = page.meta.remaining_item_count;
         let token = self.snapshot.next(std::mem::take(&mut page.meta))?;
         let version = self.snapshot.resource_version().into();
-        let empty_pages = if page.count == 0 {
+        let empty_pages = if page.contents.count == 0 {
             self.empty_pages + 1
         } else {
             0

@@ -16,7 +16,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::{
     Cluster,
     chain::Chain,
-    page::{AT_ONCE, Page, PageSource, Trouble, Wait},
+    page::{AT_ONCE, Ahead, Contents, Page, PageSource, Trouble, Wait},
     snapshot::MAX_STARTS,
     split::Parts,
 };
@@ -90,9 +90,12 @@ impl Tally {
     /// # Errors
     /// If it holds a Job that was read before.
     fn take(&mut self, page: Page, sink: &mut dyn Sink) -> Result<(), Trouble> {
-        self.ungrouped += page.ungrouped;
-        self.count += page.ungrouped + page.jobs.len();
-        for job in page.jobs {
+        let Contents {
+            jobs, ungrouped, ..
+        } = page.contents;
+        self.ungrouped += ungrouped;
+        self.count += ungrouped + jobs.len();
+        for job in jobs {
             if !self.uids.insert(self.hasher.hash_one(&job.uid)) {
                 return Err(Trouble::Wrong("it lists a Job twice".to_owned()));
             }
@@ -103,7 +106,11 @@ impl Tally {
 
     /// Take note that the Jobs of a page have to come again.
     fn expect(&mut self, page: &Page) {
-        let uids = page.jobs.iter().map(|job| self.hasher.hash_one(&job.uid));
+        let uids = page
+            .contents
+            .jobs
+            .iter()
+            .map(|job| self.hasher.hash_one(&job.uid));
         self.expected.extend(uids);
     }
 
@@ -181,11 +188,12 @@ impl Cluster {
     ) -> Result<Reading, Trouble> {
         let (pages, mut waits) = PageSource::new(self, query);
         let chain = Chain::whole(&pages, self.newest.pages(Kind::Jobs));
-        let first = match way {
-            // The page after it may not be needed.
-            Way::InParts => telling(&mut waits, on_event, chain.next_alone()).await?,
-            Way::PageByPage => telling(&mut waits, on_event, chain.next()).await?,
+        let ahead = match way {
+            // The page after the first may not be needed.
+            Way::InParts => Ahead::No,
+            Way::PageByPage => Ahead::Yes,
         };
+        let first = telling(&mut waits, on_event, chain.next(ahead)).await?;
         // The earlier of both clocks: what the other one adds to an age may be wrong. Not before the page came: it may have
         // been waited for.
         let clock_ahead = first.page.clock_ahead.unwrap_or_default();
@@ -199,6 +207,7 @@ impl Cluster {
         };
         let mut tally = Tally::default();
         let mut coming = FuturesUnordered::new();
+        let next = |chain: Chain| chain.next(Ahead::Yes);
         let parts = match parts {
             Some(parts) => {
                 // Its Jobs come again with their namespaces.
@@ -209,7 +218,7 @@ impl Cluster {
             None => {
                 tally.take(first.page, sink)?;
                 on_event(Event::Read(tally.count));
-                coming.extend(first.rest.map(Chain::next));
+                coming.extend(first.rest.map(next));
                 Parts::default()
             }
         };
@@ -218,15 +227,15 @@ impl Cluster {
             while coming.len() < AT_ONCE
                 && let Some(name) = left.pop()
             {
-                coming.push(Chain::of_namespace(&pages, name, &version).next());
+                coming.push(next(Chain::of_namespace(&pages, name, &version)));
             }
-            let next = telling(&mut waits, on_event, coming.next());
-            let Some(link) = next.await.transpose()? else {
+            let link = telling(&mut waits, on_event, coming.next());
+            let Some(link) = link.await.transpose()? else {
                 break;
             };
             tally.take(link.page, sink)?;
             on_event(Event::Read(tally.count));
-            coming.extend(link.rest.map(Chain::next));
+            coming.extend(link.rest.map(next));
         }
         if parts.count.is_some_and(|count| count != tally.count) || !tally.is_as_expected() {
             return Err(Trouble::Wrong(

@@ -1,4 +1,4 @@
-//! PageSource on their way: the next one is asked for as soon as its token has arrived, while this one is still being read.
+//! Pages on their way: the next one is asked for as soon as its token has arrived, while this one is still being read.
 //!
 //! The token stands before the items in a protobuf body. A page that was asked for early is used only if the page
 //! before it, once read as a whole, names the same token. Jobs are taken in while the bytes come, so that no body is held
@@ -80,14 +80,7 @@ pub(crate) struct Incoming {
 /// A page, and the one after it if that was asked for early.
 pub(crate) struct Page {
     pub(crate) meta: ListMeta,
-    /// How many Jobs it holds.
-    pub(crate) count: usize,
-    /// Those that belong to a group.
-    pub(crate) jobs: Vec<Job>,
-    /// How many belong to none.
-    pub(crate) ungrouped: usize,
-    /// The namespace of the last Job that it holds.
-    pub(crate) last_namespace: Option<Box<str>>,
+    pub(crate) contents: Contents,
     /// How far the server's clock was ahead of this machine's, if it told the time.
     pub(crate) clock_ahead: Option<SignedDuration>,
     pub(crate) next: Option<Incoming>,
@@ -102,7 +95,7 @@ impl Drop for Incoming {
 }
 
 impl PageSource {
-    /// PageSource of this list. Waits are told to the receiver.
+    /// Pages of this list. Waits are told to the receiver.
     pub(crate) fn new(
         cluster: &Cluster,
         query: &Query,
@@ -123,7 +116,7 @@ impl PageSource {
         (pages, told)
     }
 
-    /// PageSource of the same list, but of the Jobs in one namespace.
+    /// Pages of the same list, but of the Jobs in one namespace.
     pub(crate) fn of_namespace(&self, namespace: String) -> PageSource {
         PageSource {
             query: Arc::new(Query {
@@ -264,22 +257,22 @@ struct Reading<'a> {
     query: &'a Query,
     intake: &'a Mutex<Intake>,
     list: ListReader,
-    taken: Taken,
+    contents: Contents,
     /// Why the page is of no use. What comes after that is passed over.
     trouble: Option<Unusable>,
 }
 
-/// What has come of a page.
+/// The Jobs of a page, as far as they have come.
 #[derive(Default)]
-struct Taken {
-    /// How many Jobs it holds.
-    count: usize,
+pub(crate) struct Contents {
+    /// How many there are.
+    pub(crate) count: usize,
     /// Those that belong to a group.
-    jobs: Vec<Job>,
+    pub(crate) jobs: Vec<Job>,
     /// How many belong to none.
-    ungrouped: usize,
+    pub(crate) ungrouped: usize,
     /// The namespace of the last one.
-    last_namespace: Option<Box<str>>,
+    pub(crate) last_namespace: Option<Box<str>>,
 }
 
 /// Why a page is of no use.
@@ -310,7 +303,7 @@ impl<'a> Reading<'a> {
             query,
             intake,
             list: ListReader::default(),
-            taken: Taken::default(),
+            contents: Contents::default(),
             trouble: None,
         }
     }
@@ -318,20 +311,17 @@ impl<'a> Reading<'a> {
     fn feed(&mut self, piece: &[u8]) {
         if self.trouble.is_none() {
             let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
-            let (query, taken) = (self.query, &mut self.taken);
-            let mut on_job = |job: decode::Job<'_>| taken.take(job, query, &mut intake);
+            let (query, contents) = (self.query, &mut self.contents);
+            let mut on_job = |job: decode::Job<'_>| contents.take(job, query, &mut intake);
             self.trouble = self.list.feed(piece, &mut on_job).err();
         }
     }
 
     /// The page, now that the answer is complete. In JSON it has come as a whole.
     fn finish(mut self, answer: &Answer) -> Result<Page, Unusable> {
-        let page = |meta, taken: Taken| Page {
+        let page = |meta, contents| Page {
             meta,
-            count: taken.count,
-            jobs: taken.jobs,
-            ungrouped: taken.ungrouped,
-            last_namespace: taken.last_namespace,
+            contents,
             clock_ahead: answer.clock_ahead(),
             next: None,
             _held: None,
@@ -342,18 +332,18 @@ impl<'a> Reading<'a> {
             let size = decode::size_of(answer.body.len() / list.items.len().max(1));
             for job in list.items {
                 let job = decode::Job { size, ..job };
-                self.taken.take(job, self.query, &mut intake)?;
+                self.contents.take(job, self.query, &mut intake)?;
             }
-            return Ok(page(list.metadata, self.taken));
+            return Ok(page(list.metadata, self.contents));
         }
         match self.trouble {
             Some(trouble) => Err(trouble),
-            None => Ok(page(self.list.finish()?, self.taken)),
+            None => Ok(page(self.list.finish()?, self.contents)),
         }
     }
 }
 
-impl Taken {
+impl Contents {
     /// Take a Job in.
     fn take(
         &mut self,

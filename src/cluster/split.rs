@@ -63,19 +63,20 @@ impl Cluster {
         first: &Link,
         sink: &dyn Sink,
     ) -> Option<Parts> {
-        if first.remaining.is_some_and(|left| left < first.page.count) {
+        let contents = &first.page.contents;
+        if first.remaining.is_some_and(|left| left < contents.count) {
             // No number of namespaces is small enough.
             return None;
         }
         let names = self.namespace_names(query.chunk_size.max(NAMES_A_PAGE));
         let names = timeout(PATIENCE, names).await.ok()??;
-        let jobs = first.page.jobs.iter();
+        let jobs = contents.jobs.iter();
         let first = First {
-            count: first.page.count,
+            count: contents.count,
             remaining: first.remaining,
             namespaces: jobs.map(|job| &*job.namespace).collect(),
             known: sink.namespaces(),
-            last: first.page.last_namespace.as_deref(),
+            last: contents.last_namespace.as_deref(),
         };
         parts(names, query, &first)
     }
