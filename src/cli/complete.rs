@@ -294,7 +294,7 @@ async fn of_cluster(
     scope: Option<Scope>,
 ) -> Option<Vec<CompletionCandidate>> {
     if live == Live::Namespace {
-        let names = cluster.namespaces().await?;
+        let names = cluster.namespace_names(0).await?;
         return Some(names.into_iter().map(CompletionCandidate::new).collect());
     }
     let of_context = || Scope::Namespace(cluster.connection.default_namespace.clone());

@@ -4,8 +4,6 @@
 use std::collections::{BTreeMap, HashSet};
 
 use http::StatusCode;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde::Deserialize;
 
 use super::{
     Cluster,
@@ -26,17 +24,6 @@ use crate::{
 const SAMPLE: u32 = 500;
 /// Names and no more of the objects.
 const NAMES_ONLY: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
-
-/// A list of namespaces, of which only the metadata comes.
-#[derive(Deserialize)]
-struct Namespaces {
-    items: Vec<Namespace>,
-}
-
-#[derive(Deserialize)]
-struct Namespace {
-    metadata: ObjectMeta,
-}
 
 /// What some of the Jobs there carry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -121,18 +108,6 @@ impl Cluster {
             }
         };
         Ok(list.items.into_iter().map(marked).collect())
-    }
-
-    /// The names of the namespaces, if they may be listed.
-    pub async fn namespaces(&self) -> Option<Vec<String>> {
-        let request = get("/api/v1/namespaces".to_owned(), NAMES_ONLY).ok()?;
-        let answer = self.connection.call_up_to(request, LIST_MAX).await.ok()?;
-        let list: Namespaces = serde_json::from_slice(&answer.body).ok()?;
-        let names = list
-            .items
-            .into_iter()
-            .map(|namespace| namespace.metadata.name);
-        names.collect()
     }
 
     /// Whether there is no namespace of this name, which a list of its Jobs does not tell. Who may not read it does not

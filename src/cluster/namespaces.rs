@@ -74,8 +74,8 @@ impl Cluster {
             .await
     }
 
-    /// The names of all namespaces, if they may be listed and come at once.
-    pub(super) async fn namespace_names(&self, chunk_size: u32) -> Option<Vec<String>> {
+    /// The names of all namespaces, if they may be listed and come at once; with a chunk size of 0 in one answer.
+    pub async fn namespace_names(&self, chunk_size: u32) -> Option<Vec<String>> {
         let mut names = Vec::new();
         let mut on_namespace = |meta: &ObjectMeta<'_>| {
             names.extend(meta.name.as_deref().map(str::to_owned));
