@@ -159,12 +159,7 @@ class Plane:
             ["clusterrole", user, "--verb=list", "--resource=jobs.batch"],
             ["clusterrolebinding", user, f"--clusterrole={user}", f"--user={user}"],
         ):
-            subprocess.run(
-                [self.kubectl, "--kubeconfig", self.kubeconfig, "create", *what],
-                check=True,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-            )
+            self.kube("create", *what)
 
     def wait_for(self, path, count, most=7200):
         """Until there are no more than this many objects."""

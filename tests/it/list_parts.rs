@@ -695,14 +695,11 @@ fn stalls(request: &Request, up: &ApiClient) -> Reply {
 }
 
 fn garbled(request: &Request, up: &ApiClient) -> Reply {
-    let mut page = up.pass(request);
-    page.body[20..].reverse();
-    page
+    up.pass(request).garbled()
 }
 
 fn web_page(_: &Request, _: &ApiClient) -> Reply {
-    let kind = ("content-type".to_owned(), "text/html".to_owned());
-    Reply::new(200, vec![kind], b"<html>log in first</html>".to_vec())
+    Reply::web_page(200)
 }
 
 fn no_list(_: &Request, _: &ApiClient) -> Reply {

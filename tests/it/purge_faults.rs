@@ -117,7 +117,7 @@ fn a_success_that_is_about_something_else() {
         let report = answered_by(move |real| as_json(real).alter(change));
         assert_eq!(count(&report, "deleted"), 6, "{what}");
     }
-    let report = answered_by(|_| web_page(200));
+    let report = answered_by(|_| Reply::web_page(200));
     assert_eq!(count(&report, "deleted"), 6, "a web page");
 }
 
@@ -129,17 +129,12 @@ fn as_json(real: Reply) -> Reply {
     Reply::new(200, vec![kind], status.to_string().into_bytes())
 }
 
-fn web_page(status: u16) -> Reply {
-    let kind = ("content-type".to_owned(), "text/html".to_owned());
-    Reply::new(status, vec![kind], b"<html>log in first</html>".to_vec())
-}
-
 /// None of them reaches the server, and all of them say that it went well.
 #[test]
 fn a_false_success_is_not_believed() {
     type Answer = fn(&Request) -> Reply;
     let answers: [(&str, Answer); 4] = [
-        ("a web page", |_| web_page(200)),
+        ("a web page", |_| Reply::web_page(200)),
         ("a Status that says Failure", |_| {
             let mut refusal = Reply::refusal(403, "Forbidden", "not for you");
             refusal.status = 200;

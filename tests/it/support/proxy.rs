@@ -132,6 +132,18 @@ impl Reply {
         Self::new(status, vec![kind], body.to_string().into_bytes())
     }
 
+    /// What something in between answers, such as a captive portal.
+    pub fn web_page(status: u16) -> Self {
+        let kind = ("content-type".to_owned(), "text/html".to_owned());
+        Self::new(status, vec![kind], b"<html>log in first</html>".to_vec())
+    }
+
+    /// With a body that begins well and cannot be read.
+    pub fn garbled(mut self) -> Self {
+        self.body[20..].reverse();
+        self
+    }
+
     /// With one more header.
     pub fn header(mut self, name: &str, value: impl ToString) -> Self {
         self.headers.push((name.to_owned(), value.to_string()));

@@ -15,14 +15,14 @@ use kubectl_jobclean::{
     },
     purge::{Cascade, Event},
 };
-use tokio::{runtime::Builder, time::sleep};
+use tokio::time::sleep;
 
 use crate::{
     actors::name,
     faults::Fault,
     invariants::{Broken, Promise, check},
     job::{APPS, Job, NAMESPACES, Rules},
-    run::{ON_THE_WAY, Said, in_time},
+    run::{ON_THE_WAY, Said, in_paused_time, in_time},
     script::{Choices, Scope, Script},
     server::Server,
     setup::{GitOps, Setup, Shows},
@@ -51,6 +51,11 @@ pub struct Tally {
 }
 
 impl Runs {
+    /// The same runs in another scope.
+    pub fn within(self, scope: Scope) -> Runs {
+        Runs { scope, ..self }
+    }
+
     fn setup(&self) -> Setup {
         Setup {
             rules: Rules {
@@ -121,15 +126,8 @@ impl Runs {
         number: u64,
         outcomes: &mut Counts,
     ) -> (Choices, Result<(), (Broken, String)>) {
-        // The delays between tries.
-        fastrand::seed(0);
-        let runtime = Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .expect("a runtime without threads");
         let base = jiff::Timestamp::now().as_second();
-        runtime.block_on(async {
+        in_paused_time(0, async {
             // Whether an answer is in JSON or in protobuf, and in how many pieces it comes, changes from run to run.
             let mut world = World::empty(Rng::with_seed(number), self.setup(), base);
             let mut script = Script::new(self.scope, choices);

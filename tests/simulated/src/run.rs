@@ -64,15 +64,8 @@ pub fn run_and_look(
     mutation: Option<Mutation>,
     look: &dyn Fn(&World),
 ) -> Result<Counts, Broken> {
-    // The delays between tries.
-    fastrand::seed(seed);
-    let runtime = Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime without threads");
     let base = jiff::Timestamp::now().as_second();
-    runtime.block_on(async {
+    in_paused_time(seed, async {
         let world = Shared::new(World::new(Rng::with_seed(seed), base));
         let said = tell(&world, mutation).await;
         let mut world = world.lock();
@@ -82,6 +75,17 @@ pub fn run_and_look(
         count(&mut world, &said);
         Ok(std::mem::take(&mut world.counts))
     })
+}
+
+/// Work under a clock that only waiting moves. The delays between tries come from the seed.
+pub(crate) fn in_paused_time<T>(seed: u64, work: impl Future<Output = T>) -> T {
+    fastrand::seed(seed);
+    let runtime = Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without threads");
+    runtime.block_on(work)
 }
 
 /// What ends, however long it takes.

@@ -93,23 +93,11 @@ fn one_purge_has_one_true_outcome_whatever_is_answered() {
     every(
         &[
             (ONE, 63_037),
-            (Runs { scope: two, ..ONE }, 6_161),
-            (Runs { scope: two, ..AUTO }, 6_161),
-            (
-                Runs {
-                    scope: two,
-                    ..FOREGROUND
-                },
-                6_275,
-            ),
-            (Runs { scope: two, ..DRY }, 6_161),
-            (
-                Runs {
-                    scope: others_act,
-                    ..ONE
-                },
-                26_084,
-            ),
+            (ONE.within(two), 6_161),
+            (AUTO.within(two), 6_161),
+            (FOREGROUND.within(two), 6_275),
+            (DRY.within(two), 6_161),
+            (ONE.within(others_act), 26_084),
             (others_act_before, 2_087),
         ],
         &Outcome::WORDS[..7],
@@ -132,24 +120,12 @@ fn one_purge_has_one_true_outcome_whatever_others_do() {
     };
     every(
         &[
-            (
-                Runs {
-                    scope: twice,
-                    ..ONE
-                },
-                80_625,
-            ),
-            (Runs { scope: once, ..ONE }, 35_951),
-            (Runs { scope: two, ..ONE }, 16_955),
-            (Runs { scope: two, ..AUTO }, 16_955),
-            (
-                Runs {
-                    scope: two,
-                    ..FOREGROUND
-                },
-                17_115,
-            ),
-            (Runs { scope: two, ..DRY }, 17_585),
+            (ONE.within(twice), 80_625),
+            (ONE.within(once), 35_951),
+            (ONE.within(two), 16_955),
+            (AUTO.within(two), 16_955),
+            (FOREGROUND.within(two), 17_115),
+            (DRY.within(two), 17_585),
         ],
         &Outcome::WORDS[..7],
     );
