@@ -44,13 +44,13 @@ pub async fn clean(client: Client, namespace: &str, label: &str) -> Result<Repor
     // Nothing is changed yet. An error here means that there is no plan.
     let plan = cleaner.plan().await?;
     for job in plan.purges() {
-        println!("would purge {}/{}", job.namespace, job.name);
+        println!("would purge {}/{}", job.namespace(), job.name());
     }
     // The Jobs are listed again, and only what still holds is deleted.
     let report = cleaner
         .purge(plan, |event| {
             if let Event::Settled { job, outcome } = event {
-                println!("{}/{}: {}", job.namespace, job.name, outcome.as_str());
+                println!("{}/{}: {}", job.namespace(), job.name(), outcome.as_str());
             }
         })
         .await?;

@@ -83,11 +83,12 @@ pub fn grouping() -> Grouping {
     Grouping::labels(vec![ARGOCD_INSTANCE.parse().expect("a label key")])
 }
 
-/// Reads pages of protobuf as the tool does: decodes each while it comes and takes its Jobs in.
+/// Reads pages of protobuf as the tool does: decodes each while it comes, takes its Jobs in, and packs their names.
 pub fn read(pages: &[Bytes]) -> Vec<Job> {
     let mut intake = Intake::new(&grouping(), &Default::default(), Identity::Required);
     let mut jobs = Vec::new();
     for page in pages {
+        let before = jobs.len();
         let mut list = ListReader::default();
         let mut on_job = |job: decode::Job<'_>| -> Result<(), DecodeError> {
             jobs.extend(intake.take(job).expect("a Job that can be judged"));
@@ -97,6 +98,7 @@ pub fn read(pages: &[Bytes]) -> Vec<Job> {
             list.feed(piece, &mut on_job).expect("a piece of a page");
         }
         list.finish().expect("a page");
+        Job::pack_names(&mut jobs[before..]);
     }
     jobs
 }

@@ -41,7 +41,7 @@ pub struct Draft {
 
 impl Draft {
     pub(super) fn new(dir: BackupDir, job: &Job) -> io::Result<Draft> {
-        let above = dir.path.join(file_name(&job.namespace)?);
+        let above = dir.path.join(file_name(job.namespace())?);
         own_folder(&above)?;
         // Manifests and logs may hold what the environment of a Pod holds: for this user alone.
         let mut folder = tempfile::Builder::new();
@@ -187,12 +187,12 @@ impl Draft {
     /// If it is not safe.
     pub fn finish(self) -> io::Result<Vec<Missing>> {
         sync_below(self.folder.path())?;
-        let name = file_name(&format!("{}-{}", self.job.name, self.job.uid))?;
+        let name = file_name(&format!("{}-{}", self.job.name(), self.job.uid()))?;
         let name = self.rename(&name)?;
         // It is not there any more under its old name.
         let _ = self.folder.keep();
         sync_dir(&self.above)?;
-        let path = format!("{}/{name}", file_name(&self.job.namespace)?);
+        let path = format!("{}/{name}", file_name(self.job.namespace())?);
         let line = Line::new(
             &self.job,
             &self.dir.grouping,

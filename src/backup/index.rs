@@ -82,17 +82,17 @@ impl<'a> Line<'a> {
         files: &'a [Saved],
         missing: &'a [Missing],
     ) -> Line<'a> {
-        let values = grouping.part(&job.group_values);
+        let values = grouping.part(job.group_values());
         Line {
-            namespace: &job.namespace,
-            name: &job.name,
-            uid: job.uid.to_string(),
+            namespace: job.namespace(),
+            name: job.name(),
+            uid: job.uid().to_string(),
             group: Group {
                 labels: values.labels,
                 annotations: values.annotations,
                 application: values.application,
             },
-            created: job.created.to_string(),
+            created: job.created().to_string(),
             status: job.status(),
             saved_at,
             path,

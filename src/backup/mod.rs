@@ -128,7 +128,7 @@ impl BackupDir {
         if self.parts.status {
             draft.write(draft::JOB, &as_object(whole.clone()))?;
         }
-        let manifest = manifest::manifest(whole, job.created, job.status());
+        let manifest = manifest::manifest(whole, job.created(), job.status());
         draft.write(MANIFEST, &manifest)?;
         Ok(draft)
     }

@@ -94,7 +94,7 @@ fn settle(job: &Job, answer: &Answer, effect: Effect) -> Result<Deleted, CallErr
 
 /// What a successful answer comes to: a Status that says so, or the Job itself where it waits for finalizers.
 fn accepted(job: &Job, answer: &Answer, effect: Effect) -> Result<Deleted, CallError> {
-    let is_this = |uid: &str| *uid == job.uid.to_string();
+    let is_this = |uid: &str| *uid == job.uid().to_string();
     let outcome = match decode::decode_reply(&answer.body) {
         _ if answer.is_web_page() => None,
         Some(Reply::Status(status)) => {
@@ -127,20 +127,20 @@ fn is_about(job: &Job, answer: &Answer) -> bool {
     let status = decode::decode_status(&answer.body).unwrap_or_default();
     let is_named = match status.details {
         Some(details) => {
-            details.kind.as_deref() == Some("jobs") && details.name.as_deref() == Some(&*job.name)
+            details.kind.as_deref() == Some("jobs") && details.name.as_deref() == Some(job.name())
         }
         None => {
             let message = status.message.unwrap_or_default();
-            message.contains(&format!("jobs.batch \"{}\"", job.name))
+            message.contains(&format!("jobs.batch \"{}\"", job.name()))
         }
     };
     is_named && status.reason.as_deref() == Some("NotFound")
 }
 
 fn request(job: &Job, options: DeleteOptions) -> Result<Request<Body>, Failure> {
-    let (uid, resource_version) = (job.uid.to_string(), job.resource_version.to_string());
+    let (uid, resource_version) = (job.uid().to_string(), job.resource_version().to_string());
     let propagation_policy = match options.cascade {
-        Cascade::Auto if job.state.is_finished() => PropagationPolicy::Background,
+        Cascade::Auto if job.state().is_finished() => PropagationPolicy::Background,
         Cascade::Background => PropagationPolicy::Background,
         Cascade::Foreground | Cascade::Auto => PropagationPolicy::Foreground,
         Cascade::Orphan => PropagationPolicy::Orphan,
@@ -149,8 +149,8 @@ fn request(job: &Job, options: DeleteOptions) -> Result<Request<Body>, Failure> 
     // there are proxies that drop the body of a DELETE: a dry run would then delete, and Pods would be orphaned.
     let mut uri = format!(
         "{}/{}?propagationPolicy={propagation_policy:?}&uid={}&resourceVersion={}",
-        jobs_path(Some(&job.namespace)),
-        escape(&job.name),
+        jobs_path(Some(job.namespace())),
+        escape(job.name()),
         escape(&uid),
         escape(&resource_version),
     );

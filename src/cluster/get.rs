@@ -65,8 +65,8 @@ impl Cluster {
         accept: &str,
     ) -> Result<(Reread, Answer), CallError> {
         let mut snapshot = self.newest.pages(Kind::Jobs);
-        let path = jobs_path(Some(&job.namespace));
-        let uri = page(path, vec![by_name(&job.name)], 0, None);
+        let path = jobs_path(Some(job.namespace()));
+        let uri = page(path, vec![by_name(job.name())], 0, None);
         let answer = self
             .connection
             .call_up_to(get(uri, accept)?, OBJECT_MAX)
@@ -98,7 +98,7 @@ fn reread(job: &Job, items: Vec<decode::Job<'_>>, query: &Query) -> Result<Rerea
     };
     let meta = found.metadata.as_ref();
     let place = meta.map(|meta| (meta.namespace.as_deref(), meta.name.as_deref()));
-    if place != Some((Some(&*job.namespace), Some(&*job.name))) {
+    if place != Some((Some(job.namespace()), Some(job.name()))) {
         return Err(unreadable("it holds a Job that was not asked for"));
     }
     let selected = is_selected(&found, query);
@@ -110,7 +110,7 @@ fn reread(job: &Job, items: Vec<decode::Job<'_>>, query: &Query) -> Result<Rerea
         return Err(unreadable("it holds a Job without a uid"));
     };
     let not_selected = Reread::NotSelected {
-        is_other: *uid != *job.uid.to_string(),
+        is_other: *uid != *job.uid().to_string(),
         is_terminating: meta.is_some_and(|meta| meta.deletion_timestamp.is_some()),
     };
     match Intake::new(&query.grouping, &query.rules, Identity::Required).take(found) {

@@ -96,7 +96,7 @@ impl Tally {
         self.ungrouped += ungrouped;
         self.count += ungrouped + jobs.len();
         for job in jobs {
-            if !self.uids.insert(self.hasher.hash_one(&job.uid)) {
+            if !self.uids.insert(self.hasher.hash_one(job.uid())) {
                 return Err(Trouble::Wrong("it lists a Job twice".to_owned()));
             }
             sink.take(job);
@@ -110,7 +110,7 @@ impl Tally {
             .contents
             .jobs
             .iter()
-            .map(|job| self.hasher.hash_one(&job.uid));
+            .map(|job| self.hasher.hash_one(job.uid()));
         self.expected.extend(uids);
     }
 

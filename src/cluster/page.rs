@@ -319,12 +319,15 @@ impl<'a> Reading<'a> {
 
     /// The page, now that the answer is complete. In JSON it has come as a whole.
     fn finish(mut self, answer: &Answer) -> Result<Page, Unusable> {
-        let page = |meta, contents| Page {
-            meta,
-            contents,
-            clock_ahead: answer.clock_ahead(),
-            next: None,
-            _held: None,
+        let page = |meta, mut contents: Contents| {
+            Job::pack_names(&mut contents.jobs);
+            Page {
+                meta,
+                contents,
+                clock_ahead: answer.clock_ahead(),
+                next: None,
+                _held: None,
+            }
         };
         if !answer.content_type().starts_with(decode::PROTOBUF) {
             let list = decode::decode_json(&answer.body)?;

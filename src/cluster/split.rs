@@ -74,7 +74,7 @@ impl Cluster {
         let first = First {
             count: contents.count,
             remaining: first.remaining,
-            namespaces: jobs.map(|job| &*job.namespace).collect(),
+            namespaces: jobs.map(|job| job.namespace()).collect(),
             known: sink.namespaces(),
             last: contents.last_namespace.as_deref(),
         };

@@ -125,7 +125,7 @@ pub struct Container {
 
 /// The Pods among these that a Job owns, each with its object.
 pub fn owned(objects: Vec<Object>, job: &Job) -> Vec<(Pod, Object)> {
-    let uid = job.uid.to_string();
+    let uid = job.uid().to_string();
     let is_owned = |object: &Object| {
         let owners = object["metadata"]["ownerReferences"].as_array();
         owners.is_some_and(|owners| owners.iter().any(|owner| owner["uid"] == *uid))
@@ -247,7 +247,7 @@ impl Cluster {
             self.listing("Event", job, vec![query], EVENTS_A_PAGE)
         };
         let of = |uid: &str| fields("involvedObject.uid", uid);
-        let mut lists = vec![of(&job.uid.to_string())];
+        let mut lists = vec![of(&job.uid().to_string())];
         if pods.len() > PODS_APART {
             lists.push(fields("involvedObject.kind", "Pod"));
         } else {
@@ -263,7 +263,7 @@ impl Cluster {
         parameters: Vec<String>,
         chunk_size: u32,
     ) -> Listing<'_> {
-        let (namespace, kinds) = (escape(&job.namespace), kind.to_ascii_lowercase());
+        let (namespace, kinds) = (escape(job.namespace()), kind.to_ascii_lowercase());
         Listing {
             cluster: self,
             kind,

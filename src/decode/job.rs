@@ -1,13 +1,13 @@
 //! From what was read to what is judged: checks a wire Job, finds what groups it, shares its strings.
 
-use std::{borrow::Cow, collections::HashSet, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, mem, sync::Arc};
 
 use jiff::Timestamp;
 
 use crate::{
     decode,
     job::{
-        CREATED, Controller, Deletion, Job, KEEP, Protection, State, generated_after,
+        CREATED, Common, Controller, Deletion, Job, KEEP, Own, Protection, State, generated_after,
         grouping::{Grouping, INSTANCE, Key, TRACKING_ID, tracked_application},
         ids::Stamp,
         mark::{ArgoMark, HELM_RELEASE, Kustomization, Marks, OtherTool},
@@ -72,9 +72,10 @@ pub struct Intake {
     rules: Arc<[Match]>,
     strings: HashSet<Arc<str>>,
     value_lists: HashSet<Arc<[Arc<str>]>>,
-    controllers: HashSet<Arc<Controller>>,
-    deletions: HashSet<Arc<Deletion>>,
+    /// Room for the values of a Job, until it is known whether there is such a list.
+    values: Vec<Arc<str>>,
     marks: HashSet<Arc<Marks>>,
+    commons: HashSet<Arc<Common>>,
 }
 
 impl Intake {
@@ -86,9 +87,9 @@ impl Intake {
             rules: Arc::clone(rules),
             strings: HashSet::new(),
             value_lists: HashSet::new(),
-            controllers: HashSet::new(),
-            deletions: HashSet::new(),
+            values: Vec::new(),
             marks: HashSet::new(),
+            commons: HashSet::new(),
         }
     }
 
@@ -106,7 +107,6 @@ impl Intake {
         let (state, condition_time) = state(&status);
         let has_run = state.is_finished() || seconds(status.start_time).is_some();
         let restored = if has_run { None } else { restored(&meta) };
-        let controller = self.controller(&meta);
         let marks = self.marks(&meta);
         let rule = self.rule(&meta, &group_values);
         let namespace = meta.namespace.unwrap_or_default();
@@ -129,7 +129,8 @@ impl Intake {
         };
         let stamped =
             time(meta.creation_timestamp)?.ok_or_else(|| IntakeError::NoCreation(who()))?;
-        Ok(Some(Job {
+        let deleted = time(meta.deletion_timestamp)?;
+        let own = Own {
             // Never later: what a person writes there must not make a Job the newest.
             created: restored.map_or(stamped, |created| created.min(stamped)),
             started: time(status.start_time)?,
@@ -137,46 +138,68 @@ impl Intake {
                 Some(completed) => Some(completed),
                 None => time(condition_time)?,
             },
-            state,
-            deletion: time(meta.deletion_timestamp)?
-                .map(|since| self.deletion(since, &meta.finalizers)),
-            protection,
-            controller,
-            marks,
-            rule,
-            group_values,
-            namespace: self.share(&namespace),
-            generated_after: meta
-                .generate_name
-                .and_then(|generate_name| generated_after(&name, &generate_name)),
             name: (*name).into(),
             uid: (*uid).into(),
             resource_version: (*resource_version).into(),
             size: job.size,
-        }))
+        };
+        let common = Common {
+            namespace: self.share(&namespace),
+            group_values,
+            generated_after: meta
+                .generate_name
+                .and_then(|generate_name| generated_after(&name, &generate_name)),
+            state,
+            deletion: deleted.map(|since| Deletion {
+                since,
+                finalizers: meta.finalizers.iter().map(|name| (**name).into()).collect(),
+            }),
+            protection,
+            controller: controller(&meta.owner_references),
+            marks,
+            rule,
+        };
+        Ok(Some(Job::new(self.common(common), own)))
     }
 
     fn group_values(&mut self, meta: &decode::ObjectMeta<'_>) -> Option<Arc<[Arc<str>]>> {
-        let mut values = Vec::with_capacity(self.grouping.keys().len().max(1));
-        match &self.grouping {
-            Grouping::Family => {}
+        let mut values = mem::take(&mut self.values);
+        values.clear();
+        let shared = self.collect_values(meta, &mut values).then(|| {
+            if let Some(shared) = self.value_lists.get(values.as_slice()) {
+                return Arc::clone(shared);
+            }
+            let shared: Arc<[Arc<str>]> = values.as_slice().into();
+            self.value_lists.insert(Arc::clone(&shared));
+            shared
+        });
+        self.values = values;
+        shared
+    }
+
+    /// Collect what puts a Job into a group, and say whether it is in one.
+    fn collect_values(
+        &mut self,
+        meta: &decode::ObjectMeta<'_>,
+        values: &mut Vec<Arc<str>>,
+    ) -> bool {
+        let number = match &self.grouping {
+            Grouping::Family => return true,
             Grouping::Application => {
-                let application = application(meta)?;
-                values.push(self.share(application));
+                let application = application(meta);
+                values.extend(application.map(|application| self.share(application)));
+                1
             }
             Grouping::Keys(keys) => {
-                for index in 0..keys.len() {
-                    let value = value_of(meta, &self.grouping.keys()[index])?;
-                    values.push(self.share(value));
+                let number = keys.len();
+                for index in 0..number {
+                    let value = value_of(meta, &self.grouping.keys()[index]);
+                    values.extend(value.map(|value| self.share(value)));
                 }
+                number
             }
-        }
-        if let Some(shared) = self.value_lists.get(values.as_slice()) {
-            return Some(Arc::clone(shared));
-        }
-        let shared: Arc<[Arc<str>]> = values.into();
-        self.value_lists.insert(Arc::clone(&shared));
-        Some(shared)
+        };
+        values.len() == number
     }
 
     /// The first rule that is for a Job, by what it says now.
@@ -193,33 +216,12 @@ impl Intake {
         rules::first(&self.rules, &job)
     }
 
-    fn controller(&mut self, meta: &decode::ObjectMeta<'_>) -> Option<Arc<Controller>> {
-        let owner = meta
-            .owner_references
-            .iter()
-            .find(|owner| owner.controller == Some(true))?;
-        let controller = Arc::new(Controller {
-            kind: owner.kind.as_deref().unwrap_or_default().into(),
-            name: owner.name.as_deref().unwrap_or_default().into(),
-        });
-        if let Some(shared) = self.controllers.get(&controller) {
-            return Some(Arc::clone(shared));
-        }
-        self.controllers.insert(Arc::clone(&controller));
-        Some(controller)
-    }
-
-    /// What a large purge deletes goes by the thousands in one second, held by the same finalizer.
-    fn deletion(&mut self, since: Stamp, finalizers: &[decode::Text<'_>]) -> Arc<Deletion> {
-        let deletion = Deletion {
-            since,
-            finalizers: finalizers.iter().map(|name| (**name).into()).collect(),
-        };
-        if let Some(shared) = self.deletions.get(&deletion) {
+    fn common(&mut self, common: Common) -> Arc<Common> {
+        if let Some(shared) = self.commons.get(&common) {
             return Arc::clone(shared);
         }
-        let shared = Arc::new(deletion);
-        self.deletions.insert(Arc::clone(&shared));
+        let shared = Arc::new(common);
+        self.commons.insert(Arc::clone(&shared));
         shared
     }
 
@@ -278,6 +280,15 @@ impl Intake {
         self.strings.insert(Arc::clone(&shared));
         shared
     }
+}
+
+/// The controller among a Job's owners, if it has one.
+fn controller(owners: &[decode::OwnerReference<'_>]) -> Option<Controller> {
+    let owner = owners.iter().find(|owner| owner.controller == Some(true))?;
+    Some(Controller {
+        kind: owner.kind.as_deref().unwrap_or_default().into(),
+        name: owner.name.as_deref().unwrap_or_default().into(),
+    })
 }
 
 /// The Argo CD application that a Job belongs to.
@@ -405,14 +416,17 @@ mod tests {
             &Arc::default(),
             Identity::Optional,
         );
-        let mut deletion = |text: &str| {
+        let mut taken = |text: &str| {
             let job = intake.take(serde_json::from_str(text).unwrap());
-            job.unwrap().unwrap().deletion.unwrap()
+            job.unwrap().unwrap()
         };
-        let first = deletion(&job("a", 0, "hold"));
-        assert!(Arc::ptr_eq(&first, &deletion(&job("b", 0, "hold"))));
+        let first = taken(&job("a", 0, "hold"));
+        assert!(std::ptr::eq(
+            first.common(),
+            taken(&job("b", 0, "hold")).common()
+        ));
         for other in [job("c", 1, "hold"), job("d", 0, "other")] {
-            assert_ne!(first, deletion(&other));
+            assert_ne!(first.deletion(), taken(&other).deletion());
         }
     }
 }

@@ -151,8 +151,8 @@ impl Applications {
     }
 
     fn of_job(&self, job: &Job) -> &[(usize, Listed)] {
-        let of_namespace = self.listed.get(&*job.namespace);
-        let listed = of_namespace.and_then(|jobs| jobs.get(&*job.name));
+        let of_namespace = self.listed.get(job.namespace());
+        let listed = of_namespace.and_then(|jobs| jobs.get(job.name()));
         listed.map_or(&[], Vec::as_slice)
     }
 
@@ -165,7 +165,7 @@ impl Applications {
     }
 
     pub(super) fn visit<'a>(&'a self, job: &'a Job, visit: &mut dyn FnMut(Claim<'a>)) {
-        let marks = job.marks.as_deref();
+        let marks = job.marks();
         let mark = marks.and_then(|marks| marks.argocd.as_ref());
         let is_marked =
             |place: usize| mark.is_some_and(|mark| self.of_mark(mark).any(|of| of == place));
@@ -197,7 +197,7 @@ impl Applications {
                 application.is_syncing.then_some(Unsettled::Syncing)
             } else {
                 let seen = application.reconciled_at;
-                let is_seen = seen.is_some_and(|seen| seen.timestamp() > job.created.timestamp());
+                let is_seen = seen.is_some_and(|seen| seen.timestamp() > job.created().timestamp());
                 let not_seen = (!is_seen).then_some(Unsettled::NotSeen);
                 application.unsettled.or(not_seen)
             };
@@ -219,7 +219,7 @@ impl Applications {
 
     /// Whether a Job is certainly marked, and no Application answers for it. A hook is not missed when it is gone.
     pub(super) fn is_silent_on(&self, job: &Job) -> bool {
-        let marks = job.marks.as_deref();
+        let marks = job.marks();
         let mark = marks.and_then(|marks| marks.argocd.as_ref());
         let is_heard = !matches!(self.answer, Answer::NotAsked | Answer::Broken(_));
         is_heard && mark.is_some_and(|mark| mark.is_certain && self.of_mark(mark).next().is_none())

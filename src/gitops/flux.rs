@@ -81,10 +81,10 @@ impl Kustomizations {
     }
 
     pub(super) fn visit<'a>(&'a self, job: &'a Job, visit: &mut dyn FnMut(Claim<'a>)) {
-        let mark = job.marks.as_ref().and_then(|marks| marks.flux.as_ref());
+        let mark = job.marks().and_then(|marks| marks.flux.as_ref());
         let mut of_job: &[usize] = &[];
         if !self.listed.is_empty() {
-            let id = format!("{}_{}{JOB_ID}", job.namespace, job.name);
+            let id = format!("{}_{}{JOB_ID}", job.namespace(), job.name());
             of_job = self.listed.get(&*id).map_or(&[], Vec::as_slice);
         }
         for place in of_job {
@@ -116,7 +116,7 @@ impl Kustomizations {
 
     /// Whether a Job is marked, and the Kustomization does not answer for it.
     pub(super) fn is_silent_on(&self, job: &Job) -> bool {
-        let mark = job.marks.as_ref().and_then(|marks| marks.flux.as_ref());
+        let mark = job.marks().and_then(|marks| marks.flux.as_ref());
         let is_heard = !matches!(self.answer, Answer::NotAsked | Answer::Broken(_));
         is_heard && mark.is_some_and(|mark| self.of_mark(mark).is_none())
     }

@@ -272,7 +272,7 @@ impl Claims {
         if mode == Mode::Ignore {
             return;
         }
-        if let Some(release) = job.marks.as_ref().and_then(|marks| marks.release.as_ref()) {
+        if let Some(release) = job.marks().and_then(|marks| marks.release.as_ref()) {
             visit(Claim {
                 by: By::Release(release),
                 says: Says::Wanted(Wanted::InRelease),
@@ -293,7 +293,7 @@ impl Claims {
     /// As [`Claims::unanswered`], if the Job would be made again were it still in git: a hook of Argo CD is made again in
     /// any case.
     pub fn missed(&self, job: &Job) -> Option<Tool> {
-        let is_hook = job.marks.as_ref().is_some_and(|marks| marks.is_hook);
+        let is_hook = job.marks().is_some_and(|marks| marks.is_hook);
         self.unanswered(job)
             .filter(|tool| *tool != Tool::ArgoCd || !is_hook)
     }
@@ -318,7 +318,7 @@ impl Claims {
 
     /// The tool that has marked a Job, if none that has marked it answers for it.
     pub fn unanswered(&self, job: &Job) -> Option<Tool> {
-        let marks = job.marks.as_ref()?;
+        let marks = job.marks()?;
         if marks.release.is_some() {
             return None;
         }
@@ -333,7 +333,7 @@ impl Claims {
 
 /// How a person would name what has marked a Job and does not answer for it.
 pub fn owner(job: &Job, tool: Tool) -> Option<String> {
-    let marks = job.marks.as_ref()?;
+    let marks = job.marks()?;
     match tool {
         Tool::ArgoCd => Some(marks.argocd.as_ref()?.application.to_string()),
         Tool::Flux => {

@@ -1,6 +1,6 @@
 //! Small forms of what every Job has. A plan may hold a million rows, and all but a few of them look alike.
 
-use std::{cmp::Ordering, fmt, num::NonZeroI64};
+use std::{cmp::Ordering, fmt, num::NonZeroU8};
 
 use jiff::Timestamp;
 
@@ -164,11 +164,68 @@ impl fmt::Display for Version {
     }
 }
 
+/// The uid and the resourceVersion of an object, in the room that a uid alone takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Identity(IdentityForm);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum IdentityForm {
+    /// A UUID, and the bytes of a version that fits into them, the largest digit first.
+    Usual {
+        uid: [u8; 16],
+        resource_version: [u8; 7],
+    },
+    Other(Box<(Uid, Version)>),
+}
+
+impl Identity {
+    pub(super) fn new(uid: Uid, resource_version: Version) -> Identity {
+        if let (UidForm::Uuid(uid), VersionForm::Number(number)) = (&uid.0, &resource_version.0)
+            && let [0, resource_version @ ..] = number.to_be_bytes()
+        {
+            let uid = *uid;
+            return Identity(IdentityForm::Usual {
+                uid,
+                resource_version,
+            });
+        }
+        Identity(IdentityForm::Other(Box::new((uid, resource_version))))
+    }
+
+    pub(super) fn uid(&self) -> Uid {
+        match &self.0 {
+            IdentityForm::Usual { uid, .. } => Uid(UidForm::Uuid(*uid)),
+            IdentityForm::Other(other) => other.0.clone(),
+        }
+    }
+
+    pub(super) fn resource_version(&self) -> Version {
+        match &self.0 {
+            IdentityForm::Usual {
+                resource_version: [a, b, c, d, e, f, g],
+                ..
+            } => {
+                let number = u64::from_be_bytes([0, *a, *b, *c, *d, *e, *f, *g]);
+                Version(VersionForm::Number(number))
+            }
+            IdentityForm::Other(other) => other.1.clone(),
+        }
+    }
+}
+
 /// A time in whole seconds, which is all that Kubernetes stamps Jobs with. An absent one takes no more room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Stamp(NonZeroI64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Stamp {
+    /// The digits of the seconds after [`Stamp::ZERO`], the largest first, so that they are in the order of the times.
+    high: NonZeroU8,
+    low: [u8; 4],
+}
 
 impl Stamp {
+    /// Zero, in seconds before 1970. It lies so far before the beginning of every calendar that no first digit is zero, and
+    /// the ends of all calendars have five digits of a byte each.
+    const ZERO: i64 = 1 << 39;
+
     /// The time this many seconds after 1970-01-01T00:00:00Z; `None` if no calendar holds it.
     pub fn from_second(seconds: i64) -> Option<Stamp> {
         Timestamp::from_second(seconds).ok().map(Stamp::from)
@@ -176,8 +233,10 @@ impl Stamp {
 
     /// The time as calendars count.
     pub fn timestamp(self) -> Timestamp {
+        let [a, b, c, d] = self.low;
+        let since_zero = i64::from_be_bytes([0, 0, 0, self.high.get(), a, b, c, d]);
         // It was one when it was made.
-        Timestamp::from_second(self.0.get() ^ i64::MIN).unwrap_or_default()
+        Timestamp::from_second(since_zero - Stamp::ZERO).unwrap_or_default()
     }
 }
 
@@ -191,20 +250,11 @@ impl fmt::Display for Stamp {
 impl From<Timestamp> for Stamp {
     /// What is less than a second is left out.
     fn from(time: Timestamp) -> Stamp {
-        // The one value that is lost to the niche lies before the beginning of every calendar.
-        Stamp(NonZeroI64::new(time.as_second() ^ i64::MIN).unwrap_or(NonZeroI64::MIN))
-    }
-}
-
-impl Ord for Stamp {
-    fn cmp(&self, other: &Stamp) -> Ordering {
-        (self.0.get() ^ i64::MIN).cmp(&(other.0.get() ^ i64::MIN))
-    }
-}
-
-impl PartialOrd for Stamp {
-    fn partial_cmp(&self, other: &Stamp) -> Option<Ordering> {
-        Some(self.cmp(other))
+        let [_, _, _, high, low @ ..] = (time.as_second() + Stamp::ZERO).to_be_bytes();
+        Stamp {
+            high: NonZeroU8::new(high).unwrap_or(NonZeroU8::MIN),
+            low,
+        }
     }
 }
 
@@ -236,6 +286,17 @@ mod tests {
             "x",
         ] {
             assert_eq!(Version::from(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn an_identity_is_what_it_was_made_of() {
+        for uid in ["0f7b5c1e-0000-4000-8000-0123456789ab", "uid-1", ""] {
+            for version in ["0", "72057594037927935", "72057594037927936", "01", ""] {
+                let identity = Identity::new(uid.into(), version.into());
+                assert_eq!(identity.uid(), uid.into());
+                assert_eq!(identity.resource_version(), version.into());
+            }
         }
     }
 
@@ -273,6 +334,7 @@ mod tests {
     fn the_common_forms_are_small() {
         assert_eq!(size_of::<Uid>(), 24);
         assert_eq!(size_of::<Version>(), 16);
-        assert_eq!(size_of::<Option<Stamp>>(), 8);
+        assert_eq!(size_of::<Identity>(), 24);
+        assert_eq!(size_of::<Option<Stamp>>(), 5);
     }
 }

@@ -355,13 +355,13 @@ impl<'a> Job<'a> {
         let claims = plan.claims_on(row.planned);
         let pods = row.held.map(|held| held.pods.iter());
         Job {
-            name: (&*job.name).into(),
+            name: job.name().into(),
             generate_name: job.generate_name().map(Text::from),
-            uid: job.uid.to_string().into(),
-            resource_version: job.resource_version.to_string().into(),
-            created: job.created.timestamp(),
+            uid: job.uid().to_string().into(),
+            resource_version: job.resource_version().to_string().into(),
+            created: job.created().timestamp(),
             deletion_timestamp: job
-                .deletion
+                .deletion()
                 .as_ref()
                 .map(|deletion| deletion.since.timestamp()),
             status: job.status().into(),
@@ -375,11 +375,11 @@ impl<'a> Job<'a> {
                     why: claim.says.why().into(),
                 })
                 .collect(),
-            bytes: job.size,
+            bytes: job.size(),
             rank: row.rank,
             outcome: row.outcome.map(|outcome| outcome.as_str().into()),
             message: row.outcome.and_then(Outcome::message).map(Text),
-            finalizers: match (row.held, &job.deletion) {
+            finalizers: match (row.held, &job.deletion()) {
                 (Some(held), _) => Some(all(held.finalizers.iter().map(String::as_str))),
                 (None, Some(deletion)) => Some(all(deletion.finalizers.iter().map(|name| &**name))),
                 (None, None) => None,

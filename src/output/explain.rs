@@ -36,13 +36,13 @@ pub fn write(
     let planned = &group.jobs[place];
     let job = &planned.job;
     let now = plan.taken_at;
-    let age = |job: &Job| time::human(now.duration_since(job.created.timestamp()));
+    let age = |job: &Job| time::human(now.duration_since(job.created().timestamp()));
     let reasons = planned.verdict.reasons().join(", ");
     writeln!(
         out,
         "Job {}/{}: {} ({reasons})",
-        harmless(&job.namespace),
-        harmless(&job.name),
+        harmless(job.namespace()),
+        harmless(job.name()),
         planned.verdict.as_str(),
     )?;
     let values = match &plan.grouping {
@@ -82,7 +82,7 @@ pub fn write(
         "  Status  {}, created {} ago, at {}",
         job.status(),
         age(job),
-        job.created
+        job.created()
     )?;
     writeln!(
         out,
@@ -95,7 +95,7 @@ pub fn write(
         writeln!(
             out,
             "  Newest  {}, created {} ago",
-            harmless(&newest.name),
+            harmless(newest.name()),
             age(newest)
         )?;
     }
@@ -127,7 +127,7 @@ pub fn write(
         match verdict {
             Verdict::Skip(kept) => {
                 for reason in kept.iter() {
-                    let is_held_there = plan.claims.holders.hold(&job.namespace);
+                    let is_held_there = plan.claims.holders.hold(job.namespace());
                     let why = match reason {
                         KeepReason::Held if is_held_there => {
                             "its Namespace has the annotation or label jobclean/keep".to_owned()
@@ -151,7 +151,7 @@ pub fn write(
                 };
                 let keep = setting.name("keep");
                 writeln!(out, "{indent}newest: {keep}{colon} {} or more", place + 1)?;
-                let hours = now.duration_since(job.created.timestamp()).as_hours() + 1;
+                let hours = now.duration_since(job.created().timestamp()).as_hours() + 1;
                 let within = setting.name("keep-within");
                 writeln!(out, "{indent}recent: {within}{colon} {hours}h or more")?;
             }

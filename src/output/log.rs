@@ -127,9 +127,9 @@ impl<'a> Line<'a> {
     /// A Job has this verdict, and this outcome if it is known.
     pub fn job(job: &'a Job, verdict: Verdict, outcome: Option<&'a Outcome>) -> Line<'a> {
         Line::Job {
-            namespace: (&*job.namespace).into(),
-            name: (&*job.name).into(),
-            uid: job.uid.to_string().into(),
+            namespace: job.namespace().into(),
+            name: job.name().into(),
+            uid: job.uid().to_string().into(),
             verdict: verdict.as_str(),
             reasons: verdict.reasons(),
             outcome: outcome.map(Outcome::as_str),

@@ -11,7 +11,7 @@ use crate::text::harmless;
 /// If the writer fails.
 pub fn write(out: &mut dyn Write, view: View) -> io::Result<()> {
     for job in view.plan().purges() {
-        writeln!(out, "job.batch/{}", harmless(&job.name))?;
+        writeln!(out, "job.batch/{}", harmless(job.name()))?;
     }
     Ok(())
 }

@@ -91,7 +91,7 @@ fn texts(plan: &Plan, group: &PlannedGroup) -> [String; COLUMNS.len()] {
         job.map_or_else(String::new, |planned| {
             time::human(
                 plan.taken_at
-                    .duration_since(planned.job.created.timestamp()),
+                    .duration_since(planned.job.created().timestamp()),
             )
         })
     };

@@ -92,21 +92,21 @@ impl Column {
         let job = &row.planned.job;
         let now = plan.taken_at;
         match self {
-            Column::Namespace => harmless(&job.namespace),
+            Column::Namespace => harmless(job.namespace()),
             Column::Verdict => row.planned.verdict.as_str().into(),
             Column::Outcome => row.outcome.map_or("", Outcome::as_str).into(),
-            Column::Job => harmless(&job.name),
+            Column::Job => harmless(job.name()),
             Column::Status => job.status().into(),
-            Column::Age => time::human(now.duration_since(job.created.timestamp())).into(),
-            Column::Created => job.created.to_string().into(),
-            Column::Duration => job.started.map_or(Cow::Borrowed(""), |started| {
-                let until = job.finished.map_or(now, Stamp::timestamp);
+            Column::Age => time::human(now.duration_since(job.created().timestamp())).into(),
+            Column::Created => job.created().to_string().into(),
+            Column::Duration => job.started().map_or(Cow::Borrowed(""), |started| {
+                let until = job.finished().map_or(now, Stamp::timestamp);
                 time::human(until.duration_since(started.timestamp())).into()
             }),
             Column::Rank => row.rank.to_string().into(),
-            Column::Uid => harmless(&job.uid.to_string()).into_owned().into(),
+            Column::Uid => harmless(&job.uid().to_string()).into_owned().into(),
             Column::Owner => job
-                .controller
+                .controller()
                 .as_ref()
                 .map(|owner| format!("{}/{}", harmless(&owner.kind), harmless(&owner.name)))
                 .unwrap_or_default()
@@ -115,7 +115,7 @@ impl Column {
                 let rule = plan.rule_of(job).unwrap_or_default();
                 harmless(&rule).into_owned().into()
             }
-            Column::Reason => match (row.planned.verdict, &job.deletion) {
+            Column::Reason => match (row.planned.verdict, &job.deletion()) {
                 (Verdict::Purge, _) => format!("superseded ({} of {})", row.rank, row.of).into(),
                 (verdict, None) => verdict.reasons().join(", ").into(),
                 (verdict, Some(deletion)) => {

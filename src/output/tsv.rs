@@ -77,12 +77,12 @@ fn cells(group: &PlannedGroup, name: &str, row: Row<'_>) -> [String; HEADERS.len
     let job = &row.planned.job;
     [
         harmless(&group.key.namespace).into_owned(),
-        harmless(&job.name).into_owned(),
-        harmless(&job.uid.to_string()).into_owned(),
+        harmless(job.name()).into_owned(),
+        harmless(&job.uid().to_string()).into_owned(),
         harmless(name).into_owned(),
         row.planned.verdict.as_str().to_owned(),
         row.planned.verdict.reasons().join(","),
         job.status().to_owned(),
-        job.created.to_string(),
+        job.created().to_string(),
     ]
 }

@@ -161,7 +161,7 @@ fn seconds(took: Duration) -> String {
 pub fn names(jobs: &[&Job]) -> String {
     let names = jobs.iter().take(NAMES_SHOWN);
     let names: Vec<String> = names
-        .map(|job| format!("{}/{}", job.namespace, job.name))
+        .map(|job| format!("{}/{}", job.namespace(), job.name()))
         .collect();
     match jobs.len().saturating_sub(NAMES_SHOWN) {
         0 => names.join(", "),
@@ -345,7 +345,7 @@ impl SetBy {
 
 /// The Jobs that are on their way out already: a sentence; `None` if there are none.
 pub fn already_terminating(plan: &Plan) -> Option<String> {
-    let deletions = || plan.terminating().filter_map(|job| job.deletion.as_ref());
+    let deletions = || plan.terminating().filter_map(|job| job.deletion());
     let since = deletions().map(|deletion| deletion.since).min()?;
     let names = deletions().flat_map(|deletion| &deletion.finalizers);
     let names: BTreeSet<&str> = names.map(|name| &**name).collect();

@@ -1,6 +1,6 @@
 //! Cleanup groups: the Jobs of one namespace that an application, a label or a family holds together.
 
-use std::{cmp::Ordering, sync::Arc};
+use std::{cmp::Ordering, ptr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -81,8 +81,8 @@ impl Iterator for Groups<'_> {
         let jobs = &mut self.jobs;
         let last = jobs.last()?;
         let key = GroupKey {
-            namespace: Arc::clone(&last.namespace),
-            values: Arc::clone(&last.group_values),
+            namespace: Arc::clone(&last.common().namespace),
+            values: Arc::clone(&last.common().group_values),
         };
         let start = jobs
             .iter()
@@ -151,8 +151,12 @@ pub(crate) fn distinct<'a>(
     (names.into_iter().map(Box::from).collect(), places)
 }
 
-/// Equal namespaces and values are mostly the same piece of memory.
+/// What is equal is mostly the same piece of memory.
 fn by_key(a: &Job, b: &Job) -> Ordering {
+    let (a, b) = (a.common(), b.common());
+    if ptr::eq(a, b) {
+        return Ordering::Equal;
+    }
     let namespaces = if Arc::ptr_eq(&a.namespace, &b.namespace) {
         Ordering::Equal
     } else {

@@ -402,7 +402,7 @@ impl Plan {
     /// where groups were split by family.
     pub fn groups_of(&self, job: &Job) -> Range<usize> {
         let order = |group: &PlannedGroup| {
-            (&group.key.namespace, &group.key.values).cmp(&(&job.namespace, &job.group_values))
+            (&*group.key.namespace, &*group.key.values).cmp(&(job.namespace(), job.group_values()))
         };
         let start = self.groups.partition_point(|group| order(group).is_lt());
         let after = &self.groups[start..];
@@ -444,7 +444,7 @@ impl Plan {
 
     /// What the rule of a Job is called, if there is a policy with rules.
     pub fn rule_of(&self, job: &Job) -> Option<Cow<'_, str>> {
-        Some(self.rules.as_ref()?.name(job.rule))
+        Some(self.rules.as_ref()?.name(job.rule()))
     }
 
     /// Whether any Job stays since a tool says so.
@@ -485,7 +485,9 @@ impl Plan {
 
 /// About how many bytes some Jobs take in the API server's store; `None` if that is not known of each, or there are none.
 pub(crate) fn bytes<'a>(jobs: impl IntoIterator<Item = &'a Job>) -> Option<u64> {
-    let sizes = jobs.into_iter().map(|job| Some(u64::from(job.size?.get())));
+    let sizes = jobs
+        .into_iter()
+        .map(|job| Some(u64::from(job.size()?.get())));
     sizes.sum::<Option<u64>>().filter(|bytes| *bytes > 0)
 }
 
@@ -542,13 +544,13 @@ impl PlannedGroup {
             .or_else(|| {
                 self.jobs
                     .iter()
-                    .position(|planned| planned.job.uid == job.uid)
+                    .position(|planned| planned.job.uid() == job.uid())
             })
     }
 
     /// The rule of its Jobs, if it is one and the same.
     pub fn rule(&self) -> Option<Option<RuleNumber>> {
-        let mut rules = self.jobs.iter().map(|planned| planned.job.rule);
+        let mut rules = self.jobs.iter().map(|planned| planned.job.rule());
         let first = rules.next()?;
         rules.all(|rule| rule == first).then_some(first)
     }
@@ -714,16 +716,17 @@ fn terminating<'a>(jobs: impl Iterator<Item = &'a Job>, now: Timestamp) -> Optio
     for job in jobs.filter(stuck) {
         count += 1;
         finalizers.extend(
-            job.deletion
+            job.deletion()
                 .iter()
                 .flat_map(|deletion| &deletion.finalizers),
         );
         // Of those of one time the smallest name, so that the order of the list does not show.
-        let order = |job: &Job| {
-            let since = job.deletion.as_ref().map(|deletion| deletion.since);
-            (since, Arc::clone(&job.namespace), job.name.clone())
+        let since = |job: &Job| job.deletion().map(|deletion| deletion.since);
+        let is_before = |other: &Job| {
+            (since(job), job.namespace(), job.name())
+                < (since(other), other.namespace(), other.name())
         };
-        if first.is_none_or(|first| order(job) < order(first)) {
+        if first.is_none_or(is_before) {
             first = Some(job);
         }
     }
@@ -732,20 +735,20 @@ fn terminating<'a>(jobs: impl Iterator<Item = &'a Job>, now: Timestamp) -> Optio
         count: NonZeroUsize::new(count)?,
         longest: first.terminating_for(now)?,
         finalizers: finalizers.into_iter().cloned().collect(),
-        example: format!("{}/{}", first.namespace, first.name),
+        example: format!("{}/{}", first.namespace(), first.name()),
     })
 }
 
 fn created_in_future<'a>(jobs: impl Iterator<Item = &'a Job>, now: Timestamp) -> Option<Warning> {
-    let mut ahead = jobs.filter(|job| job.created.timestamp() > now);
+    let mut ahead = jobs.filter(|job| job.created().timestamp() > now);
     // The smallest name, so that the order of the list does not show.
     let first = ahead.next()?;
     let (count, example) = ahead.fold((1, first), |(count, example), job| {
-        let smaller = (&job.namespace, &job.name) < (&example.namespace, &example.name);
+        let smaller = (job.namespace(), job.name()) < (example.namespace(), example.name());
         (count + 1, if smaller { job } else { example })
     });
     Some(Warning::CreatedInFuture {
         count: NonZeroUsize::new(count)?,
-        example: format!("{}/{}", example.namespace, example.name),
+        example: format!("{}/{}", example.namespace(), example.name()),
     })
 }

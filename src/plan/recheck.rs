@@ -234,7 +234,7 @@ impl Places {
         let in_order = found.ok().map(|at| self.0[at]);
         // Name and age do not change. Only an edit of a saved plan can change them.
         let place = in_order.or_else(|| {
-            let is_same = |place: &&(u32, u32)| job_at(groups, **place).uid == job.uid;
+            let is_same = |place: &&(u32, u32)| job_at(groups, **place).uid() == job.uid();
             self.0.iter().find(is_same).copied()
         });
         place.map(|(group, at)| (group as usize, at as usize))
@@ -432,13 +432,13 @@ impl Approved {
             Reread::NotSelected { .. } => return left_alone(Change::Relabelled),
             Reread::Found(found) => found,
         };
-        if found.uid != job.uid {
+        if found.uid() != job.uid() {
             return left_alone(Change::Replaced);
         }
         if found.is_terminating() {
             return Rejudged::Settled(Outcome::Gone);
         }
-        if found.group_values != job.group_values {
+        if found.group_values() != job.group_values() {
             return left_alone(Change::Relabelled);
         }
         let Some((group, place_before)) = self.place_of(job) else {
@@ -452,7 +452,7 @@ impl Approved {
             .jobs
             .iter()
             .map(|planned| {
-                if planned.job.uid == found.uid {
+                if planned.job.uid() == found.uid() {
                     found.clone()
                 } else {
                     planned.job.clone()
@@ -461,7 +461,7 @@ impl Approved {
             .collect();
         // Its name and uid cannot change. But a restored Job that has run again is as young as it is.
         jobs.sort_unstable_by(Job::newest_first);
-        let place = jobs.iter().position(|job| job.uid == found.uid);
+        let place = jobs.iter().position(|job| job.uid() == found.uid());
         let place = place.unwrap_or(place_before);
         let group = Group {
             key: group.key.clone(),
@@ -504,19 +504,21 @@ fn target(job: &Job, now: Option<&PlannedJob>, keeper_gone: bool) -> Target {
     };
     match same.verdict {
         // Names do not change: a saved plan was edited.
-        _ if same.job.name != job.name => changed(Change::Replaced),
+        _ if same.job.name() != job.name() => changed(Change::Replaced),
         _ if same.job.is_terminating() => Target::Settled(Box::new(Outcome::Gone)),
         Verdict::Skip(reasons) => changed(Change::NowKept(reasons)),
         Verdict::Purge if keeper_gone => changed(Change::KeeperGone),
-        Verdict::Purge if same.job.resource_version == job.resource_version => Target::AsPlanned,
+        Verdict::Purge if same.job.resource_version() == job.resource_version() => {
+            Target::AsPlanned
+        }
         Verdict::Purge => Target::Newer(Box::new(same.job.clone())),
     }
 }
 
 /// Whether a Job has changed in anything that a verdict rests on. Its name cannot.
 fn differs(before: &Job, after: &Job) -> bool {
-    (before.state, before.is_terminating(), before.protection)
-        != (after.state, after.is_terminating(), after.protection)
-        || (&before.controller, &before.marks) != (&after.controller, &after.marks)
-        || (before.created, before.rule) != (after.created, after.rule)
+    (before.state(), before.is_terminating(), before.protection())
+        != (after.state(), after.is_terminating(), after.protection())
+        || (&before.controller(), &before.marks()) != (&after.controller(), &after.marks())
+        || (before.created(), before.rule()) != (after.created(), after.rule())
 }

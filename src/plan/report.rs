@@ -214,7 +214,7 @@ impl Report {
         let mut by_message: BTreeMap<String, Vec<(&Job, Cow<'_, str>)>> = BTreeMap::new();
         for (job, outcome) in self.plan.purges().zip(&self.outcomes) {
             if let Some(message) = outcome.message().filter(|_| is_meant(outcome)) {
-                let alike = without_name(&message, &job.name);
+                let alike = without_name(&message, job.name());
                 by_message.entry(alike).or_default().push((job, message));
             }
         }

@@ -334,7 +334,7 @@ impl Policy {
         let verdict = |job: &'a Job| {
             let stays = !job.is_terminating();
             let pushed_out = if stays {
-                newest.take(job.created)
+                newest.take(job.created())
             } else {
                 None
             };
@@ -343,15 +343,15 @@ impl Policy {
                 (KeepReason::Newest, stays && pushed_out.is_none()),
                 (
                     KeepReason::RecentSuccess,
-                    stays && job.state == State::Complete && succeeded.take(),
+                    stays && job.state() == State::Complete && succeeded.take(),
                 ),
                 (
                     KeepReason::RecentFailure,
-                    stays && job.state == State::Failed && failed.take(),
+                    stays && job.state() == State::Failed && failed.take(),
                 ),
                 (
                     KeepReason::Recent,
-                    is_within(kept.keep_within, Some(job.created), now),
+                    is_within(kept.keep_within, Some(job.created()), now),
                 ),
                 (
                     KeepReason::RecentlySuperseded,
@@ -359,24 +359,24 @@ impl Policy {
                 ),
                 (
                     KeepReason::RecentlyFinished,
-                    job.state.is_finished()
-                        && is_within(kept.keep_finished_within, job.finished, now),
+                    job.state().is_finished()
+                        && is_within(kept.keep_finished_within, job.finished(), now),
                 ),
                 (KeepReason::Terminating, !stays),
-                (KeepReason::Protected, job.protection.is_some()),
+                (KeepReason::Protected, job.protection().is_some()),
                 (
                     KeepReason::Held,
-                    holds_all || claims.holders.hold(&job.namespace),
+                    holds_all || claims.holders.hold(job.namespace()),
                 ),
                 (KeepReason::Wanted, opinion.is_wanted),
                 (KeepReason::Unsettled, opinion.is_unsettled),
                 (
                     KeepReason::Active,
-                    kept.active == Treatment::Keep && !job.state.is_finished(),
+                    kept.active == Treatment::Keep && !job.state().is_finished(),
                 ),
                 (
                     KeepReason::Owned,
-                    kept.owned == Treatment::Keep && job.controller.is_some(),
+                    kept.owned == Treatment::Keep && job.controller().is_some(),
                 ),
                 (KeepReason::MixedGroup, is_held),
             ];
@@ -393,7 +393,7 @@ fn rules_of<'a>(
     jobs: impl Iterator<Item = &'a Job> + Clone,
 ) -> impl Iterator<Item = Option<RuleNumber>> {
     let next = move |after: Option<Option<RuleNumber>>| {
-        let rules = jobs.clone().map(|job| job.rule);
+        let rules = jobs.clone().map(|job| job.rule());
         rules
             .filter(|rule| after.is_none_or(|after| *rule > after))
             .min()

@@ -196,7 +196,7 @@ impl Pending {
                 let mut over = over.clone();
                 tokio::select! {
                     biased;
-                    Ok(_) = over.wait_for(|over| over.is_for(&job.namespace)) => Attempt::Stopped,
+                    Ok(_) = over.wait_for(|over| over.is_for(job.namespace())) => Attempt::Stopped,
                     gathered = gatherer.gather(draft, &selector) => match gathered {
                         Ok(missing) => Attempt::BackedUp(Box::new(job), missing),
                         Err(why) => Attempt::not_saved(why),
@@ -276,7 +276,7 @@ impl Pending {
             }
             Attempt::Reread(reread) => {
                 let own = match &*reread {
-                    Reread::Found(job) if job.uid == self.job.uid && job.is_terminating() => {
+                    Reread::Found(job) if job.uid() == self.job.uid() && job.is_terminating() => {
                         Outcome::Terminating
                     }
                     Reread::NotSelected {
@@ -290,7 +290,7 @@ impl Pending {
                     // It is the version that was to be deleted, so something else speaks against that: an admission
                     // webhook for one. It would say the same again.
                     (Rejudged::Delete(job), Some(why))
-                        if job.resource_version == self.job.resource_version =>
+                        if job.resource_version() == self.job.resource_version() =>
                     {
                         After::Settled(Outcome::Failed(why))
                     }
@@ -341,7 +341,7 @@ impl Pending {
 
 /// Write a manifest down, and with it the backup as far as it needs no more of the server.
 async fn back_up(dir: BackupDir, job: Job, whole: serde_json::Value) -> Attempt {
-    let needs_more = dir.parts.needs_more(job.state);
+    let needs_more = dir.parts.needs_more(job.state());
     let selector = selector(&whole["spec"]["selector"]);
     let written = off_thread(move || {
         let draft = dir.begin(&job, whole)?;

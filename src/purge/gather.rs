@@ -161,7 +161,7 @@ impl Gatherer<'_> {
             draft = self.events(draft, &pods).await?;
         }
         drop(listing);
-        if self.parts.has_logs(self.job.state) {
+        if self.parts.has_logs(self.job.state()) {
             draft = self.logs(draft, &pods).await?;
         }
         Ok(off_thread(move || draft.finish()).await?)
@@ -199,7 +199,7 @@ impl Gatherer<'_> {
 
     async fn events(&self, draft: Draft, pods: &[Pod]) -> Result<Draft, NotSaved> {
         let uids: HashSet<String> = (pods.iter().map(|pod| pod.uid.clone()))
-            .chain([self.job.uid.to_string()])
+            .chain([self.job.uid().to_string()])
             .collect();
         let (mut draft, mut file) = off_thread(move || {
             let list = draft.list(EVENTS)?;
@@ -224,7 +224,7 @@ impl Gatherer<'_> {
                 let previous = container.has_restarted.then_some(true);
                 for is_previous in [false].into_iter().chain(previous) {
                     let log = Log {
-                        namespace: &self.job.namespace,
+                        namespace: self.job.namespace(),
                         pod: &pod.name,
                         container: &container.name,
                         is_previous,

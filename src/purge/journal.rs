@@ -178,10 +178,10 @@ impl Journal {
         self.write_safely(&Line::Sent {
             time: time::now_in_milliseconds(),
             run: &self.run,
-            namespace: &job.namespace,
-            name: &job.name,
-            uid: job.uid.to_string(),
-            resource_version: job.resource_version.to_string(),
+            namespace: job.namespace(),
+            name: job.name(),
+            uid: job.uid().to_string(),
+            resource_version: job.resource_version().to_string(),
         })
         .await
     }
@@ -195,9 +195,9 @@ impl Journal {
         Settled {
             time: time::now_in_milliseconds(),
             run: &self.run,
-            namespace: &job.namespace,
-            name: &job.name,
-            uid: job.uid.to_string(),
+            namespace: job.namespace(),
+            name: job.name(),
+            uid: job.uid().to_string(),
             outcome: outcome.as_str(),
             message: outcome.message(),
         }
@@ -332,7 +332,10 @@ mod tests {
                 delete::{Cascade, DeleteOptions, Effect},
             },
             error::Stop,
-            job::query::{Query, Scope},
+            job::{
+                Own,
+                query::{Query, Scope},
+            },
             plan::{
                 Plan, Snapshot, Source, group::MixedGroups, recheck::Approved, retention::Policy,
             },
@@ -347,9 +350,11 @@ mod tests {
             // It is not written, and who waits for it is not let go.
             (announced, entries, asks)
         });
-        let job = |age: u64| Job {
-            created: (Timestamp::UNIX_EPOCH - Duration::from_secs(age)).into(),
-            ..Job::complete("team-a", &format!("sync-{age}"), &age.to_string(), "shop")
+        let job = |age: u64| {
+            let name = format!("sync-{age}");
+            let (common, own) = Job::complete("team-a", &name, &age.to_string(), "shop").parts();
+            let created = (Timestamp::UNIX_EPOCH - Duration::from_secs(age)).into();
+            Job::new(Arc::new(common), Own { created, ..own })
         };
         let query = Query::all("label:app".parse().unwrap(), Scope::AllNamespaces, 500);
         let policy = Policy {

@@ -202,7 +202,7 @@ pub async fn purge(
                 .pop_front()
                 .and_then(|index| Some((index, pending.remove(&index)?)));
             let (index, next) = match again {
-                Some((index, next)) if breaker.has_stopped(&next.job.namespace) => {
+                Some((index, next)) if breaker.has_stopped(next.job.namespace()) => {
                     left.push((index, next));
                     continue;
                 }
@@ -214,7 +214,7 @@ pub async fn purge(
                         outcomes.set(index, job, (**outcome).clone());
                         continue;
                     }
-                    Some((_, (job, _))) if breaker.has_stopped(&job.namespace) => continue,
+                    Some((_, (job, _))) if breaker.has_stopped(job.namespace()) => continue,
                     Some((index, (job, Target::AsPlanned))) => {
                         (index, Pending::new(job, orders.first_step()))
                     }
@@ -263,8 +263,8 @@ pub async fn purge(
                 match next.after(attempt, &approved, orders) {
                     After::Settled(outcome) => {
                         if answered {
-                            let namespace = &next.job.namespace;
-                            breaker.settled(index, namespace, &next.job.name, &outcome);
+                            let namespace = &next.job.common().namespace;
+                            breaker.settled(index, namespace, next.job.name(), &outcome);
                             over.send_if_modified(|over| {
                                 breaker.has_stopped(namespace)
                                     && over.namespaces.insert(Arc::clone(namespace))
@@ -325,11 +325,11 @@ pub async fn purge(
     }
     let mut stopped = breaker.into_stopped();
     let purges = approved.plan().purges().zip(&outcomes);
-    let cut_short: HashSet<&Arc<str>> = purges
+    let cut_short: HashSet<&str> = purges
         .filter(|(_, outcome)| **outcome == Outcome::NotAttempted)
-        .map(|(job, _)| &job.namespace)
+        .map(|(job, _)| job.namespace())
         .collect();
-    stopped.retain(|namespace, _| cut_short.contains(namespace));
+    stopped.retain(|namespace, _| cut_short.contains(&**namespace));
     Report {
         plan: approved.into_plan(),
         outcomes,

@@ -56,9 +56,9 @@ impl Remaining {
         Remaining(
             left.map(|(index, job)| {
                 let left = Left {
-                    namespace: Arc::clone(&job.namespace),
-                    name: job.name.clone(),
-                    uid: job.uid.clone(),
+                    namespace: Arc::clone(&job.common().namespace),
+                    name: job.name().into(),
+                    uid: job.uid(),
                     held: None,
                 };
                 (index, left)
@@ -167,8 +167,8 @@ impl Successors {
         let purges = plan.purges().zip(outcomes).enumerate();
         let gone = purges.filter(|(_, (_, outcome))| **outcome == Outcome::Deleted);
         let names = gone.map(|(index, (job, _))| {
-            let name = (Arc::clone(&job.namespace), job.name.clone());
-            (name, (index, job.uid.clone()))
+            let name = (Arc::clone(&job.common().namespace), job.name().into());
+            (name, (index, job.uid()))
         });
         Successors(names.collect())
     }

@@ -115,7 +115,7 @@ pub async fn explain(
 fn find<'a>(plan: &'a Plan, name: &'a str) -> impl Iterator<Item = (&'a PlannedGroup, usize)> {
     plan.groups.iter().flat_map(move |group| {
         let places = group.jobs.iter().enumerate();
-        let named = places.filter(move |(_, planned)| *planned.job.name == *name);
+        let named = places.filter(move |(_, planned)| *planned.job.name() == *name);
         named.map(move |(place, _)| (group, place))
     })
 }
@@ -129,7 +129,7 @@ fn write(plan: &Plan, name: &str, policy: &Policy, marked: &[Marked]) -> Result<
             let job = &group.jobs[place].job;
             let marked = marked
                 .iter()
-                .find(|marked| marked.namespace == *job.namespace);
+                .find(|marked| marked.namespace == *job.namespace());
             let mark = marked.and_then(|marked| mark(marked, &plan.grouping));
             explain::write(out, plan, (group, place), policy, mark.as_deref())?;
         }

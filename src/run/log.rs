@@ -49,7 +49,7 @@ impl Log {
                 .jobs
                 .iter()
                 .filter(|planned| planned.verdict.is_purge());
-            open.extend(purges.map(|planned| (planned.job.uid.clone(), groups.len())));
+            open.extend(purges.map(|planned| (planned.job.uid(), groups.len())));
             groups.push(OpenGroup {
                 namespace: group.key.namespace.to_string(),
                 name: words::group(&plan.grouping, group),
@@ -69,7 +69,7 @@ impl Log {
 
     /// A Job has its outcome, and its group perhaps all of them.
     pub(super) fn settled(&mut self, job: &Job, outcome: &Outcome) {
-        let Some(place) = self.open.remove(&job.uid) else {
+        let Some(place) = self.open.remove(&job.uid()) else {
             return;
         };
         let group = &mut self.groups[place];

@@ -632,8 +632,7 @@ impl<'a> Session<'a> {
         let mut access = cluster.may(right, scope.namespace()).await;
         if let (Scope::AllNamespaces, Access::Denied(_)) = (scope, &access) {
             // Rights in the namespaces that matter are enough; one of them is enough to go on.
-            let mut namespaces: Vec<&str> =
-                plan.purges().map(|job| job.namespace.as_ref()).collect();
+            let mut namespaces: Vec<&str> = plan.purges().map(|job| job.namespace()).collect();
             namespaces.dedup();
             for namespace in namespaces {
                 access = cluster.may(right, Some(namespace)).await;
@@ -648,7 +647,7 @@ impl<'a> Session<'a> {
     fn question(&self, plan: &Plan) -> String {
         let summary = plan.summary();
         let place = self.where_it_is();
-        let mut namespaces: Vec<&str> = plan.purges().map(|job| job.namespace.as_ref()).collect();
+        let mut namespaces: Vec<&str> = plan.purges().map(|job| job.namespace()).collect();
         namespaces.dedup();
         let namespaces = match namespaces.as_slice() {
             [one] => format!("namespace {}", harmless(one)),

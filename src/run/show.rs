@@ -263,7 +263,7 @@ pub fn saved_plan(approved: &Approved, now: &Plan, policy: &Policy, cascade: Cas
         },
     ));
     for (job, why) in approved.fallen().take(FALLEN_SHOWN) {
-        note(&format!("Job {}/{}: {why}", job.namespace, job.name));
+        note(&format!("Job {}/{}: {why}", job.namespace(), job.name()));
     }
     if fallen > FALLEN_SHOWN {
         note(&format!("and {} more", fallen - FALLEN_SHOWN));
@@ -481,8 +481,8 @@ fn waited(report: &Report, waited: &Waited, ui: &Ui) {
     for (job, held) in report.held().take(HELD_SHOWN) {
         say(&format!(
             "Job {}/{} is still terminating: {}",
-            job.namespace,
-            job.name,
+            job.namespace(),
+            job.name(),
             words::held(held)
         ));
     }
@@ -513,10 +513,10 @@ pub fn purge_event(event: &purge::Event, ui: &Ui) {
         }
         purge::Event::NotSaved { job, path, why } => ui.note(
             Verbosity::Verbose,
-            &format!("Job {}/{}: no {path}: {why}", job.namespace, job.name),
+            &format!("Job {}/{}: no {path}: {why}", job.namespace(), job.name()),
         ),
         purge::Event::Waiting { job, delay, why } => {
-            let again = format!("trying Job {}/{} again", job.namespace, job.name);
+            let again = format!("trying Job {}/{} again", job.namespace(), job.name());
             waiting(*delay, &again, why, ui);
         }
         purge::Event::Stopping { in_flight } => ui.note(
@@ -646,7 +646,7 @@ impl Printer {
         }
         let waits = |job: &&Job| match cascade {
             Cascade::Foreground => true,
-            Cascade::Auto => !job.state.is_finished(),
+            Cascade::Auto => !job.state().is_finished(),
             Cascade::Background | Cascade::Orphan => false,
         };
         slow_collector(purges().filter(waits).count(), cascade, ui);

@@ -48,7 +48,7 @@ fn what_has_changed_since_the_plan_is_left_alone() {
     let report = runtime().block_on(async {
         let cleaner = cleaner(&space).await.page_size(1);
         let plan = cleaner.plan().await.unwrap();
-        let names: Vec<&str> = plan.purges().map(|job| &*job.name).collect();
+        let names: Vec<&str> = plan.purges().map(|job| job.name()).collect();
         assert_eq!(names, ["sync-2", "sync-1"]);
         let keep = json!({"metadata": {"annotations": {"jobclean/keep": "true"}}});
         ApiClient::admin(plane()).patch_job(&space.name, "sync-2", &keep);

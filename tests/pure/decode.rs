@@ -378,7 +378,7 @@ fn a_restored_job_keeps_its_age_until_it_has_run() {
         let (json, protobuf) = both_bodies(&job_list(&[job]));
         for list in [decode_json(&json), decode_protobuf(&protobuf)] {
             let taken = taken_in(list.expect("a list")).expect("a Job");
-            let created = taken[0].as_ref().expect("a Job").created.to_string();
+            let created = taken[0].as_ref().expect("a Job").created().to_string();
             assert_eq!(created, expected, "{annotation:?}");
         }
     }

@@ -563,7 +563,7 @@ fn read(text: &[u8]) -> Vec<(String, bool)> {
     };
     let plan = Plan::new(snapshot, &Policy::default());
     let jobs = plan.groups.iter().flat_map(|group| &group.jobs);
-    jobs.map(|planned| (planned.job.name.to_string(), planned.verdict.is_purge()))
+    jobs.map(|planned| (planned.job.name().to_string(), planned.verdict.is_purge()))
         .collect()
 }
 

@@ -13,7 +13,7 @@ use kubectl_jobclean::{
     },
 };
 
-use crate::support::jobs::{cron_job, job, minute, terminating};
+use crate::support::jobs::{cron_job, job, minute, terminating, with};
 
 /// As large as the groups are.
 const LARGEST: usize = 3;
@@ -25,13 +25,15 @@ fn every_state(minutes: i64, name: &str) -> Vec<Job> {
         for deletion in [None, terminating()] {
             for protection in [None, Some(Protection::KeepMark)] {
                 for controller in [None, cron_job("nightly")] {
-                    jobs.push(Job {
-                        state,
-                        deletion: deletion.clone(),
-                        protection,
-                        controller,
-                        ..job("team-a", &["g"], name, minute(minutes))
-                    });
+                    jobs.push(with(
+                        job("team-a", &["g"], name, minute(minutes)),
+                        |common, _| {
+                            common.state = state;
+                            common.deletion = deletion.clone();
+                            common.protection = protection;
+                            common.controller = controller;
+                        },
+                    ));
                 }
             }
         }
@@ -115,7 +117,7 @@ fn no_group_is_emptied_and_its_newest_job_stays() {
                 if job.is_terminating() {
                     assert!(is_kept(place, KeepReason::Terminating));
                 }
-                if job.protection.is_some() {
+                if job.protection().is_some() {
                     assert!(is_kept(place, KeepReason::Protected));
                 }
             }

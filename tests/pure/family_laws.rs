@@ -16,7 +16,7 @@ use proptest::{collection::vec, prelude::*, sample::select, test_runner::Config}
 
 use crate::{
     family_schemes::{Random, several_stems},
-    support::jobs::{LABEL, any_policy, any_snapshot, job, minute, snapshot},
+    support::jobs::{LABEL, any_policy, any_snapshot, edit, job, minute, snapshot, with},
 };
 
 /// Segments that no rule calls generated, however close they come.
@@ -224,7 +224,7 @@ fn purges(snapshot: &Snapshot, policy: &Policy, mixed: MixedGroups) -> BTreeSet<
         ..policy.clone()
     };
     let plan = Plan::new(snapshot.clone(), &policy);
-    plan.purges().map(|job| job.uid.clone()).collect()
+    plan.purges().map(|job| job.uid()).collect()
 }
 
 /// The more it splits, the less a plan purges.
@@ -244,7 +244,7 @@ proptest! {
         (Just(jobs.clone()), Just(jobs).prop_shuffle())
     })) {
         let by_name = |jobs: &[Job]| -> BTreeMap<String, String> {
-            jobs.iter().map(|job| job.name.to_string()).zip(family_names(jobs)).collect()
+            jobs.iter().map(|job| job.name().to_string()).zip(family_names(jobs)).collect()
         };
         prop_assert_eq!(by_name(&jobs), by_name(&shuffled));
     }
@@ -252,7 +252,7 @@ proptest! {
     /// Nothing but proof that a doubtful ending was generated brings Jobs together; a sibling may part them.
     #[test]
     fn a_job_more_merges_nothing(mut jobs in group(), at in any::<prop::sample::Index>()) {
-        jobs.retain(|job| !is_in_doubt(&job.name));
+        jobs.retain(|job| !is_in_doubt(job.name()));
         if jobs.is_empty() {
             return Ok(());
         }
@@ -267,7 +267,7 @@ proptest! {
                 prop_assert!(
                     before[one] == before[other] || after[one] != after[other],
                     "{} and {}, since there is {}",
-                    jobs[one].name, jobs[other].name, jobs[before.len()].name
+                    jobs[one].name(), jobs[other].name(), jobs[before.len()].name()
                 );
             }
         }
@@ -277,7 +277,7 @@ proptest! {
     #[test]
     fn a_job_without_an_ending_merges_nothing(mut jobs in group(), at in any::<prop::sample::Index>()) {
         let before = parts(&jobs);
-        let beside = jobs.get(at.index(jobs.len().max(1))).map_or(minute(0), |job| job.created.timestamp());
+        let beside = jobs.get(at.index(jobs.len().max(1))).map_or(minute(0), |job| job.created().timestamp());
         jobs.push(job("a", &["x"], "load-tests", beside));
         prop_assert_eq!(&before[..], &parts(&jobs)[..before.len()]);
     }
@@ -286,14 +286,16 @@ proptest! {
     fn a_word_before_all_names_changes_nothing(mut jobs in group(), word in select(vec!["p-", "my-app-", "x1-"])) {
         // What is nothing but generated is left as it is; with a word before it there is something to leave.
         jobs.retain(|job| {
-            let first = job.name.split(['-', '.']).next().expect("a part");
+            let first = job.name().split(['-', '.']).next().expect("a part");
             !first.contains(|c: char| c.is_ascii_digit()) && !first.trim_start_matches(HEX).is_empty()
         });
         let before = parts(&jobs);
         for job in &mut jobs {
             let base = job.generate_name().map(|base| format!("{word}{base}"));
-            job.name = format!("{word}{}", job.name).into();
-            job.generated_after = base.and_then(|base| generated_after(&job.name, &base));
+            edit(job, |common, own| {
+                own.name = format!("{word}{}", own.name).into();
+                common.generated_after = base.and_then(|base| generated_after(&own.name, &base));
+            });
         }
         prop_assert_eq!(before, parts(&jobs));
     }
@@ -468,9 +470,10 @@ fn neighbours_have_as_many_endings() {
 /// Only the last separator goes: more of them are part of the family.
 #[test]
 fn one_separator_is_taken_off_a_generate_name() {
-    let job = |name: &str, base: &str| Job {
-        generated_after: generated_after(name, base),
-        ..job("a", &["x"], name, minute(0))
+    let job = |name: &str, base: &str| {
+        with(job("a", &["x"], name, minute(0)), |common, _| {
+            common.generated_after = generated_after(name, base);
+        })
     };
     for (name, base, family) in [
         ("sync-mssql", "sync-", "sync"),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::{SignedDuration, Timestamp};
 use kubectl_jobclean::job::{Job, family::families, generated_after};
 
-use crate::support::jobs::{job, minute};
+use crate::support::jobs::{job, minute, with};
 
 /// Draws the same from the same seed, always (`SplitMix64`).
 pub struct Random(u64);
@@ -599,12 +599,11 @@ pub fn history(random: &mut Random, scheme: &Scheme, stem: &str, releases: &[Rel
 
 fn released(stem: &str, scheme: &Scheme, ending: &str, at: Timestamp) -> Job {
     let name = format!("{stem}{ending}");
-    Job {
-        generated_after: scheme
+    with(job("a", &["x"], &name, at), |common, _| {
+        common.generated_after = scheme
             .has_generate_name
-            .then(|| generated_after(&name, &format!("{stem}-")).expect("it was completed")),
-        ..job("a", &["x"], &name, at)
-    }
+            .then(|| generated_after(&name, &format!("{stem}-")).expect("it was completed"));
+    })
 }
 
 /// Two to eight releases, three weeks to three months apart.
@@ -624,7 +623,7 @@ fn names(jobs: &[Job]) -> Vec<(&str, String)> {
     let families = families(jobs, None);
     jobs.iter()
         .zip(families)
-        .map(|(job, family)| (&*job.name, family.name.into_owned()))
+        .map(|(job, family)| (job.name(), family.name.into_owned()))
         .collect()
 }
 
@@ -716,9 +715,13 @@ fn cases_from_the_field() {
             "nightly-1",
             "nightly-any.thing-at-all",
         ])
-        .map(|(month, name)| Job {
-            generated_after: generated_after(name, "nightly-"),
-            ..job("a", &["x"], name, minute(month * MONTH))
+        .map(|(month, name)| {
+            with(
+                job("a", &["x"], name, minute(month * MONTH)),
+                |common, _| {
+                    common.generated_after = generated_after(name, "nightly-");
+                },
+            )
         })
         .collect();
     assert!(
@@ -784,7 +787,7 @@ pub fn several_stems(random: &mut Random) -> (Vec<Job>, BTreeMap<Arc<str>, &'sta
             times = releases(random);
         }
         for job in history(random, scheme, stem, &times) {
-            if stem_of.insert(Arc::from(&*job.name), *stem).is_none() {
+            if stem_of.insert(Arc::from(job.name()), *stem).is_none() {
                 jobs.push(job);
             }
         }
@@ -816,7 +819,7 @@ fn numbered_parts_are_never_of_one_family() {
                 };
                 let at = release.at + SignedDuration::from_secs(random.below(30) as i64);
                 let job = released(&format!("{stem}-{part}"), scheme, &ending, at);
-                if part_of.insert(job.name.clone(), part).is_none() {
+                if part_of.insert(job.name().to_owned(), part).is_none() {
                     jobs.push(job);
                 }
             }

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     num::{NonZeroU8, NonZeroU32, NonZeroUsize},
-    sync::Arc,
     time::Duration,
 };
 
@@ -22,7 +21,9 @@ use kubectl_jobclean::{
 };
 
 use crate::support::{
-    jobs::{LABEL, SECOND_LABEL, cron_job, everything_included, job, snapshot, terminating},
+    jobs::{
+        LABEL, SECOND_LABEL, cron_job, edit, everything_included, job, snapshot, terminating, with,
+    },
     render::{PLAIN, as_json, as_names, as_summary, as_table, as_wide, as_yaml, columns},
 };
 
@@ -51,39 +52,53 @@ fn aged(minutes: i64, group: &str, name: &str) -> Job {
 fn every_reason() -> Vec<Job> {
     let tie = at("2025-01-31T08:30:00Z");
     vec![
-        Job {
-            state: State::Running,
-            finished: None,
-            ..aged(3, "ledger", "create-ledger-schema-1a2b3c")
-        },
-        Job {
-            deletion: terminating(),
-            ..aged(5, "ledger", "create-ledger-schema-99aa01")
-        },
+        with(
+            aged(3, "ledger", "create-ledger-schema-1a2b3c"),
+            |common, own| {
+                common.state = State::Running;
+                own.finished = None;
+            },
+        ),
+        with(
+            aged(5, "ledger", "create-ledger-schema-99aa01"),
+            |common, _| {
+                common.deletion = terminating();
+            },
+        ),
         aged(70, "ledger", "create-ledger-schema-0d44e1"),
-        Job {
-            state: State::Suspended,
-            started: None,
-            finished: None,
-            ..aged(200, "ledger", "create-ledger-schema-77b0c2")
-        },
-        Job {
-            state: State::Failed,
-            ..aged(400, "ledger", "create-ledger-schema-8c8c8c1")
-        },
-        Job {
-            protection: Some(Protection::KeepMark),
-            ..aged(3_000, "ledger", "create-ledger-schema-42ff42")
-        },
-        Job {
-            controller: cron_job("ledger-nightly"),
-            ..aged(9_000, "ledger", "create-ledger-schema-29012345")
-        },
-        Job {
-            state: State::FailureTarget,
-            finished: None,
-            ..aged(20_000, "ledger", "create-ledger-schema-5d5d5d5")
-        },
+        with(
+            aged(200, "ledger", "create-ledger-schema-77b0c2"),
+            |common, own| {
+                common.state = State::Suspended;
+                own.started = None;
+                own.finished = None;
+            },
+        ),
+        with(
+            aged(400, "ledger", "create-ledger-schema-8c8c8c1"),
+            |common, _| {
+                common.state = State::Failed;
+            },
+        ),
+        with(
+            aged(3_000, "ledger", "create-ledger-schema-42ff42"),
+            |common, _| {
+                common.protection = Some(Protection::KeepMark);
+            },
+        ),
+        with(
+            aged(9_000, "ledger", "create-ledger-schema-29012345"),
+            |common, _| {
+                common.controller = cron_job("ledger-nightly");
+            },
+        ),
+        with(
+            aged(20_000, "ledger", "create-ledger-schema-5d5d5d5"),
+            |common, own| {
+                common.state = State::FailureTarget;
+                own.finished = None;
+            },
+        ),
         aged(600_000, "ledger", "create-ledger-schema-b7c001"),
         aged(10, "shop", "db-migrate-1a2b3c"),
         aged(20, "shop", "create-user-1a2b3c"),
@@ -143,14 +158,16 @@ fn hostile() -> Plan {
     );
     let jobs = vec![
         job(place.0, &[place.1], "one\u{7}\t\u{200f}", noon()),
-        Job {
-            uid: "uid\u{2066}\"\\".into(),
-            controller: Some(Arc::new(Controller {
-                kind: "Cron\u{0}Job".into(),
-                name: "日本💥\u{feff}".into(),
-            })),
-            ..job(place.0, &[place.1], "one\u{7f}\u{85}-12345", noon())
-        },
+        with(
+            job(place.0, &[place.1], "one\u{7f}\u{85}-12345", noon()),
+            |common, own| {
+                own.uid = "uid\u{2066}\"\\".into();
+                common.controller = Some(Controller {
+                    kind: "Cron\u{0}Job".into(),
+                    name: "日本💥\u{feff}".into(),
+                });
+            },
+        ),
         job(
             place.0,
             &[place.1],
@@ -287,11 +304,12 @@ fn rules_of_a_policy() {
     };
     let mut jobs = every_reason();
     for job in &mut jobs {
-        job.rule = NonZeroU8::new(match (&*job.namespace, &*job.name) {
+        let rule = NonZeroU8::new(match (job.namespace(), job.name()) {
             ("team-b", _) => 1,
             (_, name) if name.starts_with("db-") => 2,
             _ => 0,
         });
+        edit(job, |common, _| common.rule = rule);
     }
     let plan = Plan::new(snapshot(&[LABEL], noon(), jobs), &policy);
     golden("policy-o-wide", &as_wide(View::Plan(&plan), PLAIN));
@@ -329,9 +347,10 @@ fn one_row_a_group() {
 /// What the Jobs take that are to be purged, where that is known of each of them.
 #[test]
 fn sizes() {
-    let sized = |minutes, group, name, bytes| Job {
-        size: NonZeroU32::new(bytes),
-        ..aged(minutes, group, name)
+    let sized = |minutes, group, name, bytes| {
+        with(aged(minutes, group, name), |_, own| {
+            own.size = NonZeroU32::new(bytes);
+        })
     };
     let jobs = |third| {
         vec![

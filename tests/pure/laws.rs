@@ -42,9 +42,9 @@ fn cases() -> Config {
 /// "Newest" by the contract: creationTimestamp, then the name that sorts first, then the uid.
 fn age_order(job: &Job) -> (Reverse<Timestamp>, &str, String) {
     (
-        Reverse(job.created.timestamp()),
-        &job.name,
-        job.uid.to_string(),
+        Reverse(job.created().timestamp()),
+        job.name(),
+        job.uid().to_string(),
     )
 }
 
@@ -53,14 +53,14 @@ fn planned(plan: &Plan) -> impl Iterator<Item = &PlannedJob> {
 }
 
 fn purged(plan: &Plan) -> BTreeSet<Uid> {
-    plan.purges().map(|job| job.uid.clone()).collect()
+    plan.purges().map(|job| job.uid()).collect()
 }
 
 /// By the contract: the generateName without its last separator, where there is one, else what the name says.
 fn family_of(job: &Job) -> Cow<'_, str> {
     match job.generate_name() {
         Some(base) => base.strip_suffix('-').expect("a separator").into(),
-        None => of_name(&job.name),
+        None => of_name(job.name()),
     }
 }
 
@@ -73,8 +73,8 @@ fn mixed(policy: &Policy) -> MixedGroups {
 fn mates<'a>(jobs: &'a [Job], job: &Job, mixed: MixedGroups) -> Vec<&'a Job> {
     jobs.iter()
         .filter(|other| {
-            other.namespace == job.namespace
-                && other.group_values == job.group_values
+            other.namespace() == job.namespace()
+                && other.group_values() == job.group_values()
                 && (mixed != MixedGroups::Split || family_of(other) == family_of(job))
         })
         .collect()
@@ -108,7 +108,7 @@ fn reasons_by_the_contract(snapshot: &Snapshot, job: &Job, policy: &Policy) -> V
     let pushed_out = newer
         .len()
         .checked_sub(policy.defaults.keep.get())
-        .map(|place| newer[place].created);
+        .map(|place| newer[place].created());
     let families: BTreeSet<Cow<'_, str>> = mates.iter().map(|other| family_of(other)).collect();
     [
         (
@@ -118,18 +118,18 @@ fn reasons_by_the_contract(snapshot: &Snapshot, job: &Job, policy: &Policy) -> V
         (
             "recent-success",
             among_the_newest(policy.defaults.keep_succeeded, &|job| {
-                job.state == State::Complete
+                job.state() == State::Complete
             }),
         ),
         (
             "recent-failure",
             among_the_newest(policy.defaults.keep_failed, &|job| {
-                job.state == State::Failed
+                job.state() == State::Failed
             }),
         ),
         (
             "recent",
-            is_within(policy.defaults.keep_within, job.created),
+            is_within(policy.defaults.keep_within, job.created()),
         ),
         (
             "recently-superseded",
@@ -139,24 +139,24 @@ fn reasons_by_the_contract(snapshot: &Snapshot, job: &Job, policy: &Policy) -> V
         ),
         (
             "recently-finished",
-            job.finished
-                .filter(|_| matches!(job.state, State::Complete | State::Failed))
+            job.finished()
+                .filter(|_| matches!(job.state(), State::Complete | State::Failed))
                 .is_some_and(|at| is_within(policy.defaults.keep_finished_within, at)),
         ),
         ("terminating", terminating),
-        ("protected", job.protection.is_some()),
+        ("protected", job.protection().is_some()),
         (
             "wanted",
-            job.marks.is_some() && policy.gitops != Mode::Ignore,
+            job.marks().is_some() && policy.gitops != Mode::Ignore,
         ),
         (
             "active",
             policy.defaults.active == Treatment::Keep
-                && !matches!(job.state, State::Complete | State::Failed),
+                && !matches!(job.state(), State::Complete | State::Failed),
         ),
         (
             "owned",
-            policy.defaults.owned == Treatment::Keep && job.controller.is_some(),
+            policy.defaults.owned == Treatment::Keep && job.controller().is_some(),
         ),
         (
             "mixed-group",
@@ -221,20 +221,20 @@ fn the_original_cleaner(snapshot: &Snapshot) -> BTreeMap<Uid, &'static str> {
     let groups: BTreeSet<(&str, &str)> = snapshot
         .jobs
         .iter()
-        .map(|job| (&*job.namespace, &*job.group_values[0]))
+        .map(|job| (job.namespace(), &*job.group_values()[0]))
         .collect();
     let mut verdicts = BTreeMap::new();
     for (namespace, group_id) in groups {
         let mut jobs: Vec<&Job> = snapshot
             .jobs
             .iter()
-            .filter(|job| &*job.namespace == namespace && &*job.group_values[0] == group_id)
+            .filter(|job| job.namespace() == namespace && &*job.group_values()[0] == group_id)
             .collect();
-        jobs.sort_by_key(|job| (job.name.clone(), job.uid.clone()));
-        jobs.sort_by_key(|job| Reverse(job.created));
+        jobs.sort_by_key(|job| (job.name().to_owned(), job.uid()));
+        jobs.sort_by_key(|job| Reverse(job.created()));
         let mut first = true;
         for job in jobs {
-            verdicts.insert(job.uid.clone(), if first { "SKIP" } else { "PURGE" });
+            verdicts.insert(job.uid(), if first { "SKIP" } else { "PURGE" });
             first = false;
         }
     }
@@ -249,8 +249,8 @@ proptest! {
         let mut before: Vec<Job> = snapshot.jobs.clone();
         let plan = Plan::new(snapshot, &policy);
         let mut after: Vec<Job> = planned(&plan).map(|planned| planned.job.clone()).collect();
-        before.sort_by(|a, b| a.uid.cmp(&b.uid));
-        after.sort_by(|a, b| a.uid.cmp(&b.uid));
+        before.sort_by_key(|a| a.uid());
+        after.sort_by_key(|a| a.uid());
         prop_assert_eq!(before, after);
     }
 
@@ -293,7 +293,7 @@ proptest! {
                 .into_iter()
                 .filter(|mate| !mate.is_terminating());
             if let Some(newest) = survivors.min_by_key(|mate| age_order(mate)) {
-                prop_assert!(!purged.contains(&newest.uid), "{:?}", newest);
+                prop_assert!(!purged.contains(&newest.uid()), "{:?}", newest);
             }
         }
     }
@@ -307,7 +307,7 @@ proptest! {
             // Whatever is split: something of the labels' own group stays.
             let stays = mates(&jobs, job, MixedGroups::Merge)
                 .into_iter()
-                .any(|mate| !mate.is_terminating() && !purged.contains(&mate.uid));
+                .any(|mate| !mate.is_terminating() && !purged.contains(&mate.uid()));
             prop_assert!(stays, "nothing stays of the group of {:?}", job);
         }
     }
@@ -337,8 +337,8 @@ proptest! {
             ..Policy::default()
         });
         for job in plan.purges() {
-            prop_assert!(matches!(job.state, State::Complete | State::Failed), "{:?}", job);
-            prop_assert_eq!(&job.controller, &None);
+            prop_assert!(matches!(job.state(), State::Complete | State::Failed), "{:?}", job);
+            prop_assert_eq!(&job.controller(), &None);
         }
     }
 
@@ -346,7 +346,7 @@ proptest! {
     fn terminating_and_protected_jobs_are_never_purged(plan in any_plan()) {
         for job in plan.purges() {
             prop_assert!(!job.is_terminating());
-            prop_assert_eq!(job.protection, None);
+            prop_assert_eq!(job.protection(), None);
         }
     }
 
@@ -364,7 +364,7 @@ proptest! {
     fn with_everything_included_the_rule_is_the_original(snapshot in any_original_snapshot()) {
         let plan = Plan::new(snapshot.clone(), &everything_included());
         let verdicts: BTreeMap<Uid, &str> = planned(&plan)
-            .map(|planned| (planned.job.uid.clone(), planned.verdict.as_str()))
+            .map(|planned| (planned.job.uid(), planned.verdict.as_str()))
             .collect();
         prop_assert_eq!(verdicts, the_original_cleaner(&snapshot));
     }
@@ -408,8 +408,8 @@ proptest! {
             let jobs: Vec<&Job> = rows.iter().map(|row| &row.planned.job).collect();
             prop_assert!(jobs.is_sorted_by(|a, b| age_order(a) < age_order(b)));
             for job in jobs {
-                prop_assert_eq!(&job.namespace, &group.key.namespace);
-                prop_assert_eq!(&job.group_values, &group.key.values);
+                prop_assert_eq!(job.namespace(), &*group.key.namespace);
+                prop_assert_eq!(job.group_values(), &*group.key.values);
                 prop_assert!(group.family.as_deref().is_none_or(|of| of == family_of(job)));
             }
         }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kubectl_jobclean::{
     error::{Exit, Stop},
     gitops::Mode,
-    job::{Job, grouping::Key},
+    job::grouping::Key,
     output::{Rows, Style, View, json},
     plan::{
         Plan, PlannedJob, Snapshot, Source,
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use crate::support::{
     jobs::{
         LABEL, any_outcome, any_plan, any_policy, cron_job, hostile_text, job, minute, snapshot,
-        taken_at,
+        taken_at, with,
     },
     render::{PLAIN, as_json, as_names, as_summary, as_table, as_wide, as_yaml, columns},
 };
@@ -70,11 +70,15 @@ fn hostile_plan() -> impl Strategy<Value = Plan> {
     (texts, any_policy(), any::<bool>()).prop_map(|(texts, policy, from_file)| {
         let [namespace, value, one, two, uid, version, owner, origin] =
             <[String; 8]>::try_from(texts).expect("eight");
-        let hostile = |name: &str, at| Job {
-            uid: uid.as_str().into(),
-            resource_version: version.as_str().into(),
-            controller: cron_job(&owner),
-            ..job(&namespace, &[&value], name, minute(at))
+        let hostile = |name: &str, at| {
+            with(
+                job(&namespace, &[&value], name, minute(at)),
+                |common, own| {
+                    own.uid = uid.as_str().into();
+                    own.resource_version = version.as_str().into();
+                    common.controller = cron_job(&owner);
+                },
+            )
         };
         let jobs = vec![hostile(&one, 0), hostile(&two, 1), hostile(&one, 9)];
         let source = if from_file {
@@ -116,7 +120,7 @@ fn report_on(plan: Plan, drawn: &[Outcome]) -> Report {
 
 /// What is said of a Job that has a mark, which is always the one of a release.
 fn claims(plan: &Plan, planned: &PlannedJob) -> Vec<Value> {
-    let is_heeded = planned.job.marks.is_some() && plan.gitops != Mode::Ignore;
+    let is_heeded = planned.job.marks().is_some() && plan.gitops != Mode::Ignore;
     let claim = || json!({"by": "Helm release shop", "says": "wanted", "why": "in the manifest of the release"});
     is_heeded.then(claim).into_iter().collect()
 }
@@ -141,10 +145,10 @@ fn expected(plan: &Plan, outcomes: Option<&[Outcome]>) -> Value {
                 .enumerate()
                 .map(|(index, planned)| {
                     let mut row = json!({
-                        "name": planned.job.name,
-                        "uid": planned.job.uid.to_string(),
-                        "resourceVersion": planned.job.resource_version.to_string(),
-                        "created": planned.job.created.to_string(),
+                        "name": planned.job.name(),
+                        "uid": planned.job.uid().to_string(),
+                        "resourceVersion": planned.job.resource_version().to_string(),
+                        "created": planned.job.created().to_string(),
                         "status": planned.job.status(),
                         "verdict": planned.verdict.as_str(),
                         "reasons": planned.verdict.reasons(),
@@ -157,7 +161,7 @@ fn expected(plan: &Plan, outcomes: Option<&[Outcome]>) -> Value {
                     if let Some(generate_name) = planned.job.generate_name() {
                         row["generateName"] = generate_name.into();
                     }
-                    if let Some(deletion) = &planned.job.deletion {
+                    if let Some(deletion) = &planned.job.deletion() {
                         row["deletionTimestamp"] = deletion.since.to_string().into();
                         row["finalizers"] = json!(deletion.finalizers);
                     }
@@ -360,7 +364,7 @@ proptest! {
     #[test]
     fn names_are_those_of_the_purges_in_order(plan in any_plan()) {
         let text = as_names(View::Plan(&plan));
-        let expected: Vec<String> = plan.purges().map(|job| format!("job.batch/{}", job.name)).collect();
+        let expected: Vec<String> = plan.purges().map(|job| format!("job.batch/{}", job.name())).collect();
         prop_assert_eq!(text.lines().collect::<Vec<_>>(), expected);
     }
 

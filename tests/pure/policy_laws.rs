@@ -24,7 +24,7 @@ use kubectl_jobclean::{
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::Config};
 
 use crate::support::jobs::{
-    any_policy, any_snapshot, everything_included, job, minute, snapshot, taken_at,
+    any_policy, any_snapshot, edit, everything_included, job, minute, snapshot, taken_at, with,
 };
 
 fn cases() -> Config {
@@ -54,7 +54,9 @@ fn any_case() -> impl Strategy<Value = (Snapshot, Policy)> {
         |(mut snapshot, policy, rulings, numbers)| {
             let last = rulings.len() as u8;
             for (job, number) in snapshot.jobs.iter_mut().zip(numbers) {
-                job.rule = NonZeroU8::new(number.min(last));
+                edit(job, |common, _| {
+                    common.rule = NonZeroU8::new(number.min(last))
+                });
             }
             let rules = Rules::new(rulings.into_iter().map(rule).collect());
             let rules = Some(rules);
@@ -64,7 +66,7 @@ fn any_case() -> impl Strategy<Value = (Snapshot, Policy)> {
 }
 
 fn purged(plan: &Plan) -> BTreeSet<Uid> {
-    plan.purges().map(|job| job.uid.clone()).collect()
+    plan.purges().map(|job| job.uid()).collect()
 }
 
 /// What a policy with this one ruling for all would purge, and what without rules.
@@ -78,7 +80,9 @@ fn purged_under(snapshot: &Snapshot, policy: &Policy, ruling: Ruling) -> BTreeSe
         ..policy.clone()
     };
     let mut snapshot = snapshot.clone();
-    snapshot.jobs.iter_mut().for_each(|job| job.rule = None);
+    for job in &mut snapshot.jobs {
+        edit(job, |common, _| common.rule = None);
+    }
     purged(&Plan::new(snapshot, &policy))
 }
 
@@ -133,13 +137,13 @@ proptest! {
         let plan = Plan::new(snapshot.clone(), &policy);
         let purges = purged(&plan);
         for group in &plan.groups {
-            let rules: BTreeSet<_> = group.jobs.iter().map(|planned| planned.job.rule).collect();
+            let rules: BTreeSet<_> = group.jobs.iter().map(|planned| planned.job.rule()).collect();
             let under: Vec<BTreeSet<Uid>> = rules
                 .into_iter()
                 .map(|rule| purged_under(&snapshot, &policy, policy.ruling(rule)))
                 .collect();
             for planned in &group.jobs {
-                let uid = &planned.job.uid;
+                let uid = &planned.job.uid();
                 let by_all = under.iter().all(|purged| purged.contains(uid));
                 prop_assert_eq!(purges.contains(uid), by_all, "{:?}", planned);
             }
@@ -150,7 +154,7 @@ proptest! {
     fn hold_purges_nothing((snapshot, policy) in any_case()) {
         let plan = Plan::new(snapshot, &policy);
         for group in &plan.groups {
-            let is_held = |job: &Job| policy.ruling(job.rule) == Ruling::Hold;
+            let is_held = |job: &Job| policy.ruling(job.rule()) == Ruling::Hold;
             let holds = group.jobs.iter().any(|planned| is_held(&planned.job));
             for planned in &group.jobs {
                 let says = matches!(planned.verdict, Verdict::Skip(why) if why.contains(KeepReason::Held));
@@ -221,7 +225,7 @@ proptest! {
         let last = policy.rules.as_ref().map_or(0, |rules| rules.iter().len() as u8);
         let mut later = before.clone();
         for (job, number) in later.jobs.iter_mut().zip(numbers) {
-            job.rule = NonZeroU8::new(number.min(last));
+            edit(job, |common, _| common.rule = NonZeroU8::new(number.min(last)));
         }
         let mut recheck = Recheck::new(Plan::new(before.clone(), &policy));
         later.jobs.iter().for_each(|job| recheck.take(job.clone()));
@@ -230,7 +234,7 @@ proptest! {
         let targets: Vec<Target> = approved.targets().to_vec();
         let mut both = 0;
         for (job, target) in approved.plan().purges().zip(&targets) {
-            prop_assert_eq!(target.is_delete(), now.contains(&job.uid), "{:?}", target);
+            prop_assert_eq!(target.is_delete(), now.contains(&job.uid()), "{:?}", target);
             both += usize::from(target.is_delete());
         }
         prop_assert_eq!(both, purged(approved.plan()).intersection(&now).count());
@@ -261,18 +265,16 @@ fn a_conflict_with_another_rule_is_judged_by_that_rule() {
     all.iter().for_each(|job| recheck.take(job.clone()));
     let approved = recheck.approve(taken_at(), policy, Arc::default());
     let purge = approved.plan().purges().next().expect("a purge").clone();
-    let changed = Job {
-        resource_version: "9".into(),
-        ..purge.clone()
-    };
+    let changed = with(purge.clone(), |_, own| {
+        own.resource_version = "9".into();
+    });
     assert_eq!(
         approved.rejudge(&purge, Reread::Found(changed.clone())),
         Rejudged::Delete(changed.clone())
     );
-    let held = Job {
-        rule: NonZeroU8::new(1),
-        ..changed
-    };
+    let held = with(changed, |common, _| {
+        common.rule = NonZeroU8::new(1);
+    });
     match approved.rejudge(&purge, Reread::Found(held)) {
         Rejudged::Settled(Outcome::Changed(Change::NowKept(why))) => {
             assert!(why.contains(KeepReason::Held));
@@ -298,23 +300,26 @@ fn a_saved_plan_has_its_rules() {
     let grouping: Grouping = "label:g".parse().expect("a grouping");
     let file = PolicyFile::parse(Path::new("p"), text).expect("a policy");
     let policy = file.policy(&flags, &grouping).expect("a policy");
-    let jobs = (0..4).map(|number| Job {
-        rule: NonZeroU8::new(number / 2),
-        started: None,
-        finished: None,
-        ..job(
-            "a",
-            &["x"],
-            &format!("sync-a1b2c{number}"),
-            minute(number.into()),
+    let jobs = (0..4).map(|number| {
+        with(
+            job(
+                "a",
+                &["x"],
+                &format!("sync-a1b2c{number}"),
+                minute(number.into()),
+            ),
+            |common, own| {
+                common.rule = NonZeroU8::new(number / 2);
+                own.started = None;
+                own.finished = None;
+            },
         )
     });
-    let other = Job {
-        started: None,
-        finished: None,
-        rule: NonZeroU8::new(2),
-        ..job("b-1", &["x"], "other-100", minute(1))
-    };
+    let other = with(job("b-1", &["x"], "other-100", minute(1)), |common, own| {
+        own.started = None;
+        own.finished = None;
+        common.rule = NonZeroU8::new(2);
+    });
     let jobs = jobs.chain([other]).collect();
     let saved = SavedPlan {
         plan: Plan::new(snapshot(&["g"], taken_at(), jobs), &policy),

@@ -18,7 +18,9 @@ use kubectl_jobclean::{
 };
 use proptest::{collection::vec, prelude::*, sample::select, test_runner::Config};
 
-use crate::support::jobs::{any_policy, any_snapshot, everything_included, minute, terminating};
+use crate::support::jobs::{
+    any_policy, any_snapshot, edit, everything_included, minute, terminating, with,
+};
 
 /// What becomes of a Job between two lists.
 #[derive(Debug, Clone, Copy)]
@@ -49,24 +51,25 @@ fn any_fate() -> impl Strategy<Value = Fate> {
 }
 
 fn after(fate: Fate, before: &Job) -> Option<Job> {
-    let mut job = Job {
-        resource_version: "8".into(),
-        ..before.clone()
-    };
+    let mut job = with(before.clone(), |_, own| {
+        own.resource_version = "8".into();
+    });
     match fate {
         Fate::Unchanged => return Some(before.clone()),
         Fate::Gone => return None,
         Fate::Touched => {}
-        Fate::Terminating => job.deletion = terminating(),
-        Fate::Active => job.state = State::Running,
-        Fate::Protected => job.protection = Some(Protection::KeepMark),
-        Fate::Relabelled => {
-            job.group_values = job.group_values.iter().map(|_| "y".into()).collect()
-        }
-        Fate::Recreated => {
-            job.uid = format!("new {}", job.uid).into();
-            job.created = minute(7).into();
-        }
+        Fate::Terminating => edit(&mut job, |common, _| common.deletion = terminating()),
+        Fate::Active => edit(&mut job, |common, _| common.state = State::Running),
+        Fate::Protected => edit(&mut job, |common, _| {
+            common.protection = Some(Protection::KeepMark)
+        }),
+        Fate::Relabelled => edit(&mut job, |common, _| {
+            common.group_values = common.group_values.iter().map(|_| "y".into()).collect();
+        }),
+        Fate::Recreated => edit(&mut job, |_, own| {
+            own.uid = format!("new {}", own.uid).into();
+            own.created = minute(7).into();
+        }),
     }
     Some(job)
 }
@@ -92,17 +95,16 @@ fn any_course() -> impl Strategy<Value = (Snapshot, Snapshot, Policy)> {
         let fated = before.jobs.iter().zip(fates);
         let mut jobs: Vec<Job> = fated.filter_map(|(job, fate)| after(fate, job)).collect();
         jobs.extend(new.jobs.into_iter().take(3).map(|job| {
-            Job {
-                uid: format!("later {}", job.uid).into(),
-                group_values: job
+            with(job, |common, own| {
+                own.uid = format!("later {}", own.uid).into();
+                common.group_values = common
                     .group_values
                     .iter()
                     .cycle()
                     .take(before.grouping.keys().len())
                     .cloned()
-                    .collect(),
-                ..job
-            }
+                    .collect();
+            })
         }));
         let later = Snapshot {
             taken_at: before.taken_at + jiff::SignedDuration::from_mins(minutes),
@@ -134,15 +136,15 @@ fn counterpart<'a>(plan: &'a Plan, group: &PlannedGroup) -> Option<&'a PlannedGr
 
 fn expected(purge: &Job, group: &PlannedGroup, now: Option<&PlannedGroup>) -> Target {
     let settled = |outcome| Target::Settled(Box::new(outcome));
-    let find = |uid| now.and_then(|now| now.jobs.iter().find(|other| other.job.uid == uid));
-    let Some(same) = find(purge.uid.clone()) else {
+    let find = |uid| now.and_then(|now| now.jobs.iter().find(|other| other.job.uid() == uid));
+    let Some(same) = find(purge.uid()) else {
         return Target::Reread;
     };
     let mut keepers = group.jobs.iter().filter(
         |job| matches!(job.verdict, Verdict::Skip(why) if why.contains(KeepReason::Newest)),
     );
-    let keepers_stay = keepers
-        .all(|keeper| find(keeper.job.uid.clone()).is_some_and(|now| !now.job.is_terminating()));
+    let keepers_stay =
+        keepers.all(|keeper| find(keeper.job.uid()).is_some_and(|now| !now.job.is_terminating()));
     match same.verdict {
         _ if same.job.is_terminating() => settled(Outcome::Gone),
         Verdict::Skip(reasons) => settled(Outcome::Changed(Change::NowKept(reasons))),
@@ -177,7 +179,7 @@ proptest! {
     ) {
         let approved = recheck(&before, &later, &policy);
         for job in approved.plan().purges() {
-            let last = later.jobs.iter().find(|other| other.uid == job.uid);
+            let last = later.jobs.iter().find(|other| other.uid() == job.uid());
             if let Some(found) = after(fate, last.unwrap_or(job)) {
                 let rejudged = approved.rejudge(job, Reread::Found(found.clone()));
                 prop_assert_eq!(rejudged, expected_again(job, last, found, &later, &policy));
@@ -251,21 +253,21 @@ fn expected_again(
     policy: &Policy,
 ) -> Rejudged {
     let left = |change| Rejudged::Settled(Outcome::Changed(change));
-    if found.uid != job.uid {
+    if found.uid() != job.uid() {
         return left(Change::Replaced);
     }
     if found.is_terminating() {
         return Rejudged::Settled(Outcome::Gone);
     }
-    let was_elsewhere = last.is_none_or(|last| last.group_values != job.group_values);
-    if was_elsewhere || found.group_values != job.group_values {
+    let was_elsewhere = last.is_none_or(|last| last.group_values() != job.group_values());
+    if was_elsewhere || found.group_values() != job.group_values() {
         return left(Change::Relabelled);
     }
     // As if the list had shown it so.
     let jobs = later
         .jobs
         .iter()
-        .map(|other| match other.uid == job.uid {
+        .map(|other| match other.uid() == job.uid() {
             true => found.clone(),
             false => other.clone(),
         })
@@ -278,7 +280,7 @@ fn expected_again(
         policy,
     );
     let mut judged = now.groups.iter().flat_map(|group| &group.jobs);
-    let judged = judged.find(|judged| judged.job.uid == job.uid);
+    let judged = judged.find(|judged| judged.job.uid() == job.uid());
     match judged.expect("it is in the list").verdict {
         Verdict::Purge => Rejudged::Delete(found),
         Verdict::Skip(reasons) => left(Change::NowKept(reasons)),

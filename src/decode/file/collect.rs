@@ -362,7 +362,7 @@ impl<'a> Collector<'a> {
             None
         };
         match grouped {
-            Some(job) => self.found.jobs.push(job),
+            Some(job) => self.found.push(job),
             None => {
                 aside.is_ungrouped = is_asked_for;
                 self.found.asides.push(aside);

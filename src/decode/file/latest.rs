@@ -15,6 +15,9 @@ use crate::{
     },
 };
 
+/// How many Jobs have their names in one text.
+const NAMES_AT_ONCE: usize = 512;
+
 /// What tells which of two appearances of a Job is the newer one.
 #[derive(Debug, Clone)]
 struct Age {
@@ -25,8 +28,8 @@ struct Age {
 impl Age {
     fn of(job: &Job) -> Age {
         Age {
-            version: job.resource_version.clone(),
-            created: Some(job.created),
+            version: job.resource_version(),
+            created: Some(job.created()),
         }
     }
 
@@ -56,7 +59,7 @@ pub(super) struct Aside {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Those that are in a group.
-    pub(super) jobs: Vec<Job>,
+    jobs: Vec<Job>,
     pub(super) asides: Vec<Aside>,
     hasher: RandomState,
 }
@@ -90,6 +93,15 @@ impl Found {
             },
             before: self.jobs.len(),
             is_ungrouped: false,
+        }
+    }
+
+    /// Take note of a Job that is in a group.
+    pub(super) fn push(&mut self, job: Job) {
+        self.jobs.push(job);
+        let length = self.jobs.len();
+        if length.is_multiple_of(NAMES_AT_ONCE) {
+            Job::pack_names(&mut self.jobs[length - NAMES_AT_ONCE..]);
         }
     }
 
@@ -141,7 +153,7 @@ impl Found {
 
     /// The Jobs that appear more than once: their places among those of groups, and the other appearances.
     fn visit_repeated(&self, mut visit: impl FnMut(Option<u64>, &[usize], &[Aside])) {
-        let key = |place: usize| (&*self.jobs[place].namespace, &*self.jobs[place].name);
+        let key = |place: usize| (self.jobs[place].namespace(), self.jobs[place].name());
         // As kubectl prints a list.
         let is_sorted = (0..self.jobs.len()).is_sorted_by(|a, b| key(*a) < key(*b));
         if is_sorted && self.asides.is_empty() {

@@ -136,7 +136,7 @@ pub fn families<'a>(
         names: Vec::with_capacity(expected),
     };
     for job in jobs {
-        names.read(&job.name, job.generate_name(), Some(job.created), own);
+        names.read(job.name(), job.generate_name(), Some(job.created()), own);
     }
     names.families()
 }

@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use super::{LoadError, SavedPlan, nonsense};
 use crate::{
     job::{
-        Deletion, Job, State,
+        Common, Deletion, Job, Own, State,
         field::FieldSelector,
         generated_after,
         grouping::{Grouping, Key},
@@ -77,7 +77,7 @@ pub(super) fn document(
     if !groups
         .iter()
         .flat_map(|group| &group.jobs)
-        .all(|planned| uids.insert(&planned.job.uid))
+        .all(|planned| uids.insert(planned.job.uid()))
     {
         return Err(nonsense("it lists a Job twice"));
     }
@@ -94,7 +94,7 @@ pub(super) fn document(
             // What stands before the phase of a hook, or before what was taken off.
             let stem = family.split([' ', '*']).next().unwrap_or_default();
             let stem = stem.trim_end_matches('-');
-            is_split && (group.jobs.iter()).all(|planned| planned.job.name.starts_with(stem))
+            is_split && (group.jobs.iter()).all(|planned| planned.job.name().starts_with(stem))
         }
         None => !is_split,
     };
@@ -318,32 +318,32 @@ fn job(
                 .ok_or_else(|| wrong("its name is not what its generateName becomes"))?,
         ),
     };
+    let common = Common {
+        namespace: Arc::clone(&key.namespace),
+        group_values: Arc::clone(&key.values),
+        generated_after,
+        state,
+        deletion: terminating.then(|| Deletion {
+            // Plans of earlier versions do not say it.
+            since: job.deletion_timestamp.unwrap_or(job.created).into(),
+            finalizers: finalizers.iter().map(|name| (*name.0).into()).collect(),
+        }),
+        protection: None,
+        controller: None,
+        marks: None,
+        rule,
+    };
+    let own = Own {
+        name: (*job.name.0).into(),
+        uid: (*job.uid.0).into(),
+        resource_version: (*job.resource_version.0).into(),
+        created: job.created.into(),
+        started: None,
+        finished: None,
+        size: job.bytes,
+    };
     Ok(PlannedJob {
-        job: Job {
-            namespace: Arc::clone(&key.namespace),
-            generated_after,
-            name: (*job.name.0).into(),
-            uid: (*job.uid.0).into(),
-            resource_version: (*job.resource_version.0).into(),
-            group_values: Arc::clone(&key.values),
-            created: job.created.into(),
-            started: None,
-            finished: None,
-            state,
-            deletion: terminating.then(|| {
-                let finalizers = finalizers.iter();
-                Arc::new(Deletion {
-                    // Plans of earlier versions do not say it.
-                    since: job.deletion_timestamp.unwrap_or(job.created).into(),
-                    finalizers: finalizers.map(|name| (*name.0).into()).collect(),
-                })
-            }),
-            protection: None,
-            controller: None,
-            marks: None,
-            rule,
-            size: job.bytes,
-        },
+        job: Job::new(Arc::new(common), own),
         verdict,
     })
 }

@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use kubectl_jobclean::{
     gitops::Mode,
     job::{
-        Controller, Deletion, Job, Protection, State, generated_after, grouping::Grouping,
-        label::LabelKey, mark::Marks,
+        Common, Controller, Deletion, Job, Own, Protection, State, generated_after,
+        grouping::Grouping, label::LabelKey, mark::Marks,
     },
     plan::{
         Plan, Snapshot, Source,
@@ -37,24 +37,40 @@ pub fn label(key: &str) -> LabelKey {
 
 /// A Job that completed, without an owner or a mark to keep it, and whose uid is made from its name.
 pub fn job(namespace: &str, values: &[&str], name: &str, created: Timestamp) -> Job {
-    Job {
-        namespace: namespace.into(),
-        generated_after: None,
-        name: name.into(),
-        uid: format!("uid-{name}").into(),
-        resource_version: "7".into(),
-        group_values: values.iter().map(|value| Arc::from(*value)).collect(),
-        created: created.into(),
-        started: Some(created.into()),
-        finished: Some((created + SignedDuration::from_secs(42)).into()),
-        state: State::Complete,
-        deletion: None,
-        protection: None,
-        controller: None,
-        marks: None,
-        rule: None,
-        size: None,
-    }
+    Job::new(
+        Arc::new(Common {
+            namespace: namespace.into(),
+            group_values: values.iter().map(|value| Arc::from(*value)).collect(),
+            generated_after: None,
+            state: State::Complete,
+            deletion: None,
+            protection: None,
+            controller: None,
+            marks: None,
+            rule: None,
+        }),
+        Own {
+            name: name.into(),
+            uid: format!("uid-{name}").into(),
+            resource_version: "7".into(),
+            created: created.into(),
+            started: Some(created.into()),
+            finished: Some((created + SignedDuration::from_secs(42)).into()),
+            size: None,
+        },
+    )
+}
+
+/// A Job with some of it changed.
+pub fn with(job: Job, change: impl FnOnce(&mut Common, &mut Own)) -> Job {
+    let (mut common, mut own) = job.parts();
+    change(&mut common, &mut own);
+    Job::new(Arc::new(common), own)
+}
+
+/// Change some of a Job.
+pub fn edit(job: &mut Job, change: impl FnOnce(&mut Common, &mut Own)) {
+    *job = with(job.clone(), change);
 }
 
 /// That a Job is in a release of Helm.
@@ -66,20 +82,20 @@ pub fn released() -> Option<Arc<Marks>> {
 }
 
 /// That a Job has been on its way out since the beginning of 2026.
-pub fn terminating() -> Option<Arc<Deletion>> {
+pub fn terminating() -> Option<Deletion> {
     let since: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
-    Some(Arc::new(Deletion {
+    Some(Deletion {
         since: since.into(),
         finalizers: vec!["foregroundDeletion".into()],
-    }))
+    })
 }
 
 /// The owner of a CronJob's Jobs.
-pub fn cron_job(name: &str) -> Option<Arc<Controller>> {
-    Some(Arc::new(Controller {
+pub fn cron_job(name: &str) -> Option<Controller> {
+    Some(Controller {
         kind: "CronJob".into(),
         name: name.into(),
-    }))
+    })
 }
 
 /// These Jobs, read from a cluster.
@@ -112,8 +128,10 @@ const ENDINGS: [&str; 7] = ["", "-1a2b3c", "-x7k2p", "-v2", "-12345", "-tests", 
 
 /// Says that the server completed the name after its last `-`, if it may have.
 fn completed(job: &mut Job) {
-    let base = job.name.rfind('-').map(|at| &job.name[..=at]);
-    job.generated_after = base.and_then(|base| generated_after(&job.name, base));
+    edit(job, |common, own| {
+        let base = own.name.rfind('-').map(|at| &own.name[..=at]);
+        common.generated_after = base.and_then(|base| generated_after(&own.name, base));
+    });
 }
 
 fn any_job() -> impl Strategy<Value = Job> {
@@ -148,19 +166,21 @@ fn any_job() -> impl Strategy<Value = Job> {
             marks,
             is_completed,
         )| {
-            let mut job = Job {
-                state,
-                deletion,
-                protection,
-                controller,
-                marks,
-                ..job(
+            let mut job = with(
+                job(
                     namespace,
                     &[one, two],
                     &format!("{family}{ending}"),
                     minute(at),
-                )
-            };
+                ),
+                |common, _| {
+                    common.state = state;
+                    common.deletion = deletion;
+                    common.protection = protection;
+                    common.controller = controller;
+                    common.marks = marks;
+                },
+            );
             if is_completed {
                 completed(&mut job);
             }
@@ -192,19 +212,19 @@ pub fn any_snapshot() -> impl Strategy<Value = Snapshot> {
         })
         .prop_map(|(mut jobs, one_family, labels, numbers)| {
             for (job, number) in jobs.iter_mut().zip(numbers) {
-                job.uid = format!("{number:02}").into();
-                job.group_values = job.group_values[..labels.len()].into();
-                if one_family {
-                    let family = FAMILIES
-                        .iter()
-                        .find(|family| job.name.starts_with(**family));
-                    job.name = job
-                        .name
-                        .replacen(family.expect("a family"), "app", 1)
-                        .into();
-                    if job.generated_after.is_some() {
-                        completed(job);
+                edit(job, |common, own| {
+                    own.uid = format!("{number:02}").into();
+                    common.group_values = common.group_values[..labels.len()].into();
+                    if one_family {
+                        let family = FAMILIES
+                            .iter()
+                            .find(|family| own.name.starts_with(**family));
+                        let name = own.name.replacen(family.expect("a family"), "app", 1);
+                        own.name = name.into();
                     }
+                });
+                if one_family && job.generate_name().is_some() {
+                    completed(job);
                 }
             }
             snapshot(&labels, taken_at(), jobs)
@@ -216,9 +236,11 @@ pub fn any_original_snapshot() -> impl Strategy<Value = Snapshot> {
     any_snapshot().prop_map(|mut snapshot| {
         snapshot.grouping = Grouping::labels(vec![label(LABEL)]);
         for job in &mut snapshot.jobs {
-            job.deletion = None;
-            job.protection = None;
-            job.group_values = job.group_values[..1].into();
+            edit(job, |common, _| {
+                common.deletion = None;
+                common.protection = None;
+                common.group_values = common.group_values[..1].into();
+            });
         }
         snapshot
     })

@@ -182,7 +182,7 @@ impl Runs {
         let settled = &mut said.settled;
         let on_event = |event: Event<'_>| {
             if let Event::Settled { job, outcome } = event {
-                settled.push((job.uid.to_string(), outcome.clone()));
+                settled.push((job.uid().to_string(), outcome.clone()));
             }
         };
         let report: Report = in_time("purging", cleaner.purge(plan, on_event))
@@ -222,7 +222,7 @@ fn strictly(world: &World, said: &Said, stays: &[Arc<Job>]) -> Result<(), Broken
     let planned: Vec<String> = report
         .plan
         .purges()
-        .map(|job| job.uid.to_string())
+        .map(|job| job.uid().to_string())
         .collect();
     must(
         planned.len() == script.purges.len(),

@@ -132,7 +132,7 @@ async fn tell(world: &Shared, mutation: Option<Mutation>) -> Result<Said, Broken
         let settled = &mut said.settled;
         let on_event = |event: Event<'_>| {
             if let Event::Settled { job, outcome } = event {
-                settled.push((job.uid.to_string(), outcome.clone()));
+                settled.push((job.uid().to_string(), outcome.clone()));
             }
         };
         let purging = async {

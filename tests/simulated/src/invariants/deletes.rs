@@ -18,14 +18,14 @@ pub(super) fn deleted(world: &World, plan: &Plan, base: i64) -> Checked {
     let before = snapshot(world, planned_in, Phase::Planning);
     let purges: HashMap<String, &kubectl_jobclean::job::Job> = plan
         .purges()
-        .map(|job| (job.uid.to_string(), job))
+        .map(|job| (job.uid().to_string(), job))
         .collect();
     for (_, sent, delete) in world.deletes() {
         let name = &delete.key.1;
         let uid = delete.body.uid.as_deref().unwrap_or_default();
         let shown = purges
             .get(uid)
-            .filter(|job| *job.namespace == *delete.key.0 && *job.name == **name);
+            .filter(|job| *job.namespace() == *delete.key.0 && *job.name() == **name);
         must(shown.is_some(), Promise::OnlyPlanned, || {
             format!("{name} ({uid}) was not to be purged")
         })?;

@@ -303,7 +303,7 @@ fn planned(world: &World, plan: &Plan, base: i64) -> Checked {
     )?;
     let purges: Vec<Arc<str>> = plan
         .purges()
-        .map(|job| job.uid.to_string().into())
+        .map(|job| job.uid().to_string().into())
         .collect();
     let (mut found, mut expected) = (purges.clone(), world.rules.purges(&jobs, taken_at));
     found.sort();

@@ -18,7 +18,7 @@ use crate::{
 
 /// Each Job that was to be purged has one outcome, and that is true.
 pub(super) fn outcomes(world: &World, said: &Said, plan: &Plan, report: &Report) -> Checked {
-    let purges: Vec<String> = plan.purges().map(|job| job.uid.to_string()).collect();
+    let purges: Vec<String> = plan.purges().map(|job| job.uid().to_string()).collect();
     let reports = [
         Some((report, said.reported)),
         said.waited.as_ref().map(|waited| (waited, said.ended)),
@@ -27,7 +27,7 @@ pub(super) fn outcomes(world: &World, said: &Said, plan: &Plan, report: &Report)
         let of_report: Vec<String> = report
             .plan
             .purges()
-            .map(|job| job.uid.to_string())
+            .map(|job| job.uid().to_string())
             .collect();
         must(of_report == purges, Promise::OneOutcome, || {
             "it reports another plan".to_owned()
@@ -39,8 +39,8 @@ pub(super) fn outcomes(world: &World, said: &Said, plan: &Plan, report: &Report)
         for (job, outcome) in plan.purges().zip(&report.outcomes) {
             let is_true = is_true(world, job, outcome, at);
             must(is_true, Promise::TrueOutcome, || {
-                let fate = world.store.fate(&job.uid.to_string());
-                format!("{} is not {outcome:?} at {at:?}: {fate:?}", job.name)
+                let fate = world.store.fate(&job.uid().to_string());
+                format!("{} is not {outcome:?} at {at:?}: {fate:?}", job.name())
             })?;
         }
     }
@@ -93,7 +93,7 @@ fn is_true(
     outcome: &Outcome,
     at: Duration,
 ) -> bool {
-    let uid = job.uid.to_string();
+    let uid = job.uid().to_string();
     let fate = world.store.fate(&uid);
     let began = fate.is_some_and(|fate| fate.began.0 <= at);
     let is_gone = fate
@@ -141,8 +141,8 @@ fn is_true(
         Outcome::NotAttempted => !was_sent(),
         Outcome::Failed(_) => true,
         Outcome::Recreated(_) => {
-            let key = NAMESPACES.iter().find(|known| *known == &&*job.namespace);
-            let key = key.map(|namespace| (*namespace, Arc::from(&*job.name)));
+            let key = NAMESPACES.iter().find(|known| **known == job.namespace());
+            let key = key.map(|namespace| (*namespace, Arc::from(job.name())));
             is_gone && key.is_some_and(|key| world.store.had_other(&key, &uid))
         }
     }
