@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use memchr::memchr_iter;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -441,7 +442,7 @@ fn refused(status: Option<String>, message: Option<String>) -> Result<(), FileEr
 
 /// How many bytes of a text are more than layout.
 fn printed(text: &[u8]) -> usize {
-    text.iter().filter(|byte| **byte > b' ').count()
+    text.len() - memchr_iter(b' ', text).count() - memchr_iter(b'\n', text).count()
 }
 
 /// Read a part of a document.
