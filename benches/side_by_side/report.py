@@ -360,6 +360,7 @@ def scale(section):
 SECTIONS = {
     "startup": startup,
     "plan": plan,
+    "cores": plan,
     "large": large,
     "line": line,
     "gitops": gitops,

@@ -161,6 +161,49 @@ def plan(bench):
 
 
 @contextlib.contextmanager
+def a_core_each(server_pid):
+    """The API server has one core, and what is started here another."""
+    cores = os.sched_getaffinity(0)
+    if len(cores) < 2:
+        raise measure.Failed("a core for the server and one for the client are two")
+    of_server, of_client = sorted(cores)[:2]
+    # Threads that start later have the core of the thread that starts them.
+    for thread in Path(f"/proc/{server_pid}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), {of_server})
+    os.sched_setaffinity(0, {of_client})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+def cores(bench):
+    """List and plan where the API server and the client have a core each."""
+    told = bench.told
+    bench.up(told.jobs)
+    contenders = [
+        (name, lambda count=count: bench.with_server(lambda: bench.raw("pb", connections=count)), told.rounds)
+        for name, count in [
+            ("raw protobuf", 1),
+            ("raw protobuf, 2 connections", 2),
+            ("raw protobuf, 4 connections", 4),
+            ("raw protobuf, 8 connections", 8),
+        ]
+    ]
+    contenders += [
+        (
+            f"ours {form}",
+            lambda form=form: bench.with_server(lambda: bench.ours("--dry-run=client", "-o", form)),
+            told.rounds,
+        )
+        for form in ["table", "summary", "tsv"]
+    ]
+    with a_core_each(bench.plane.server_pid):
+        figures = table_of(measure.interleaved(told.rounds, contenders, bench.say))
+    return {"jobs": told.jobs, "figures": figures}
+
+
+@contextlib.contextmanager
 def proxy(bench, *flags):
     """A slow line to the server: its address."""
     port = urllib.parse.urlsplit(bench.plane.url).port
@@ -529,6 +572,7 @@ def scale(bench):
 SECTIONS = {
     "startup": startup,
     "plan": plan,
+    "cores": cores,
     "large": large,
     "line": line,
     "gitops": gitops,
