@@ -336,9 +336,14 @@ def read(plane, encoding, url=None, gzip=False, size=500, path=None, connections
         return http.client.HTTPSConnection(place.hostname, place.port, context=plane.tls)
 
     def get(connection, query):
-        connection.request("GET", query, headers=headers)
-        answer = connection.getresponse()
-        body = answer.read()
+        # Right after very much was written, the server's cache may be behind.
+        for _ in range(10):
+            connection.request("GET", query, headers=headers)
+            answer = connection.getresponse()
+            body = answer.read()
+            if answer.status != 504:
+                break
+            time.sleep(1)
         if answer.status != 200:
             raise SystemExit(f"error: the server answers {answer.status}: {body[:300]!r}")
         totals["pages"] += 1
@@ -362,7 +367,9 @@ def read(plane, encoding, url=None, gzip=False, size=500, path=None, connections
             query = f"/apis/batch/v1/namespaces/{namespace}/jobs?{selector}&limit={size}"
             read_all(connection, query, f"&resourceVersion={version}&resourceVersionMatch=Exact")
         connection.close()
+        done.append(connection)
 
+    done = []
     begun = time.perf_counter()
     if connections == 1:
         connection = connect()
@@ -378,4 +385,7 @@ def read(plane, encoding, url=None, gzip=False, size=500, path=None, connections
             thread.start()
         for thread in threads:
             thread.join()
+        # What a thread raises ends nothing but the thread.
+        if len(done) < connections:
+            raise SystemExit("error: a connection of the raw read has ended early")
     return {"wall": time.perf_counter() - begun, **totals}
