@@ -21,6 +21,8 @@
 //! Each room may use those below it, `job`, `gitops`, `plan` and `decode` are pure: no kube, no tokio, no clap, no I/O, no clock;
 //! the time is a parameter. `tests/pure/architecture.rs` holds the sources to this.
 
+#![forbid(unsafe_code)]
+
 #[doc(hidden)]
 pub mod backup;
 pub mod error;

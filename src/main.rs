@@ -1,5 +1,8 @@
 //! Parse, run, exit code.
 
+#[cfg(any(target_env = "musl", all(test, target_os = "linux")))]
+mod allocator;
+
 use std::{env, ffi::OsString, io, process::ExitCode};
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
