@@ -42,7 +42,7 @@ use crate::{
 /// let cleaner = Cleaner::new(client).label("app.kubernetes.io/instance".parse()?);
 /// let plan = cleaner.plan().await?;
 /// for job in plan.purges() {
-///     println!("{}/{}", job.namespace, job.name);
+///     println!("{}/{}", job.namespace(), job.name());
 /// }
 /// let report = cleaner.purge(plan, |_event| {}).await?;
 /// println!("{:?}", report.counts());
