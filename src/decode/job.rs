@@ -1,6 +1,6 @@
 //! From what was read to what is judged: checks a wire Job, finds what groups it, shares its strings.
 
-use std::{borrow::Cow, collections::HashSet, mem, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, hash::Hash, mem, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -159,7 +159,7 @@ impl Intake {
             marks,
             rule,
         };
-        Ok(Some(Job::new(self.common(common), own)))
+        Ok(Some(Job::new(held_once(&mut self.commons, common), own)))
     }
 
     fn group_values(&mut self, meta: &decode::ObjectMeta<'_>) -> Option<Arc<[Arc<str>]>> {
@@ -216,15 +216,6 @@ impl Intake {
         rules::first(&self.rules, &job)
     }
 
-    fn common(&mut self, common: Common) -> Arc<Common> {
-        if let Some(shared) = self.commons.get(&common) {
-            return Arc::clone(shared);
-        }
-        let shared = Arc::new(common);
-        self.commons.insert(Arc::clone(&shared));
-        shared
-    }
-
     /// What a Job says of who manages it.
     pub(crate) fn marks(&mut self, meta: &decode::ObjectMeta<'_>) -> Option<Arc<Marks>> {
         let annotation = |key: &str| meta.annotations.get(key);
@@ -264,12 +255,7 @@ impl Intake {
         if marks == Marks::default() {
             return None;
         }
-        if let Some(shared) = self.marks.get(&marks) {
-            return Some(Arc::clone(shared));
-        }
-        let shared = Arc::new(marks);
-        self.marks.insert(Arc::clone(&shared));
-        Some(shared)
+        Some(held_once(&mut self.marks, marks))
     }
 
     fn share(&mut self, text: &str) -> Arc<str> {
@@ -280,6 +266,16 @@ impl Intake {
         self.strings.insert(Arc::clone(&shared));
         shared
     }
+}
+
+/// What is equal to this and there already, or this, which is there from now on.
+fn held_once<T: Eq + Hash>(held: &mut HashSet<Arc<T>>, value: T) -> Arc<T> {
+    if let Some(shared) = held.get(&value) {
+        return Arc::clone(shared);
+    }
+    let shared = Arc::new(value);
+    held.insert(Arc::clone(&shared));
+    shared
 }
 
 /// The controller among a Job's owners, if it has one.

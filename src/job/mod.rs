@@ -90,22 +90,33 @@ pub struct Own {
     pub size: Option<NonZeroU32>,
 }
 
+impl Common {
+    /// Of a Job in this state that says nothing else of itself.
+    pub fn new(namespace: Arc<str>, group_values: Arc<[Arc<str>]>, state: State) -> Common {
+        Common {
+            namespace,
+            group_values,
+            generated_after: None,
+            state,
+            deletion: None,
+            protection: None,
+            controller: None,
+            marks: None,
+            rule: None,
+        }
+    }
+}
+
 #[cfg(test)]
 impl Job {
     /// A complete one of 1970 that says nothing else of itself.
     pub(crate) fn complete(namespace: &str, name: &str, uid: &str, group_value: &str) -> Job {
         Job::new(
-            Arc::new(Common {
-                namespace: namespace.into(),
-                group_values: [group_value.into()].into(),
-                generated_after: None,
-                state: State::Complete,
-                deletion: None,
-                protection: None,
-                controller: None,
-                marks: None,
-                rule: None,
-            }),
+            Arc::new(Common::new(
+                namespace.into(),
+                [group_value.into()].into(),
+                State::Complete,
+            )),
             Own {
                 name: name.into(),
                 uid: uid.into(),

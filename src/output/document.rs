@@ -360,10 +360,7 @@ impl<'a> Job<'a> {
             uid: job.uid().to_string().into(),
             resource_version: job.resource_version().to_string().into(),
             created: job.created().timestamp(),
-            deletion_timestamp: job
-                .deletion()
-                .as_ref()
-                .map(|deletion| deletion.since.timestamp()),
+            deletion_timestamp: job.deletion().map(|deletion| deletion.since.timestamp()),
             status: job.status().into(),
             verdict: row.planned.verdict.as_str().into(),
             reasons: all(row.planned.verdict.reasons()),
@@ -379,7 +376,7 @@ impl<'a> Job<'a> {
             rank: row.rank,
             outcome: row.outcome.map(|outcome| outcome.as_str().into()),
             message: row.outcome.and_then(Outcome::message).map(Text),
-            finalizers: match (row.held, &job.deletion()) {
+            finalizers: match (row.held, job.deletion()) {
                 (Some(held), _) => Some(all(held.finalizers.iter().map(String::as_str))),
                 (None, Some(deletion)) => Some(all(deletion.finalizers.iter().map(|name| &**name))),
                 (None, None) => None,

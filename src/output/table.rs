@@ -107,7 +107,6 @@ impl Column {
             Column::Uid => harmless(&job.uid().to_string()).into_owned().into(),
             Column::Owner => job
                 .controller()
-                .as_ref()
                 .map(|owner| format!("{}/{}", harmless(&owner.kind), harmless(&owner.name)))
                 .unwrap_or_default()
                 .into(),
@@ -115,7 +114,7 @@ impl Column {
                 let rule = plan.rule_of(job).unwrap_or_default();
                 harmless(&rule).into_owned().into()
             }
-            Column::Reason => match (row.planned.verdict, &job.deletion()) {
+            Column::Reason => match (row.planned.verdict, job.deletion()) {
                 (Verdict::Purge, _) => format!("superseded ({} of {})", row.rank, row.of).into(),
                 (verdict, None) => verdict.reasons().join(", ").into(),
                 (verdict, Some(deletion)) => {

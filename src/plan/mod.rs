@@ -717,7 +717,7 @@ fn terminating<'a>(jobs: impl Iterator<Item = &'a Job>, now: Timestamp) -> Optio
         count += 1;
         finalizers.extend(
             job.deletion()
-                .iter()
+                .into_iter()
                 .flat_map(|deletion| &deletion.finalizers),
         );
         // Of those of one time the smallest name, so that the order of the list does not show.

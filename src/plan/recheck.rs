@@ -519,6 +519,6 @@ fn target(job: &Job, now: Option<&PlannedJob>, keeper_gone: bool) -> Target {
 fn differs(before: &Job, after: &Job) -> bool {
     (before.state(), before.is_terminating(), before.protection())
         != (after.state(), after.is_terminating(), after.protection())
-        || (&before.controller(), &before.marks()) != (&after.controller(), &after.marks())
+        || (before.controller(), before.marks()) != (after.controller(), after.marks())
         || (before.created(), before.rule()) != (after.created(), after.rule())
 }

@@ -338,7 +338,7 @@ proptest! {
         });
         for job in plan.purges() {
             prop_assert!(matches!(job.state(), State::Complete | State::Failed), "{:?}", job);
-            prop_assert_eq!(&job.controller(), &None);
+            prop_assert_eq!(job.controller(), None);
         }
     }
 

@@ -161,7 +161,7 @@ fn expected(plan: &Plan, outcomes: Option<&[Outcome]>) -> Value {
                     if let Some(generate_name) = planned.job.generate_name() {
                         row["generateName"] = generate_name.into();
                     }
-                    if let Some(deletion) = &planned.job.deletion() {
+                    if let Some(deletion) = planned.job.deletion() {
                         row["deletionTimestamp"] = deletion.since.to_string().into();
                         row["finalizers"] = json!(deletion.finalizers);
                     }

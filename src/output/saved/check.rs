@@ -319,19 +319,14 @@ fn job(
         ),
     };
     let common = Common {
-        namespace: Arc::clone(&key.namespace),
-        group_values: Arc::clone(&key.values),
         generated_after,
-        state,
         deletion: terminating.then(|| Deletion {
             // Plans of earlier versions do not say it.
             since: job.deletion_timestamp.unwrap_or(job.created).into(),
             finalizers: finalizers.iter().map(|name| (*name.0).into()).collect(),
         }),
-        protection: None,
-        controller: None,
-        marks: None,
         rule,
+        ..Common::new(Arc::clone(&key.namespace), Arc::clone(&key.values), state)
     };
     let own = Own {
         name: (*job.name.0).into(),

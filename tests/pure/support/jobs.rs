@@ -38,17 +38,11 @@ pub fn label(key: &str) -> LabelKey {
 /// A Job that completed, without an owner or a mark to keep it, and whose uid is made from its name.
 pub fn job(namespace: &str, values: &[&str], name: &str, created: Timestamp) -> Job {
     Job::new(
-        Arc::new(Common {
-            namespace: namespace.into(),
-            group_values: values.iter().map(|value| Arc::from(*value)).collect(),
-            generated_after: None,
-            state: State::Complete,
-            deletion: None,
-            protection: None,
-            controller: None,
-            marks: None,
-            rule: None,
-        }),
+        Arc::new(Common::new(
+            namespace.into(),
+            values.iter().map(|value| Arc::from(*value)).collect(),
+            State::Complete,
+        )),
         Own {
             name: name.into(),
             uid: format!("uid-{name}").into(),
