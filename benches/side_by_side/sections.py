@@ -108,33 +108,28 @@ def table_of(series):
     }
 
 
+def raw_read(bench, connections=1):
+    """A contender that reads all pages over so many connections."""
+    name = "raw protobuf" if connections == 1 else f"raw protobuf, {connections} connections"
+    return name, lambda: bench.with_server(lambda: bench.raw("pb", connections=connections)), bench.told.rounds
+
+
+def our_plan(bench, form):
+    """A contender that plans and prints."""
+    return f"ours {form}", lambda: bench.with_server(lambda: bench.ours("--dry-run=client", "-o", form)), bench.told.rounds
+
+
 def plan(bench):
     """List, plan and render, beside the raw read, kubectl and the original."""
     told = bench.told
     bench.up(told.jobs)
     contenders = [
-        ("raw protobuf", lambda: bench.with_server(lambda: bench.raw("pb")), told.rounds),
+        raw_read(bench),
         ("raw JSON", lambda: bench.with_server(lambda: bench.raw("json")), told.rounds),
+        *(raw_read(bench, count) for count in (2, 4, 8)),
+        ("raw protobuf, metadata only", lambda: bench.with_server(lambda: bench.raw("metadata")), told.rounds),
+        *(our_plan(bench, form) for form in FORMS),
     ]
-    for count in (2, 4, 8):
-        contenders.append(
-            (
-                f"raw protobuf, {count} connections",
-                lambda count=count: bench.with_server(lambda: bench.raw("pb", connections=count)),
-                told.rounds,
-            )
-        )
-    contenders.append(
-        ("raw protobuf, metadata only", lambda: bench.with_server(lambda: bench.raw("metadata")), told.rounds)
-    )
-    for form in FORMS:
-        contenders.append(
-            (
-                f"ours {form}",
-                lambda form=form: bench.with_server(lambda: bench.ours("--dry-run=client", "-o", form)),
-                told.rounds,
-            )
-        )
     by_application = {"by": ["--group-by", "application"]}
     contenders.append(
         (
@@ -182,21 +177,8 @@ def cores(bench):
     told = bench.told
     bench.up(told.jobs)
     contenders = [
-        (name, lambda count=count: bench.with_server(lambda: bench.raw("pb", connections=count)), told.rounds)
-        for name, count in [
-            ("raw protobuf", 1),
-            ("raw protobuf, 2 connections", 2),
-            ("raw protobuf, 4 connections", 4),
-            ("raw protobuf, 8 connections", 8),
-        ]
-    ]
-    contenders += [
-        (
-            f"ours {form}",
-            lambda form=form: bench.with_server(lambda: bench.ours("--dry-run=client", "-o", form)),
-            told.rounds,
-        )
-        for form in ["table", "summary", "tsv"]
+        *(raw_read(bench, count) for count in (1, 2, 4, 8)),
+        *(our_plan(bench, form) for form in ("table", "summary", "tsv")),
     ]
     with a_core_each(bench.plane.server_pid):
         figures = table_of(measure.interleaved(told.rounds, contenders, bench.say))
