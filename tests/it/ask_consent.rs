@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::support::kubeconfig::{Files, arg};
-use crate::support::proxy::{Kind, Proxy};
+use crate::support::proxy::Kind;
 use crate::support::running::{Gate, Running};
 use crate::support::stub::{self, Stub};
 use crate::support::tool::shell;
@@ -60,13 +60,9 @@ fn a_signal_while_the_plan_is_printed_deletes_nothing() {
 #[test]
 fn what_was_typed_before_the_question_is_no_answer() {
     for slow in [Kind::List, Kind::Other] {
-        let (space, gate) = (Space::three(), Gate::new());
-        let turnstile = gate.turnstile();
-        let proxy = Proxy::new(ApiClient::admin(plane()), move |request, up| {
-            if request.kind == slow {
-                turnstile.pass();
-            }
-            up.pass(request)
+        let space = Space::three();
+        let (proxy, gate) = Gate::before(ApiClient::admin(plane()), move |request| {
+            request.kind == slow
         });
         let mut terminal = Terminal::start(&proxy.tool(&space.name, &["-q"]), 120);
         until("it waits for the server", || proxy.count(slow) == 1);

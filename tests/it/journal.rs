@@ -124,13 +124,9 @@ fn a_line_that_was_cut_off_spoils_no_other() {
 #[test]
 fn after_a_kill_the_few_in_doubt_are_named() {
     let (space, undisturbed, files) = (superseded(20), superseded(20), Files::new());
-    let (path, gate) = (files.path("journal"), Gate::new());
-    let turnstile = gate.turnstile();
-    let proxy = Proxy::new(ApiClient::admin(plane()), move |request, up| {
-        if request.kind == Kind::Delete && request.nth > 7 {
-            turnstile.pass();
-        }
-        up.pass(request)
+    let path = files.path("journal");
+    let (proxy, gate) = Gate::before(ApiClient::admin(plane()), move |request| {
+        request.kind == Kind::Delete && request.nth > 7
     });
     let args = [&journaled(&path)[..], &["--concurrency=4"]].concat();
     let running = Running::start(proxy.tool(&space.name, &args));
@@ -284,13 +280,9 @@ fn where_there_can_be_no_journal_nothing_happens() {
 #[test]
 fn one_run_at_a_time_writes_it() {
     let (space, other, files) = (superseded(5), Space::three(), Files::new());
-    let (path, gate) = (files.path("journal"), Gate::new());
-    let turnstile = gate.turnstile();
-    let proxy = Proxy::new(ApiClient::admin(plane()), move |request, up| {
-        if request.kind == Kind::Delete {
-            turnstile.pass();
-        }
-        up.pass(request)
+    let path = files.path("journal");
+    let (proxy, gate) = Gate::before(ApiClient::admin(plane()), move |request| {
+        request.kind == Kind::Delete
     });
     let running = Running::start(proxy.tool(&space.name, &journaled(&path)));
     until("its deletes are on their way", || {
@@ -307,13 +299,9 @@ fn one_run_at_a_time_writes_it() {
 #[test]
 fn a_signal_leaves_a_whole_journal() {
     let (space, files) = (superseded(20), Files::new());
-    let (path, gate) = (files.path("journal"), Gate::new());
-    let turnstile = gate.turnstile();
-    let proxy = Proxy::new(ApiClient::admin(plane()), move |request, up| {
-        if request.kind == Kind::Delete && request.nth > 4 {
-            turnstile.pass();
-        }
-        up.pass(request)
+    let path = files.path("journal");
+    let (proxy, gate) = Gate::before(ApiClient::admin(plane()), move |request| {
+        request.kind == Kind::Delete && request.nth > 4
     });
     let args = [&journaled(&path)[..], &["--concurrency=4"]].concat();
     let running = Running::start(proxy.tool(&space.name, &args));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::kubeconfig::Files;
 use crate::support::plugin::Plugin;
-use crate::support::proxy::{Kind, Proxy};
+use crate::support::proxy::Kind;
 use crate::support::running::{Gate, Running};
 use crate::support::side_by_side::SideBySide;
 use crate::support::{ApiClient, Run, Space, plane, run, until};
@@ -196,13 +196,8 @@ fn a_run_that_is_stopped_logs_its_end() {
         .map(|age| space.job("g", &format!("sync-{age}"), age))
         .collect();
     space.seed(&jobs);
-    let gate = Gate::new();
-    let turnstile = gate.turnstile();
-    let proxy = Proxy::new(ApiClient::admin(plane()), move |request, up| {
-        if request.kind == Kind::Delete {
-            turnstile.pass();
-        }
-        up.pass(request)
+    let (proxy, gate) = Gate::before(ApiClient::admin(plane()), move |request| {
+        request.kind == Kind::Delete
     });
     let args = [&PURGE[..], &["--log-format=text", "--concurrency=2"]].concat();
     let running = Running::start(proxy.tool(&space.name, &args));

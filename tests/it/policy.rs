@@ -326,13 +326,8 @@ fn a_namespace_that_is_marked_while_the_question_waits_keeps_its_jobs() {
 fn the_spinner_says_what_is_read() {
     let (space, files) = (Space::three(), Files::new());
     let policy = policy(&files, HOLD);
-    let gate = Gate::new();
-    let turnstile = gate.turnstile();
-    let proxy = Proxy::new(ApiClient::admin(plane()), move |request, up| {
-        if request.target.starts_with("/api/v1/namespaces/") {
-            turnstile.pass();
-        }
-        up.pass(request)
+    let (proxy, gate) = Gate::before(ApiClient::admin(plane()), move |request| {
+        request.target.starts_with("/api/v1/namespaces/")
     });
     let flags = ["--dry-run=client", "--policy", arg(&policy)];
     let mut terminal = Terminal::start(&proxy.tool(&space.name, &flags), 160);

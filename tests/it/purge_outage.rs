@@ -20,13 +20,8 @@ const ARGS: [&str; 7] = [
 
 /// Starts a purge of 60 Jobs and kills the server when a part of them is gone.
 fn killed(plane: &ControlPlane, namespace: &str) -> (Proxy, Running) {
-    let gate = Gate::new();
-    let turnstile = gate.turnstile();
-    let proxy = Proxy::new(ApiClient::admin(plane), move |request, up| {
-        if request.kind == Kind::Delete && request.nth > 20 {
-            turnstile.pass();
-        }
-        up.pass(request)
+    let (proxy, gate) = Gate::before(ApiClient::admin(plane), move |request| {
+        request.kind == Kind::Delete && request.nth > 20
     });
     let running = Running::start(proxy.tool(namespace, &ARGS));
     until("a part is gone and more is on its way", || {

@@ -162,13 +162,9 @@ fn a_signal_ends_a_wait() {
 #[test]
 fn a_signal_while_it_lists_deletes_nothing() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143)] {
-        let (space, gate) = (twenty(), Gate::new());
-        let turnstile = gate.turnstile();
-        let proxy = Proxy::new(ApiClient::admin(plane()), move |request, up| {
-            if request.kind == Kind::List {
-                turnstile.pass();
-            }
-            up.pass(request)
+        let space = twenty();
+        let (proxy, _gate) = Gate::before(ApiClient::admin(plane()), move |request| {
+            request.kind == Kind::List
         });
         let running = Running::start(proxy.tool(&space.name, &ARGS));
         until("it lists", || proxy.count(Kind::List) == 1);
@@ -183,13 +179,9 @@ fn a_signal_while_it_lists_deletes_nothing() {
 /// Ctrl-C reaches it through the terminal, which gets its cursor back.
 #[test]
 fn the_terminal_is_as_it_was() {
-    let (space, gate) = (twenty(), Gate::new());
-    let turnstile = gate.turnstile();
-    let proxy = Proxy::new(ApiClient::admin(plane()), move |request, up| {
-        if request.kind == Kind::Delete && request.nth > 4 {
-            turnstile.pass();
-        }
-        up.pass(request)
+    let space = twenty();
+    let (proxy, gate) = Gate::before(ApiClient::admin(plane()), move |request| {
+        request.kind == Kind::Delete && request.nth > 4
     });
     let args = ["--yes", "--cascade=background", "--concurrency=4"];
     let mut terminal = Terminal::start(&proxy.tool(&space.name, &args), 120);
@@ -211,13 +203,8 @@ fn the_terminal_is_as_it_was() {
 #[test]
 fn nohup_lets_a_run_go_on_without_its_terminal() {
     let space = twenty();
-    let gate = Gate::new();
-    let turnstile = gate.turnstile();
-    let proxy = Proxy::new(ApiClient::admin(plane()), move |request, up| {
-        if request.kind == Kind::Delete && request.nth > 4 {
-            turnstile.pass();
-        }
-        up.pass(request)
+    let (proxy, gate) = Gate::before(ApiClient::admin(plane()), move |request| {
+        request.kind == Kind::Delete && request.nth > 4
     });
     let mut command = shell("trap '' HUP; exec \"$@\"", &proxy.tool(&space.name, &ARGS));
     command.env("PATH", std::env::var_os("PATH").unwrap());

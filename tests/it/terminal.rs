@@ -1,7 +1,7 @@
 //! At a real terminal: the question, the answers, the cursor, colour and width.
 
 use crate::support::kubeconfig::{Files, arg};
-use crate::support::proxy::{Kind, Proxy};
+use crate::support::proxy::Kind;
 use crate::support::running::Gate;
 use crate::support::terminal::Left;
 use crate::support::tool::shell;
@@ -146,13 +146,8 @@ fn nothing_that_was_typed_is_left_over() {
     for (line, code) in [("yes\r", 0), ("n\r", 4), ("y\r\r", 0), ("yes\rls\r", 0)] {
         let space = three();
         // Slow enough for all keys to come before the run is over.
-        let gate = Gate::new();
-        let turnstile = gate.turnstile();
-        let proxy = Proxy::new(ApiClient::admin(plane()), move |request, up| {
-            if request.kind == Kind::Delete {
-                turnstile.pass();
-            }
-            up.pass(request)
+        let (proxy, gate) = Gate::before(ApiClient::admin(plane()), move |request| {
+            request.kind == Kind::Delete
         });
         let tool = proxy.tool(&space.name, &["--cascade=background"]);
         let script = "\"$@\"; echo \"code $?\"; read -r line; echo \"next: <$line>\"";

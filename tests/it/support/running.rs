@@ -8,7 +8,11 @@ use std::thread::{self, JoinHandle};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::document;
+use super::{
+    api_client::ApiClient,
+    document,
+    proxy::{Proxy, Request},
+};
 
 /// A running program. It is killed when this is dropped.
 pub struct Running {
@@ -144,6 +148,22 @@ impl Gate {
     /// Its turnstile.
     pub fn turnstile(&self) -> Arc<Turnstile> {
         Arc::clone(&self.0)
+    }
+
+    /// A closed one, and a way to the server on which these requests wait before it.
+    pub fn before(
+        upstream: ApiClient,
+        is_held: impl Fn(&Request) -> bool + Send + Sync + 'static,
+    ) -> (Proxy, Self) {
+        let gate = Self::new();
+        let turnstile = gate.turnstile();
+        let proxy = Proxy::new(upstream, move |request, up| {
+            if is_held(request) {
+                turnstile.pass();
+            }
+            up.pass(request)
+        });
+        (proxy, gate)
     }
 
     /// Opens it for good.
