@@ -1,7 +1,6 @@
 //! All Jobs that carry the labels, as one snapshot: pages of one resourceVersion, or nothing at all.
 
 use std::{
-    collections::HashSet,
     hash::{BuildHasher, RandomState},
     pin::pin,
     sync::Arc,
@@ -77,8 +76,11 @@ enum Way {
 struct Tally {
     count: usize,
     ungrouped: usize,
-    /// Hashes of all uids. They are enough: two that meet by chance only make the list start over.
-    uids: HashSet<u64>,
+    /// Hashes of all uids. They are enough: two that meet by chance only make the list start over. A set of them would take
+    /// more than twice the room.
+    uids: Vec<u64>,
+    /// How many of them are known to be of different Jobs, and are sorted.
+    different: usize,
     /// Hashes of uids that have to come.
     expected: Vec<u64>,
     hasher: RandomState,
@@ -88,7 +90,8 @@ impl Tally {
     /// Take a page in.
     ///
     /// # Errors
-    /// If it holds a Job that was read before.
+    /// If it turns out that a Job was read twice. That is looked at each time that the number of Jobs has doubled, so that
+    /// pages that come in a circle end.
     fn take(&mut self, page: Page, sink: &mut dyn Sink) -> Result<(), Trouble> {
         let Contents {
             jobs, ungrouped, ..
@@ -96,11 +99,22 @@ impl Tally {
         self.ungrouped += ungrouped;
         self.count += ungrouped + jobs.len();
         for job in jobs {
-            if !self.uids.insert(self.hasher.hash_one(job.uid())) {
-                return Err(Trouble::Wrong("it lists a Job twice".to_owned()));
-            }
+            self.uids.push(self.hasher.hash_one(job.uid()));
             sink.take(job);
         }
+        if self.uids.len() >= 2 * self.different {
+            self.tell_apart()?;
+        }
+        Ok(())
+    }
+
+    /// Make sure that no Job was read twice.
+    fn tell_apart(&mut self) -> Result<(), Trouble> {
+        self.uids.sort_unstable();
+        if !self.uids.is_sorted_by(|one, next| one < next) {
+            return Err(Trouble::Wrong("it lists a Job twice".to_owned()));
+        }
+        self.different = self.uids.len();
         Ok(())
     }
 
@@ -114,8 +128,16 @@ impl Tally {
         self.expected.extend(uids);
     }
 
-    fn is_as_expected(&self) -> bool {
-        self.expected.iter().all(|uid| self.uids.contains(uid))
+    /// Make sure that the list is whole: each Job once, as many as there are if that is known, and all that have to come.
+    fn complete(&mut self, count: Option<usize>) -> Result<(), Trouble> {
+        self.tell_apart()?;
+        let has_come = |uid: &u64| self.uids.binary_search(uid).is_ok();
+        if count.is_some_and(|count| count != self.count) || !self.expected.iter().all(has_come) {
+            return Err(Trouble::Wrong(
+                "its namespaces together hold more or fewer Jobs than the whole list".to_owned(),
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -237,11 +259,7 @@ impl Cluster {
             on_event(Event::Read(tally.count));
             coming.extend(link.rest.map(next));
         }
-        if parts.count.is_some_and(|count| count != tally.count) || !tally.is_as_expected() {
-            return Err(Trouble::Wrong(
-                "its namespaces together hold more or fewer Jobs than the whole list".to_owned(),
-            ));
-        }
+        tally.complete(parts.count)?;
         Ok(Reading {
             resource_version: version.to_string(),
             taken_at,
