@@ -133,17 +133,30 @@ class Plane:
             self.tell("down")
             self.standing = False
 
-    def count(self, path):
-        """How many objects there are."""
-        place = urllib.parse.urlsplit(self.url)
-        connection = http.client.HTTPSConnection(place.hostname, place.port, context=self.tls)
-        connection.request("GET", f"{path}?limit=1", headers={"Accept": "application/json", "User-Agent": "raw"})
+    def connection(self, url=None):
+        """A connection to it, or to what stands before it at a URL."""
+        place = urllib.parse.urlsplit(url or self.url)
+        return http.client.HTTPSConnection(place.hostname, place.port, context=self.tls)
+
+    def get(self, query):
+        """What it answers to one request, over a connection of its own."""
+        connection = self.connection()
+        connection.request("GET", query, headers={"Accept": "application/json", "User-Agent": "raw"})
         answer = connection.getresponse()
-        body = json.loads(answer.read())
+        body = answer.read()
         connection.close()
         if answer.status != 200:
-            raise SystemExit(f"error: the server answers {answer.status}: {body}")
+            raise SystemExit(f"error: the server answers {answer.status}: {body[:300]!r}")
+        return body
+
+    def count(self, path):
+        """How many objects there are."""
+        body = json.loads(self.get(f"{path}?limit=1"))
         return len(body["items"]) + body["metadata"].get("remainingItemCount", 0)
+
+    def collect_memory(self):
+        """Has kube-apiserver collect its unused memory, so that what is measured next does not pay for what was before."""
+        self.get("/debug/pprof/heap?gc=1")
 
     def wait_until_counted(self, path, count, most=600):
         """Waits until the server's cache has taken in what was written."""
@@ -297,8 +310,7 @@ def application(number, resources):
 def write_applications(plane, count, resources):
     """Makes this many Applications."""
     plane.kube("create", "namespace", "argocd")
-    place = urllib.parse.urlsplit(plane.url)
-    connection = http.client.HTTPSConnection(place.hostname, place.port, context=plane.tls)
+    connection = plane.connection()
     for number in range(count):
         connection.request(
             "POST",
@@ -325,15 +337,11 @@ def read(plane, encoding, url=None, gzip=False, size=500, path=None, connections
     seconds from before the first connection is made until the last byte has come, the pages, and the bytes that came over
     the wire.
     """
-    place = urllib.parse.urlsplit(url or plane.url)
     headers = {"Accept": ACCEPT[encoding], "User-Agent": "raw"}
     if gzip:
         headers["Accept-Encoding"] = "gzip"
     selector = f"labelSelector={urllib.parse.quote(LABEL, safe='')}"
     totals = {"pages": 0, "bytes": 0}
-
-    def connect():
-        return http.client.HTTPSConnection(place.hostname, place.port, context=plane.tls)
 
     def get(connection, query):
         # Right after very much was written, the server's cache may be behind.
@@ -361,7 +369,7 @@ def read(plane, encoding, url=None, gzip=False, size=500, path=None, connections
             token = next_token(get(connection, f"{query}&continue={urllib.parse.quote(token, safe='')}"), encoding)
 
     def read_some(namespaces, version):
-        connection = connect()
+        connection = plane.connection(url)
         # An iterator that several threads share gives each namespace to one of them.
         for namespace in namespaces:
             query = f"/apis/batch/v1/namespaces/{namespace}/jobs?{selector}&limit={size}"
@@ -372,11 +380,11 @@ def read(plane, encoding, url=None, gzip=False, size=500, path=None, connections
     done = []
     begun = time.perf_counter()
     if connections == 1:
-        connection = connect()
+        connection = plane.connection(url)
         read_all(connection, f"{path}?limit={size}" if path else f"/apis/batch/v1/jobs?{selector}&limit={size}")
         connection.close()
     else:
-        connection = connect()
+        connection = plane.connection(url)
         version = of_list_meta(get(connection, "/apis/batch/v1/jobs?limit=1"), 2)
         connection.close()
         namespaces = iter([f"team-{number:03}" for number in range(20)])

@@ -54,6 +54,7 @@ class Bench:
 
     def with_server(self, work):
         """The figures of some work, and the CPU that the server spent on it."""
+        self.plane.collect_memory()
         time.sleep(0.5)
         before = measure.cpu_of(self.plane.server_pid)
         figures = work()
@@ -114,9 +115,11 @@ def raw_read(bench, connections=1):
     return name, lambda: bench.with_server(lambda: bench.raw("pb", connections=connections)), bench.told.rounds
 
 
-def our_plan(bench, form):
+def our_plan(bench, form, *more, **where):
     """A contender that plans and prints."""
-    return f"ours {form}", lambda: bench.with_server(lambda: bench.ours("--dry-run=client", "-o", form)), bench.told.rounds
+    argv = ["--dry-run=client", "-o", form, *more]
+    name = " ".join(["ours", form, *more, *where.get("by", ())])
+    return name, lambda: bench.with_server(lambda: bench.ours(*argv, **where)), bench.told.rounds
 
 
 def plan(bench):
@@ -129,15 +132,8 @@ def plan(bench):
         *(raw_read(bench, count) for count in (2, 4, 8)),
         ("raw protobuf, metadata only", lambda: bench.with_server(lambda: bench.raw("metadata")), told.rounds),
         *(our_plan(bench, form) for form in FORMS),
+        our_plan(bench, "summary", by=["--group-by", "application"]),
     ]
-    by_application = {"by": ["--group-by", "application"]}
-    contenders.append(
-        (
-            "ours summary --group-by application",
-            lambda: bench.with_server(lambda: bench.ours("--dry-run=client", "-o", "summary", **by_application)),
-            told.rounds,
-        )
-    )
     kubectl = min(told.rounds, told.kubectl_rounds)
     contenders += [
         ("kubectl get", lambda: bench.with_server(lambda: bench.kubectl("get", "jobs", "-A", "-l", LABEL)), kubectl),
@@ -178,7 +174,9 @@ def cores(bench):
     bench.up(told.jobs)
     contenders = [
         *(raw_read(bench, count) for count in (1, 2, 4, 8)),
-        *(our_plan(bench, form) for form in ("table", "summary", "tsv")),
+        our_plan(bench, "tsv"),
+        # As the raw reads are, which ask for no compression.
+        *(our_plan(bench, form, "--disable-compression") for form in ("tsv", "summary", "table")),
     ]
     with a_core_each(bench.plane.server_pid):
         figures = table_of(measure.interleaved(told.rounds, contenders, bench.say))
@@ -499,7 +497,7 @@ def file(bench):
     """A plan from standard input, a pipe."""
     told = bench.told
     contenders = [
-        (form, lambda form=form: from_file(bench, told.file_jobs, form), told.rounds) for form in ("summary", "name")
+        (form, lambda form=form: from_file(bench, told.file_jobs, form), told.rounds) for form in ("summary", "tsv")
     ]
     return {"jobs": told.file_jobs, "figures": table_of(measure.interleaved(told.rounds, contenders, bench.say))}
 

@@ -199,7 +199,6 @@ impl ControlPlane {
             "--disable-admission-plugins=ServiceAccount".into(),
             "--max-requests-inflight=1000".into(),
             "--max-mutating-requests-inflight=1000".into(),
-            "--profiling=false".into(),
         ];
         flags.extend(self.apiserver_flags.iter().cloned());
         Server::start(
