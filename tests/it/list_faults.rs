@@ -218,6 +218,18 @@ fn a_job_that_is_listed_twice() {
     );
 }
 
+/// The newest, on a page that adds little to what has come before: it must not be taken for an older one.
+#[test]
+fn the_last_job_that_is_listed_twice() {
+    let space = Space::seven();
+    let (proxy, run) = purge_in_pages(&space, 3, &["--yes"], |request, up| match request.nth {
+        3 => twice(request, up),
+        _ => up.pass(request),
+    });
+    is_whole(&space, &proxy, run);
+    assert_eq!(proxy.count(Kind::List), 6, "it begins anew");
+}
+
 fn twice(request: &Request, up: &ApiClient) -> Reply {
     json_page(request, up).alter(|page| {
         let items = page["items"].as_array_mut().unwrap();
