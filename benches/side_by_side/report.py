@@ -40,8 +40,9 @@ def get(results, *path):
     return results
 
 
-def headline(results):
+def headline(entries):
     """What one reads first: all of them side by side."""
+    results = {name: entry["result"] for name, entry in entries.items()}
     plan = get(results, "plan", "figures") or {}
     delete = get(results, "delete", "figures") or {}
     jobs = get(results, "plan", "jobs") or 0
@@ -98,10 +99,12 @@ def headline(results):
     number = f"{collected['ours auto']['deleted']:,.0f} Jobs" if "ours auto" in collected else "Jobs"
     planned = f"Plans of {jobs:,} Jobs" if jobs else "Plans not measured"
     deleted = f"deletes in the background with {concurrency} in flight" if concurrency else "deletes not measured"
+    machines = {entries[name]["machine"] for name in ("plan", "delete", "collector") if name in entries}
+    several = " Plans and deletes were not measured on the same machine." if len(machines) > 1 else ""
     return "\n".join(
         [
             f"{planned}, {deleted}; medians. Without Pods, and with a garbage collector at its default pace, "
-            "Jobs are gone after as long as the last column says.\n",
+            f"Jobs are gone after as long as the last column says.{several}\n",
             table(["", "list and plan", "peak memory", "deletes accepted", f"{number} are gone"], rows),
         ]
     )
@@ -385,7 +388,7 @@ def blocks(results):
     for name, entry in results.items():
         made[name] = SECTIONS[name](entry["result"]) + "\n\n" + machine(entry)
     if "plan" in results or "delete" in results:
-        made["headline"] = headline({name: entry["result"] for name, entry in results.items()})
+        made["headline"] = headline(results)
     return made
 
 
