@@ -86,7 +86,7 @@ pub fn find(dir: &Path, wanted: &Wanted) -> Result<(Vec<Backup>, Vec<PathBuf>), 
                 skipped.push(place);
                 continue;
             }
-            let backup = Backup::read(&namespace, entry, path)?;
+            let (backup, _) = Backup::read(&namespace, entry, path)?;
             let mut is_named = wanted.names.is_empty();
             for name in wanted.names.iter().filter(|name| backup.is_called(name)) {
                 found.insert(name);
@@ -157,42 +157,20 @@ fn read(path: &Path) -> Result<Value, Error> {
 }
 
 impl Backup {
-    fn read(namespace: &str, entry: String, path: PathBuf) -> Result<Backup, Error> {
+    fn read(namespace: &str, entry: String, path: PathBuf) -> Result<(Backup, Value), Error> {
         let manifest = read(&path)?;
-        let wrong = |why: &str| Err(unreadable(&path, why));
-        let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str);
-        let annotation = |key: &str| manifest["metadata"]["annotations"][key].as_str();
-        if (text("/apiVersion"), text("/kind")) != (Some("batch/v1"), Some("Job")) {
-            return wrong("it is not the manifest of a Job");
-        }
-        let Some(name) = text("/metadata/name").filter(|name| is_dns_subdomain(name)) else {
-            return wrong("its Job has no valid name");
-        };
-        if text("/metadata/namespace") != Some(namespace) {
-            return wrong("its Job is of another namespace than its folder");
-        }
-        if !manifest["spec"].is_object() {
-            return wrong("its Job has no spec");
-        }
-        let Some(created) = annotation(CREATED).and_then(|text| text.parse::<Timestamp>().ok())
-        else {
-            let why = format!("its annotation {CREATED} does not say when the Job was created");
-            return wrong(&why);
-        };
-        // It would be the newest backup of the Job for ever.
-        if created.duration_since(time::now()) > AHEAD_MAX {
-            return wrong(&format!("its annotation {CREATED} is in the future"));
-        }
+        let told = Told::by(&manifest, namespace).map_err(|why| unreadable(&path, &why))?;
         let saved = fs::metadata(&path).and_then(|found| found.modified());
-        Ok(Backup {
+        let backup = Backup {
             namespace: namespace.to_owned(),
-            name: name.to_owned(),
-            created,
+            name: told.name.to_owned(),
+            created: told.created,
             saved: saved.unwrap_or(SystemTime::UNIX_EPOCH),
-            status: annotation(STATUS).unwrap_or_default().to_owned(),
+            status: told.status.to_owned(),
             entry,
             path,
-        })
+        };
+        Ok((backup, manifest))
     }
 
     /// Whether this is a name of it: the Job's or its folder's, after its namespace and a slash or without.
@@ -210,10 +188,59 @@ impl Backup {
     /// # Errors
     /// If its file is no longer what it was.
     pub fn job(&self) -> Result<Value, Error> {
-        let now = Backup::read(&self.namespace, self.entry.clone(), self.path.clone())?;
+        let (now, manifest) = Backup::read(&self.namespace, self.entry.clone(), self.path.clone())?;
         if now != *self {
             return Err(unreadable(&self.path, "it has changed"));
         }
-        read(&self.path).map(restorable)
+        Ok(restorable(manifest))
+    }
+}
+
+/// What a manifest says of its Job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told<'a> {
+    pub name: &'a str,
+    /// When the Job was created.
+    pub created: Timestamp,
+    /// How it ended, in kubectl's word; empty if the manifest does not say.
+    pub status: &'a str,
+}
+
+impl<'a> Told<'a> {
+    /// What a manifest says that lies in the folder of this namespace.
+    ///
+    /// # Errors
+    /// If it is not the manifest of a Job of that namespace; why, as a fragment.
+    pub fn by(manifest: &'a Value, namespace: &str) -> Result<Told<'a>, String> {
+        let wrong = |why: &str| Err(why.to_owned());
+        let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str);
+        let annotation = |key: &str| manifest["metadata"]["annotations"][key].as_str();
+        if (text("/apiVersion"), text("/kind")) != (Some("batch/v1"), Some("Job")) {
+            return wrong("it is not the manifest of a Job");
+        }
+        let Some(name) = text("/metadata/name").filter(|name| is_dns_subdomain(name)) else {
+            return wrong("its Job has no valid name");
+        };
+        if text("/metadata/namespace") != Some(namespace) {
+            return wrong("its Job is of another namespace than its folder");
+        }
+        if !manifest["spec"].is_object() {
+            return wrong("its Job has no spec");
+        }
+        let Some(created) = annotation(CREATED).and_then(|text| text.parse::<Timestamp>().ok())
+        else {
+            return Err(format!(
+                "its annotation {CREATED} does not say when the Job was created"
+            ));
+        };
+        // It would be the newest backup of the Job for ever.
+        if created.duration_since(time::now()) > AHEAD_MAX {
+            return Err(format!("its annotation {CREATED} is in the future"));
+        }
+        Ok(Told {
+            name,
+            created,
+            status: annotation(STATUS).unwrap_or_default(),
+        })
     }
 }

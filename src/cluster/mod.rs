@@ -18,7 +18,7 @@ pub mod retry;
 mod snapshot;
 mod split;
 mod status;
-pub(crate) mod traces;
+pub mod traces;
 mod uri;
 
 use self::snapshot::Newest;

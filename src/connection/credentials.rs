@@ -10,17 +10,17 @@ use super::identity::Identity;
 
 /// What a request carries to say whose it is.
 #[derive(Debug, Clone)]
-pub(crate) struct Credentials {
+pub struct Credentials {
     /// In its header; sensitive, so that nothing shows it.
-    pub(crate) authorization: Option<HeaderValue>,
+    pub authorization: Option<HeaderValue>,
     /// In the TLS handshake.
-    pub(crate) identity: Option<Identity>,
-    pub(crate) validity: Validity,
+    pub identity: Option<Identity>,
+    pub validity: Validity,
 }
 
 /// How long credentials are good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Validity {
+pub enum Validity {
     /// As long as the server takes them.
     Always,
     /// Until this moment has passed.

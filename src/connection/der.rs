@@ -78,11 +78,11 @@ impl<'a> Reader<'a> {
 }
 
 /// What a certificate says of itself. That it says so truly is for others to check.
-pub(crate) struct Certificate<'a> {
+pub struct Certificate<'a> {
     /// 1 to 3.
-    pub(crate) version: u8,
-    pub(crate) issuer: &'a [u8],
-    pub(crate) subject: &'a [u8],
+    pub version: u8,
+    pub issuer: &'a [u8],
+    pub subject: &'a [u8],
     /// In seconds since 1970.
     not_before: i64,
     not_after: i64,
@@ -96,7 +96,7 @@ pub(crate) struct Certificate<'a> {
 
 impl<'a> Certificate<'a> {
     /// Read one; `None` if it is not a certificate.
-    pub(crate) fn parse(der: &'a [u8]) -> Option<Certificate<'a>> {
+    pub fn parse(der: &'a [u8]) -> Option<Certificate<'a>> {
         let mut signed = Reader(der).enter(SEQUENCE)?.enter(SEQUENCE)?;
         let version = match signed.enter(TAGGED_0) {
             Some(mut version) => match version.take(INTEGER)? {
@@ -151,7 +151,7 @@ impl<'a> Certificate<'a> {
     }
 
     /// When it is good at this moment: in order, or not yet, or no longer.
-    pub(crate) fn validity(&self, now: i64) -> Validity {
+    pub fn validity(&self, now: i64) -> Validity {
         if now < self.not_before {
             Validity::NotYet
         } else if now > self.not_after {
@@ -162,24 +162,24 @@ impl<'a> Certificate<'a> {
     }
 
     /// Whether its key may sign other certificates. What has no such extension yet, before version 3, may.
-    pub(crate) fn may_sign(&self) -> bool {
+    pub fn may_sign(&self) -> bool {
         self.may_sign.unwrap_or(self.version < 3)
     }
 
     /// Whether it is meant for servers, or for nothing in particular.
-    pub(crate) fn is_for_servers(&self) -> bool {
+    pub fn is_for_servers(&self) -> bool {
         let is_for_them = |purpose: &&[u8]| [oid::SERVER_AUTH, oid::ANY_PURPOSE].contains(purpose);
         let purposes = self.purposes.as_ref();
         purposes.is_none_or(|purposes| purposes.iter().any(is_for_them))
     }
 
     /// The public key itself, without what kind it is.
-    pub(crate) fn public_key(&self) -> Option<&'a [u8]> {
+    pub fn public_key(&self) -> Option<&'a [u8]> {
         public_key(self.key)
     }
 
     /// The kind of its key.
-    pub(crate) fn key_kind(&self) -> KeyKind {
+    pub fn key_kind(&self) -> KeyKind {
         let mut info = Reader(self.key);
         let algorithm = info.enter(SEQUENCE);
         let key = info.take(BIT_STRING).and_then(|bits| bits.get(1..));
@@ -193,7 +193,7 @@ impl<'a> Certificate<'a> {
 
 /// Whether a moment is within a certificate's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Validity {
+pub enum Validity {
     Good,
     NotYet,
     Over,
@@ -207,7 +207,7 @@ fn public_key(info: &[u8]) -> Option<&[u8]> {
 }
 
 /// The key within a whole SubjectPublicKeyInfo.
-pub(crate) fn key_of_info(info: &[u8]) -> Option<&[u8]> {
+pub fn key_of_info(info: &[u8]) -> Option<&[u8]> {
     public_key(Reader(info).take(SEQUENCE)?)
 }
 
@@ -236,7 +236,7 @@ fn time((tag, text): (u8, &[u8])) -> Option<i64> {
 
 /// How a private key is written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum KeyForm {
+pub enum KeyForm {
     Pkcs8,
     /// Of RSA.
     Pkcs1,
@@ -245,7 +245,7 @@ pub(crate) enum KeyForm {
 }
 
 /// Tell the forms of private keys apart, whatever name they go by in PEM.
-pub(crate) fn key_form(der: &[u8]) -> Option<KeyForm> {
+pub fn key_form(der: &[u8]) -> Option<KeyForm> {
     let mut key = Reader(der).enter(SEQUENCE)?;
     key.take(INTEGER)?;
     match key.next()?.0 {
@@ -258,7 +258,7 @@ pub(crate) fn key_form(der: &[u8]) -> Option<KeyForm> {
 
 /// What kind of key it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum KeyKind {
+pub enum KeyKind {
     /// RSA of this many bits.
     Rsa(usize),
     /// On this curve.
@@ -269,7 +269,7 @@ pub(crate) enum KeyKind {
 
 impl KeyKind {
     /// That of a private key.
-    pub(crate) fn of_private(der: &[u8]) -> KeyKind {
+    pub fn of_private(der: &[u8]) -> KeyKind {
         let fields = || {
             let mut key = Reader(der).enter(SEQUENCE)?;
             key.take(INTEGER)?;
@@ -301,7 +301,7 @@ impl KeyKind {
     }
 
     /// The kind in words.
-    pub(crate) fn words(self) -> String {
+    pub fn words(self) -> String {
         match self {
             KeyKind::Rsa(bits) => format!("an RSA key of {bits} bits"),
             KeyKind::Curve(curve) => format!("a key on the curve {curve}"),
@@ -343,12 +343,12 @@ fn bits(number: &[u8]) -> usize {
 }
 
 /// The kind of key that an AlgorithmIdentifier, without its tag and length, names.
-pub(crate) fn key_kind_of_algorithm(algorithm: &[u8]) -> KeyKind {
+pub fn key_kind_of_algorithm(algorithm: &[u8]) -> KeyKind {
     kind(Some(Reader(algorithm)), || None)
 }
 
 /// The name of a signature's algorithm, if it is one that people meet.
-pub(crate) fn signature_name(algorithm: &[u8]) -> Option<&'static str> {
+pub fn signature_name(algorithm: &[u8]) -> Option<&'static str> {
     match Reader(algorithm).take(OID)? {
         [sha2 @ .., hash] if sha2 == oid::ECDSA_WITH_SHA2 => match hash {
             1 => Some("ECDSA with SHA-224"),

@@ -13,21 +13,21 @@ use serde_json::Value;
 /// One kubeconfig, or several merged.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
-pub(crate) struct Entries {
-    pub(crate) current_context: Option<String>,
+pub struct Entries {
+    pub current_context: Option<String>,
     #[serde(deserialize_with = "list")]
-    pub(crate) contexts: Vec<Named<ContextFields>>,
+    pub contexts: Vec<Named<ContextFields>>,
     #[serde(deserialize_with = "list")]
-    pub(crate) clusters: Vec<Named<ClusterFields>>,
+    pub clusters: Vec<Named<ClusterFields>>,
     #[serde(deserialize_with = "list")]
-    pub(crate) users: Vec<Named<UserFields>>,
+    pub users: Vec<Named<UserFields>>,
 }
 
 /// An entry with its name, which may be empty.
 #[derive(Default)]
-pub(crate) struct Named<T> {
-    pub(crate) name: String,
-    pub(crate) entry: T,
+pub struct Named<T> {
+    pub name: String,
+    pub entry: T,
 }
 
 /// Reads the entries of one kind, which stand below a key of their own beside the name.
@@ -59,7 +59,7 @@ named!(user: UserFields);
 /// A context.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct ContextFields {
+pub struct ContextFields {
     cluster: Option<String>,
     user: Option<String>,
     namespace: Option<String>,
@@ -68,7 +68,7 @@ pub(crate) struct ContextFields {
 /// A cluster.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
-pub(crate) struct ClusterFields {
+pub struct ClusterFields {
     server: Option<String>,
     insecure_skip_tls_verify: Option<bool>,
     pub(crate) certificate_authority: Option<String>,
@@ -91,7 +91,7 @@ struct Extension {
 /// A user. It may hold secrets, so nothing shows it.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
-pub(crate) struct UserFields {
+pub struct UserFields {
     username: Option<String>,
     password: Option<SecretText>,
     token: Option<SecretText>,
@@ -128,7 +128,7 @@ struct ProviderFields {
 /// The credential plugin of a user, as the kubeconfig has it: nothing in it is checked yet.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub(crate) struct Exec {
+pub struct Exec {
     pub(crate) api_version: Option<String>,
     pub(crate) command: Option<String>,
     #[serde(deserialize_with = "list")]
@@ -231,7 +231,7 @@ impl From<ClusterFields> for ClusterInfo {
 
 impl UserFields {
     /// The user in kube's terms, and the plugin, for which kube's terms are too narrow.
-    pub(crate) fn split(self) -> (AuthInfo, Option<Exec>) {
+    pub fn split(self) -> (AuthInfo, Option<Exec>) {
         let secret = |text: SecretText| text.0;
         let texts = |values: Option<Vec<Option<String>>>| {
             let values = values.unwrap_or_default().into_iter();

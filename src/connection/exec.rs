@@ -197,54 +197,8 @@ impl Plugin {
             };
             return Err(self.failure(&how).hint(LOG_IN));
         }
-        self.read(&output.stdout)
+        read(&output.stdout, self.version)
             .map_err(|why| self.failure(why).hint("check that it is up to date"))
-    }
-
-    fn read(&self, stdout: &[u8]) -> Result<Credentials, &'static str> {
-        let printed: Printed =
-            serde_saphyr::from_slice(stdout).map_err(|_| "did not print an ExecCredential")?;
-        if printed.kind != "ExecCredential" {
-            return Err("did not print an ExecCredential");
-        }
-        if printed.api_version != self.version {
-            return Err("answered in another apiVersion than the kubeconfig names");
-        }
-        let status = printed.status.ok_or("did not print a status")?;
-        // As in Go, what is null is empty.
-        let identity = match (
-            status.client_certificate_data.unwrap_or_default(),
-            status.client_key_data.unwrap_or_default(),
-        ) {
-            (certificate, key) if certificate.is_empty() && key.is_empty() => None,
-            (certificate, key) if certificate.is_empty() || key.is_empty() => {
-                return Err(
-                    "printed a certificate without its key, or a key without its certificate",
-                );
-            }
-            (certificate, key) => Some(Identity::new(certificate, key)),
-        };
-        let authorization: Option<HeaderValue> = match status.token.as_deref().unwrap_or_default() {
-            "" => None,
-            token => Some(bearer(token).ok_or("printed a token that no header may hold")?),
-        };
-        if identity.is_none() && authorization.is_none() {
-            return Err("printed neither a token nor a certificate");
-        }
-        let validity = match status.expiration_timestamp {
-            None => Validity::Always,
-            Some(at) => match at.parse::<Timestamp>() {
-                // A plugin in Go that sets no time prints this one.
-                Ok(at) if at == go_zero() => Validity::Always,
-                Ok(at) => Validity::Until(at),
-                Err(_) => return Err("printed an expirationTimestamp that is not a time"),
-            },
-        };
-        Ok(Credentials {
-            authorization,
-            identity,
-            validity,
-        })
     }
 
     fn not_run(&self, error: &io::Error) -> Error {
@@ -268,6 +222,54 @@ impl Plugin {
     pub(crate) fn name(&self) -> String {
         format!("the credential plugin {}", self.command)
     }
+}
+
+/// What a plugin has printed, in this apiVersion.
+///
+/// # Errors
+/// If those are no credentials; what it did instead, as a fragment.
+pub fn read(stdout: &[u8], version: &str) -> Result<Credentials, &'static str> {
+    let printed: Printed =
+        serde_saphyr::from_slice(stdout).map_err(|_| "did not print an ExecCredential")?;
+    if printed.kind != "ExecCredential" {
+        return Err("did not print an ExecCredential");
+    }
+    if printed.api_version != version {
+        return Err("answered in another apiVersion than the kubeconfig names");
+    }
+    let status = printed.status.ok_or("did not print a status")?;
+    // As in Go, what is null is empty.
+    let identity = match (
+        status.client_certificate_data.unwrap_or_default(),
+        status.client_key_data.unwrap_or_default(),
+    ) {
+        (certificate, key) if certificate.is_empty() && key.is_empty() => None,
+        (certificate, key) if certificate.is_empty() || key.is_empty() => {
+            return Err("printed a certificate without its key, or a key without its certificate");
+        }
+        (certificate, key) => Some(Identity::new(certificate, key)),
+    };
+    let authorization: Option<HeaderValue> = match status.token.as_deref().unwrap_or_default() {
+        "" => None,
+        token => Some(bearer(token).ok_or("printed a token that no header may hold")?),
+    };
+    if identity.is_none() && authorization.is_none() {
+        return Err("printed neither a token nor a certificate");
+    }
+    let validity = match status.expiration_timestamp {
+        None => Validity::Always,
+        Some(at) => match at.parse::<Timestamp>() {
+            // A plugin in Go that sets no time prints this one.
+            Ok(at) if at == go_zero() => Validity::Always,
+            Ok(at) => Validity::Until(at),
+            Err(_) => return Err("printed an expirationTimestamp that is not a time"),
+        },
+    };
+    Ok(Credentials {
+        authorization,
+        identity,
+        validity,
+    })
 }
 
 /// Go's zero time, which means none: the first moment of year 1.

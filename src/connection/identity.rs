@@ -47,7 +47,7 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
 
 /// A client certificate and its key in PEM. It holds a secret, so nothing shows it.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Identity {
+pub struct Identity {
     certificate: Vec<u8>,
     key: Vec<u8>,
 }
@@ -59,7 +59,7 @@ impl std::fmt::Debug for Identity {
 }
 
 impl Identity {
-    pub(crate) fn new(certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Identity {
+    pub fn new(certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Identity {
         Identity {
             certificate: certificate.into(),
             key: key.into(),
@@ -90,10 +90,7 @@ impl Identity {
     ///
     /// # Errors
     /// If it cannot be used, with the reason.
-    pub(crate) fn for_tls(
-        &self,
-        provider: &CryptoProvider,
-    ) -> Result<Arc<SingleCertAndKey>, Error> {
+    pub fn for_tls(&self, provider: &CryptoProvider) -> Result<Arc<SingleCertAndKey>, Error> {
         let chain = CertificateDer::pem_slice_iter(&self.certificate);
         let chain: Vec<_> = chain.filter_map(Result::ok).collect();
         let Some(first) = chain.first() else {

@@ -1,7 +1,7 @@
 //! Kubeconfigs: found, read and merged by kubectl's rules, and what of them is meant.
 use std::{
     collections::HashSet,
-    env, fs,
+    env, fs, io,
     path::{MAIN_SEPARATOR, Path, PathBuf},
 };
 
@@ -193,49 +193,59 @@ pub(crate) fn home() -> Option<PathBuf> {
 
 /// Read one file, once: it may be a pipe.
 fn read_file(path: &Path) -> Result<Entries, Error> {
-    let wrong = |what: &str, why: &str, hint: &str| {
-        let message = format!("cannot {what} kubeconfig {}: {why}", path.display());
-        Error::failure(message).hint(hint)
-    };
-    let view = "check it with kubectl config view";
-    let text = fs::read(path)
-        .and_then(|bytes| decode(&bytes))
-        .map_err(|error| {
-            wrong(
-                "read",
-                &io_words(&error),
-                "check --kubeconfig and KUBECONFIG",
-            )
-        })?;
+    let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let mut kubeconfig = parse(&bytes, path)?;
+    if let Some(folder) = path.parent() {
+        resolve(&mut kubeconfig, folder);
+    }
+    Ok(kubeconfig)
+}
+
+/// What the bytes of the kubeconfig at this path say.
+///
+/// # Errors
+/// If they are no kubeconfig, or one that could mean two things. The parser shows the lines around a fault, and they may
+/// hold a token, so the error tells the line's number alone.
+pub fn parse(bytes: &[u8], path: &Path) -> Result<Entries, Error> {
+    let text = decode(bytes).map_err(|error| unreadable(path, &error))?;
     let documents: Vec<Entries> = serde_saphyr::from_multiple_with_options(&text, yaml::limits())
         .map_err(|error| {
-        // The parser shows the lines around the fault, and they may hold a token.
         let place = error.location();
         let place = place.map(|place| format!(" (line {})", place.line()));
         let place = place.unwrap_or_default();
         match yaml::limit_met(&error) {
             Some(limit) => wrong(
                 "read",
+                path,
                 &format!("{limit}{place}"),
                 "write it with fewer aliases, and less nested",
             ),
-            None => wrong(
-                "read",
-                &format!("it is not a valid kubeconfig{place}"),
-                view,
-            ),
+            None => {
+                let why = format!("it is not a valid kubeconfig{place}");
+                wrong("read", path, &why, VIEW)
+            }
         }
     })?;
     if let Some(why) = ambiguity(&documents) {
-        return Err(wrong("use", &why, view));
+        return Err(wrong("use", path, &why, VIEW));
     }
     let mut kubeconfig = documents.into_iter().next().unwrap_or_default();
-    if let Some(folder) = path.parent() {
-        resolve(&mut kubeconfig, folder);
-    }
     // An empty current-context counts as absent, so that the next file of a list may name one.
     kubeconfig.current_context = kubeconfig.current_context.filter(|name| !name.is_empty());
     Ok(kubeconfig)
+}
+
+/// What to do about a kubeconfig that says something wrong.
+const VIEW: &str = "check it with kubectl config view";
+
+fn wrong(what: &str, path: &Path, why: &str, hint: &'static str) -> Error {
+    let message = format!("cannot {what} kubeconfig {}: {why}", path.display());
+    Error::failure(message).hint(hint)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Error {
+    let hint = "check --kubeconfig and KUBECONFIG";
+    wrong("read", path, &io_words(error), hint)
 }
 
 /// Where the paths in a kubeconfig begin that are not whole: in its own folder. A plugin's bare name is no path.

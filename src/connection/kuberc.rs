@@ -20,7 +20,7 @@ const POLICY: &str = "credentialPlugin";
 
 /// What may run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum PluginPolicy {
+pub enum PluginPolicy {
     /// Whatever a kubeconfig names.
     AllowAll,
     /// Nothing.
@@ -29,9 +29,10 @@ pub(crate) enum PluginPolicy {
     Allowlist(Vec<String>),
 }
 
+/// What the user prefers, as far as it is about plugins.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Preference {
+pub struct Preference {
     api_version: String,
     kind: String,
     credential_plugin_policy: Option<String>,
@@ -109,7 +110,10 @@ impl PluginPolicy {
 
 /// The first document that is such preferences; none if there is no document at all. As in kubectl, one that is broken
 /// does not spoil the others.
-fn preference(text: &str) -> Result<Option<Preference>, String> {
+///
+/// # Errors
+/// If there are documents, and none of them is; why, as a fragment.
+pub fn preference(text: &str) -> Result<Option<Preference>, String> {
     let mut is_empty = true;
     let mut is_yaml = true;
     for document in documents(text) {
@@ -163,7 +167,11 @@ impl Preference {
         self.kind == "Preference" && versions.contains(&self.api_version.as_str())
     }
 
-    fn policy(self) -> Result<PluginPolicy, &'static str> {
+    /// What it says of plugins.
+    ///
+    /// # Errors
+    /// If it cannot be understood; why, as a fragment.
+    pub fn policy(self) -> Result<PluginPolicy, &'static str> {
         if self.api_version.ends_with("v1alpha1") {
             // It had no such thing.
             return Ok(PluginPolicy::AllowAll);

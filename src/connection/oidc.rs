@@ -23,7 +23,7 @@ struct Claims {
 ///
 /// # Errors
 /// If there is no such token, or kubectl does not know the provider either.
-pub(crate) fn id_token(provider: &AuthProviderConfig) -> Result<String, Error> {
+pub fn id_token(provider: &AuthProviderConfig) -> Result<String, Error> {
     let failure = |message: &str, hint: &str| Error::failure(message).hint(hint);
     if provider.name != "oidc" {
         let message = format!(

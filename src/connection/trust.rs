@@ -46,7 +46,7 @@ pub(crate) enum Trust {
 ///
 /// # Errors
 /// If there are none.
-pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
+pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
     let hint = "check the context with kubectl config view --minify";
     let found: Vec<_> = CertificateDer::pem_slice_iter(pem)
         .filter_map(Result::ok)

@@ -3,17 +3,36 @@
 use std::{path::Path, time::Duration};
 
 use kubectl_jobclean::{
+    backup::{
+        manifest::{manifest, restorable},
+        shelf::Told,
+    },
     cli::policy::{Flagged, PolicyFile, Said},
-    cluster::retry::{Backoff, Tries},
-    connection::exchange::parse_retry_after,
+    cluster::{
+        retry::{Backoff, Tries},
+        traces::{self, Object},
+    },
+    connection::{
+        der::{self, Certificate, KeyKind},
+        exchange::parse_retry_after,
+        exec,
+        identity::Identity as ClientIdentity,
+        kubeconfig as kubeconfigs,
+        kuberc::{self as kubercs, PluginPolicy},
+        oidc, trust,
+    },
     decode::{
         self, DecodeError, ListReader, file as files,
+        gitops::{self as gitops_lists, Page},
         job::{Identity, Intake},
         metadata,
     },
+    error::Error,
+    gitops::flux::JOB_ID,
     job::{
         family::of_name,
         grouping::Grouping,
+        ids::Stamp,
         label::LabelKey,
         query::{Query, Scope},
         selector::Selector,
@@ -25,6 +44,8 @@ use kubectl_jobclean::{
     text::is_unsafe,
     time::{HumanDuration, RequestTimeout},
 };
+use rustls::RootCertStore;
+use serde_json::Value;
 
 /// Jobs for what judges some.
 const JOBS: &str = include_str!("../data/sample-jobs.json");
@@ -145,6 +166,159 @@ pub fn file(data: &[u8]) {
     let text = String::from_utf8(out).unwrap();
     let raw = text.chars().find(|&char| char != '\n' && is_unsafe(char));
     assert_eq!(raw, None, "{text:?}");
+}
+
+/// A list of what GitOps tools want. The first byte chooses of which kind.
+pub fn gitops(data: &[u8]) {
+    let Some((choice, body)) = data.split_first() else {
+        return;
+    };
+    let Ok(page) = serde_json::from_slice::<Page<'_>>(body) else {
+        return;
+    };
+    for parts in &page.items {
+        if choice % 2 == 0 {
+            let Ok(application) = gitops_lists::application(parts) else {
+                continue;
+            };
+            assert!(application.jobs.iter().all(|job| !job.name.is_empty()));
+            assert!(application.unsettled.is_some() || !application.is_syncing);
+        } else if let Ok(kustomization) = gitops_lists::kustomization(parts) {
+            let mut ids = kustomization.jobs.iter();
+            assert!(ids.all(|id| id.ends_with(JOB_ID)));
+        }
+    }
+}
+
+/// The Pods of a Job, as a server lists them: each that is taken for its own names it as its owner.
+pub fn pods(data: &[u8]) {
+    let Ok(objects) = serde_json::from_slice::<Vec<Object>>(data) else {
+        return;
+    };
+    for object in &objects {
+        if let Some(found) = object.get("selector").and_then(traces::selector) {
+            assert!(!found.is_empty());
+        }
+    }
+    let query = Query::all(Grouping::Application, Scope::AllNamespaces, 0);
+    let jobs = snapshot(JOBS.as_bytes(), query).expect("Jobs").jobs;
+    let job = jobs.first().expect("a Job");
+    for (pod, object) in traces::owned(objects, job) {
+        assert_eq!(object["metadata"]["name"], *pod.name);
+        let owners = object["metadata"]["ownerReferences"].to_string();
+        assert!(owners.contains(&job.uid().to_string()));
+    }
+}
+
+/// A manifest from a backup: what is created of it does not run, and has no owner that it could go with. What a backup
+/// is made of is read from it again.
+pub fn backup(data: &[u8]) {
+    let Ok(value) = serde_json::from_slice::<Value>(data) else {
+        return;
+    };
+    if Told::by(&value, "a").is_ok() {
+        let job = restorable(value.clone());
+        assert_eq!(job["spec"]["suspend"], true);
+        let metadata = job["metadata"].as_object().expect("metadata");
+        for field in [
+            "uid",
+            "resourceVersion",
+            "ownerReferences",
+            "deletionTimestamp",
+        ] {
+            assert!(!metadata.contains_key(field), "{field}");
+        }
+        let again = Told::by(&job, "a").expect("nothing is lost that tells what it is");
+        assert_eq!(Ok(again), Told::by(&value, "a"));
+    }
+    let is_job = value.pointer("/metadata/namespace") == Some(&Value::from("a"))
+        && value["spec"].is_object();
+    let name = value.pointer("/metadata/name").and_then(Value::as_str);
+    if let (true, Some(name)) = (is_job, name) {
+        let created = Stamp::from_second(1_700_000_000).expect("a moment");
+        let saved = manifest(value.clone(), created, "Complete");
+        if let Ok(told) = Told::by(&saved, "a") {
+            assert_eq!((told.name, told.status), (name, "Complete"));
+            assert_eq!(told.created.as_second(), 1_700_000_000);
+        }
+    }
+}
+
+/// A certificate or a key, in DER or in PEM: what it says of itself is what rustls reads.
+pub fn certificate(data: &[u8]) {
+    let readable = trust::certificates(data).unwrap_or_default();
+    for der in readable.iter().cloned().chain([data.into()]) {
+        let found = Certificate::parse(&der);
+        let mut roots = RootCertStore::empty();
+        if let (Some(found), Ok(())) = (&found, roots.add(der.clone())) {
+            assert_eq!(found.subject, &*roots.roots[0].subject);
+        }
+        if let Some(found) = found {
+            found.validity(0);
+            assert!(!found.key_kind().words().is_empty());
+            assert!(!found.may_sign() || (1..=3).contains(&found.version));
+        }
+    }
+    let is_known = KeyKind::of_private(data) != KeyKind::Unknown;
+    assert!(!is_known || der::key_form(data).is_some());
+    let _ = der::signature_name(data);
+    let _ = der::key_kind_of_algorithm(data);
+    let provider = rustls::crypto::ring::default_provider();
+    if let Err(error) = ClientIdentity::new(data, data).for_tls(&provider) {
+        assert_is_harmless(&error);
+    }
+}
+
+/// Stands in a kubeconfig for `$`, and in no message.
+const SECRET: &str = "s3cr3t-t0k3n";
+
+/// A kubeconfig. No error shows the lines around a fault.
+pub fn kubeconfig(data: &[u8]) {
+    let text = String::from_utf8_lossy(data).replace('$', SECRET);
+    let entries = match kubeconfigs::parse(text.as_bytes(), Path::new("config")) {
+        Ok(entries) => entries,
+        Err(error) => {
+            let shows_names = error.message.contains("two entries");
+            assert!(shows_names || !error.to_string().contains(SECRET));
+            return assert_is_harmless(&error);
+        }
+    };
+    for user in entries.users {
+        let (user, _) = user.entry.split();
+        let Some(provider) = user.auth_provider.filter(|found| found.name == "oidc") else {
+            continue;
+        };
+        match oidc::id_token(&provider) {
+            Ok(token) => assert!(!token.is_empty()),
+            Err(error) => assert!(!error.to_string().contains(SECRET), "{error}"),
+        }
+    }
+}
+
+/// Which plugins a user allows: a list of those is not empty, and none of them is.
+pub fn kuberc(data: &str) {
+    let Ok(Some(found)) = kubercs::preference(data) else {
+        return;
+    };
+    if let Ok(PluginPolicy::Allowlist(entries)) = found.policy() {
+        assert!(!entries.is_empty() && entries.iter().all(|entry| !entry.is_empty()));
+    }
+}
+
+/// What a credential plugin prints: credentials are there, and nothing shows a token.
+pub fn credentials(data: &[u8]) {
+    let version = "client.authentication.k8s.io/v1";
+    if let Ok(found) = exec::read(data, version) {
+        assert!(found.authorization.is_some() || found.identity.is_some());
+        assert!(found.authorization.is_none_or(|value| value.is_sensitive()));
+    }
+}
+
+/// What a message says came from elsewhere, and is one line all the same.
+fn assert_is_harmless(error: &Error) {
+    assert!(!error.message.is_empty() && error.hint.is_some());
+    let raw = error.message.chars().find(|char| is_unsafe(*char));
+    assert_eq!(raw, None, "{:?}", error.message);
 }
 
 /// A saved plan: what is believed makes sense.

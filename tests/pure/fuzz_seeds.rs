@@ -87,3 +87,38 @@ fn selectors() {
 fn families_of_names() {
     each_text("family", targets::family);
 }
+
+#[test]
+fn lists_of_gitops_tools() {
+    each("gitops", targets::gitops);
+}
+
+#[test]
+fn pods_of_a_job() {
+    each("pods", targets::pods);
+}
+
+#[test]
+fn manifests_of_backups() {
+    each("backup", targets::backup);
+}
+
+#[test]
+fn certificates_and_keys() {
+    each("certificate", targets::certificate);
+}
+
+#[test]
+fn kubeconfigs() {
+    each("kubeconfig", targets::kubeconfig);
+}
+
+#[test]
+fn kubercs() {
+    each_text("kuberc", targets::kuberc);
+}
+
+#[test]
+fn what_credential_plugins_print() {
+    each("credentials", targets::credentials);
+}

@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &str| kubectl_jobclean_fuzz::kuberc(data));
