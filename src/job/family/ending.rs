@@ -3,6 +3,8 @@
 //! An ending is taken off only if it is generated beyond doubt. Two things stay in doubt as long as one name is looked
 //! at alone, since there are words of that form: letters that could be hex, and letters with digits among them.
 
+use memchr::memrchr;
+
 /// The characters that Kubernetes draws from when it completes a `generateName`: no vowels, nothing easily misread.
 const GENERATE_NAME_ALPHABET: &str = "bcdfghjklmnpqrstvwxz2456789";
 /// How many of them it draws.
@@ -122,7 +124,7 @@ fn last(rest: &str, after: &str) -> Option<(usize, Kind)> {
 
 /// The last part of a name, and where it begins with its separator.
 fn last_part(text: &str) -> (usize, &str) {
-    match text.rfind('-') {
+    match memrchr(b'-', text.as_bytes()) {
         Some(at) => (at, &text[at + 1..]),
         None => (0, text),
     }
