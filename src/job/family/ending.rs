@@ -109,15 +109,15 @@ pub(super) fn take_off(name: &str, endings: &mut Vec<Ending>) -> usize {
 
 /// What a name ends with, and where that begins; `after` is what was taken off already.
 fn last(rest: &str, after: &str) -> Option<(usize, Kind)> {
-    if let Some(start) = several_parts(rest, after) {
+    let tail = Tail::new(rest);
+    if let Some(start) = several_parts(&tail, after) {
         return Some((start, Kind::Generated));
     }
-    let (start, part) = last_part(rest);
-    if let Some(kind) = one_part(part) {
-        return Some((start, kind));
+    if let Some(kind) = one_part(tail.part) {
+        return Some((tail.start, kind));
     }
     // A number behind a dot, as in a version, but after a word.
-    let (head, number) = part.rsplit_once('.')?;
+    let (head, number) = tail.part.rsplit_once('.')?;
     let is_number = is_digits(number) && head.ends_with(|c: char| c.is_ascii_alphanumeric());
     is_number.then(|| (rest.len() - number.len() - 1, number_kind(number)))
 }
@@ -127,6 +127,32 @@ fn last_part(text: &str) -> (usize, &str) {
     match memrchr(b'-', text.as_bytes()) {
         Some(at) => (at, &text[at + 1..]),
         None => (0, text),
+    }
+}
+
+/// The last two parts of a name, which most rules are about.
+struct Tail<'a> {
+    /// The whole of it.
+    rest: &'a str,
+    /// The last part, and where it begins with its separator.
+    part: &'a str,
+    start: usize,
+    /// The part before it, which is empty if there is only one, and where that begins.
+    before: &'a str,
+    before_start: usize,
+}
+
+impl<'a> Tail<'a> {
+    fn new(rest: &'a str) -> Tail<'a> {
+        let (start, part) = last_part(rest);
+        let (before_start, before) = last_part(&rest[..start]);
+        Tail {
+            rest,
+            part,
+            start,
+            before,
+            before_start,
+        }
     }
 }
 
@@ -176,14 +202,14 @@ fn random_kind(part: &str) -> Option<Kind> {
 }
 
 /// Where an ending of several parts begins, or of one that only its neighbours in the name explain.
-fn several_parts(rest: &str, after: &str) -> Option<usize> {
-    uuid(rest)
-        .or_else(|| date_and_time(rest))
-        .or_else(|| month(rest, after))
-        .or_else(|| git_describe(rest))
-        .or_else(|| pre_release(rest))
-        .or_else(|| digest(rest))
-        .or_else(|| after_revision(rest))
+fn several_parts(tail: &Tail<'_>, after: &str) -> Option<usize> {
+    uuid(tail.rest)
+        .or_else(|| date_and_time(tail.rest))
+        .or_else(|| month(tail, after))
+        .or_else(|| git_describe(tail))
+        .or_else(|| pre_release(tail))
+        .or_else(|| digest(tail))
+        .or_else(|| after_revision(tail))
 }
 
 fn uuid(rest: &str) -> Option<usize> {
@@ -226,42 +252,38 @@ fn date_and_time(rest: &str) -> Option<usize> {
 }
 
 /// A month beside its year, and `2026-w05`.
-fn month(rest: &str, after: &str) -> Option<usize> {
-    let (start, part) = last_part(rest);
-    let (year_at, before) = last_part(&rest[..start]);
+fn month(tail: &Tail<'_>, after: &str) -> Option<usize> {
     let next = after
         .strip_prefix('-')
         .map(|after| after.split('-').next().unwrap_or_default());
-    let week = part
+    let week = (tail.part)
         .strip_prefix('w')
         .is_some_and(|week| week.len() == 2 && is_digits(week));
-    if is_month(part) && next.is_some_and(is_year) {
-        Some(start)
-    } else if is_year(before) && (week || is_month(part)) {
-        Some(year_at)
+    if next.is_some_and(is_year) && is_month(tail.part) {
+        Some(tail.start)
+    } else if is_year(tail.before) && (week || is_month(tail.part)) {
+        Some(tail.before_start)
     } else {
         None
     }
 }
 
 /// `gabcdef0` after the number of commits since a tag, and `-dirty` after it. The number is an ending by itself.
-fn git_describe(rest: &str) -> Option<usize> {
-    let described = rest.strip_suffix("-dirty").unwrap_or(rest);
-    let (start, part) = last_part(described);
-    let (_, number) = last_part(&described[..start]);
-    let is_commit = part
+fn git_describe(tail: &Tail<'_>) -> Option<usize> {
+    let clean = tail.rest.strip_suffix("-dirty").map(Tail::new);
+    let tail = clean.as_ref().unwrap_or(tail);
+    let is_commit = (tail.part)
         .strip_prefix('g')
         .is_some_and(|hash| hash.len() >= REVISION && is_hex_digits(hash));
-    (is_commit && is_digits(number)).then_some(start)
+    (is_commit && is_digits(tail.before)).then_some(tail.start)
 }
 
 /// What follows a version: `-alpha.1`, `-rc1`.
-fn pre_release(rest: &str) -> Option<usize> {
-    let (start, part) = last_part(rest);
-    let (_, version) = last_part(&rest[..start]);
+fn pre_release(tail: &Tail<'_>) -> Option<usize> {
+    let (part, version) = (tail.part, tail.before);
     let begins_as_word = part.starts_with(|c: char| c.is_ascii_lowercase());
     let is_after_version = version.contains('.') && is_version(version);
-    (begins_as_word && is_after_version && is_pre_release(part)).then_some(start)
+    (begins_as_word && is_after_version && is_pre_release(part)).then_some(tail.start)
 }
 
 /// Identifiers as SemVer separates them, if all of them are usual ones.
@@ -277,20 +299,17 @@ fn is_pre_release(text: &str) -> bool {
 }
 
 /// `sha256-` and what comes of it, which is hardly ever a number: that is a time, and the word says what the Job is for.
-fn digest(rest: &str) -> Option<usize> {
-    let (start, part) = last_part(rest);
-    let (digest_at, name) = last_part(&rest[..start]);
+fn digest(tail: &Tail<'_>) -> Option<usize> {
+    let (part, name) = (tail.part, tail.before);
     let is_time = name == "sha256" && is_digits(part);
-    (is_hex(part) && DIGESTS.contains(&name) && !is_time).then_some(digest_at)
+    (DIGESTS.contains(&name) && is_hex(part) && !is_time).then_some(tail.before_start)
 }
 
 /// What follows the number of a release behind a dot, `secrets.1-l3b`. The number is an ending by itself.
-fn after_revision(rest: &str) -> Option<usize> {
-    let (start, part) = last_part(rest);
-    let (_, before) = last_part(&rest[..start]);
-    let (word, number) = before.rsplit_once('.')?;
-    let is_drawn = has_digit(part) && is_letters_and_digits(part);
-    (is_drawn && is_digits(number) && !word.is_empty() && !is_version(word)).then_some(start)
+fn after_revision(tail: &Tail<'_>) -> Option<usize> {
+    let (word, number) = tail.before.rsplit_once('.')?;
+    let is_drawn = has_digit(tail.part) && is_letters_and_digits(tail.part);
+    (is_drawn && is_digits(number) && !word.is_empty() && !is_version(word)).then_some(tail.start)
 }
 
 /// The prefix and the phase of a name that Argo CD gave a hook, `PREFIX-REVISION-PHASE-SECONDS`. The prefix is the
