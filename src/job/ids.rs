@@ -17,8 +17,9 @@ enum UidForm {
     Text(Box<str>),
 }
 
-/// Where the hyphens of a UUID stand.
+/// Where the hyphens of a UUID stand, and each two digits that are a byte.
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+const BYTES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 const UUID_LENGTH: usize = 36;
 
 impl From<&str> for Uid {
@@ -72,28 +73,30 @@ impl PartialOrd for Uid {
 /// Only the form that is written again to the letter: lower case, hyphens in their places.
 fn parse_uuid(text: &str) -> Option<[u8; 16]> {
     let text: &[u8; UUID_LENGTH] = text.as_bytes().try_into().ok()?;
+    if HYPHENS.iter().any(|place| text[*place] != b'-') {
+        return None;
+    }
     let mut bytes = [0; 16];
-    let mut digits = 0;
-    for (place, c) in text.iter().enumerate() {
-        let digit = match c {
-            b'-' if HYPHENS.contains(&place) => continue,
-            _ if HYPHENS.contains(&place) => return None,
-            b'0'..=b'9' => c - b'0',
-            b'a'..=b'f' => c - b'a' + 10,
-            _ => return None,
-        };
-        bytes[digits / 2] = bytes[digits / 2] << 4 | digit;
-        digits += 1;
+    for (byte, place) in bytes.iter_mut().zip(BYTES) {
+        *byte = hex_digit(text[place])? << 4 | hex_digit(text[place + 1])?;
     }
     Some(bytes)
 }
 
+fn hex_digit(c: u8) -> Option<u8> {
+    match c {
+        b'0'..=b'9' => Some(c - b'0'),
+        b'a'..=b'f' => Some(c - b'a' + 10),
+        _ => None,
+    }
+}
+
 fn write_uuid(bytes: &[u8; 16]) -> [u8; UUID_LENGTH] {
+    let digit = |digit: u8| b"0123456789abcdef"[usize::from(digit)];
     let mut text = [b'-'; UUID_LENGTH];
-    let places = (0..UUID_LENGTH).filter(|place| !HYPHENS.contains(place));
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    for (place, digit) in places.zip(digits) {
-        text[place] = b"0123456789abcdef"[usize::from(digit)];
+    for (byte, place) in bytes.iter().zip(BYTES) {
+        text[place] = digit(byte >> 4);
+        text[place + 1] = digit(byte & 15);
     }
     text
 }
@@ -112,8 +115,10 @@ enum VersionForm {
 
 impl From<&str> for Version {
     fn from(text: &str) -> Version {
+        // Only what is written again to the letter.
+        let is_plain = text == "0" || !text.starts_with(['0', '+']);
         match text.parse::<u64>() {
-            Ok(number) if number.to_string() == text => Version(VersionForm::Number(number)),
+            Ok(number) if is_plain => Version(VersionForm::Number(number)),
             _ => Version(VersionForm::Text(Box::new(text.to_owned()))),
         }
     }
@@ -279,7 +284,10 @@ mod tests {
             "",
             "0",
             "1",
+            "00",
             "01",
+            "+0",
+            "-0",
             "+1",
             "18446744073709551615",
             "18446744073709551616",
