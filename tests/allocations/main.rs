@@ -30,9 +30,9 @@ static PAGES: LazyLock<Vec<Bytes>> = LazyLock::new(|| support::pages(JOBS, suppo
 
 /// Allocations for each Job: to decode a page of protobuf and take its Jobs in, to decode one of JSON, to read a file, to group and judge,
 /// and to render in each of [`support::FORMS`].
-const READ: f64 = 7.6;
+const READ: f64 = 6.5;
 const DECODE_JSON: f64 = 4.3;
-const READ_FILE: f64 = 9.6;
+const READ_FILE: f64 = 6.6;
 const DECIDE: f64 = 0.8;
 const RENDER: [f64; 6] = [48.0, 95.0, 4.5, 4.4, 15.0, 0.1];
 /// Bytes for each Job that a plan holds once it is made.

@@ -436,6 +436,31 @@ fn other_encodings_are_read_and_damaged_ones_refused() {
     from_file(&file, &[]).exits(1).complains(&["not UTF-8"]);
 }
 
+/// A file is read in pieces, and any byte may be the last one of a piece.
+#[test]
+fn characters_lie_across_the_pieces_that_are_read() {
+    const PIECE: usize = 256 * 1024;
+    let files = Files::new();
+    for shift in 0..4 {
+        let mut one = job("sync-1", 1);
+        let note = "x".repeat(shift) + &"\u{1f600}".repeat(PIECE / 2);
+        one["spec"] = json!({"note": note});
+        let text = list(json!([one, job("sync-2", 2)])).to_string();
+        assert_eq!(plan(&written(&files, text.as_bytes()), &[]), BOTH);
+        for end in [PIECE, text.rfind('\u{1f600}').unwrap() + 2] {
+            let (before, after) = text.as_bytes().split_at(end);
+            for damaged in [[before, b"\xff", after].concat(), before.to_vec()] {
+                let run = from_file(&written(&files, &damaged), &[]).exits(1);
+                assert!(
+                    run.err.contains("not UTF-8") || run.err.contains("ends too early"),
+                    "{}",
+                    run.story()
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn yaml_errors_say_what_to_do() {
     let files = Files::new();

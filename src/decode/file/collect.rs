@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -158,7 +158,7 @@ impl<'a> Collector<'a> {
     pub(super) fn item(
         &mut self,
         found: Result<Item<'_>, Misfit>,
-        text: &[u8],
+        text: &str,
     ) -> Result<Place, FileError> {
         let (kind, job) = match found {
             Ok(item) => (
@@ -166,7 +166,7 @@ impl<'a> Collector<'a> {
                 Ok(decode::Job {
                     metadata: item.metadata,
                     status: item.status,
-                    size: decode::size_of(printed(text)),
+                    size: decode::size_of(printed(text.as_bytes())),
                 }),
             ),
             Err(Misfit {
@@ -185,17 +185,17 @@ impl<'a> Collector<'a> {
             }
             Kind::OtherVersion(what) => return Err(FileError::OtherVersion(what)),
             Kind::Status => {
-                let status = decode::decode_status(text).unwrap_or_default();
+                let status = decode::decode_status(text.as_bytes()).unwrap_or_default();
                 refused(status.status, status.message)?;
                 *self.list().ignored.entry("Status".into()).or_default() += 1;
             }
-            Kind::GitOps(tool) => match serde_json::from_slice(text) {
+            Kind::GitOps(tool) => match serde_json::from_str(text) {
                 Ok(parts) => self.claim(tool, &parts),
                 Err(_) => self.damaged.push(tool),
             },
             Kind::Other(kind) => {
                 if kind == NAMESPACE {
-                    let namespace: Object<'_> = serde_json::from_slice(text)
+                    let namespace: Object<'_> = serde_json::from_str(text)
                         .map_err(|error| super::stream::malformed(&error))?;
                     self.hold(namespace.metadata.as_ref());
                 }
@@ -440,8 +440,11 @@ fn refused(status: Option<String>, message: Option<String>) -> Result<(), FileEr
     }
 }
 
-/// How many bytes of a text are more than layout.
+/// How many bytes of a text are more than layout. Text on one line has none to speak of.
 fn printed(text: &[u8]) -> usize {
+    if memchr(b'\n', text).is_none() {
+        return text.len();
+    }
     text.len() - memchr_iter(b' ', text).count() - memchr_iter(b'\n', text).count()
 }
 

@@ -5,6 +5,7 @@
 
 mod collect;
 mod latest;
+mod slim;
 mod stream;
 
 use std::{
@@ -182,15 +183,14 @@ fn read_documents(
             b'{' => read_document(stream, collector, 0)?,
             b'[' => read_array(stream, collector)?,
             // What was put together of several files has it in the middle as well.
-            0xef if stream.passes(BYTE_ORDER_MARK.as_bytes())? => continue,
-            b'-' if stream.passes(b"---")? => {
+            0xef if stream.passes(BYTE_ORDER_MARK)? => continue,
+            b'-' if stream.passes("---")? => {
                 may_be_yaml = true;
                 continue;
             }
             _ if may_be_yaml => return read_yaml(&stream.rest_of_it()?, collector),
             _ => {
-                let line = stream.line()?;
-                return Err(match message(&String::from_utf8_lossy(&line)) {
+                return Err(match message(stream.line()?) {
                     Some(line) => FileError::Message(quoted(line)),
                     None => stream.invalid("expected `{`", 1, 1),
                 });
@@ -386,7 +386,7 @@ fn read_items(
             if collector.item(found, text)? == Place::Within {
                 return Ok(());
             }
-            read_document(&mut Stream::new(text), collector, depth + 1)
+            read_document(&mut Stream::new(text.as_bytes()), collector, depth + 1)
         })?;
     }
     Ok(())

@@ -1,12 +1,12 @@
 //! JSON read while it comes, value by value, so that no text is ever held whole.
 
-use std::io::Read;
+use std::{io::Read, mem};
 
 use memchr::{memchr_iter, memrchr};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Deserializer, value::RawValue};
 
-use super::FileError;
+use super::{FileError, slim::slim};
 use crate::decode::{Item, TypeMeta};
 
 /// Bytes to read at a time. What is held is this much, or the longest value that is looked at as a whole.
@@ -14,7 +14,7 @@ const CHUNK: usize = 256 * 1024;
 
 /// Takes an item of a list, and its text.
 pub(super) type TakeItem<'t> =
-    dyn FnMut(Result<Item<'_>, Misfit>, &[u8]) -> Result<(), FileError> + 't;
+    dyn FnMut(Result<Item<'_>, Misfit>, &str) -> Result<(), FileError> + 't;
 
 /// An item of a list that is not as a Job is.
 pub(super) struct Misfit {
@@ -27,9 +27,13 @@ pub(super) struct Misfit {
 /// A stream of JSON, and how far it has been read.
 pub(super) struct Stream<R> {
     input: R,
-    /// What has come and is not yet behind: its first `at` bytes are.
-    buffer: Vec<u8>,
+    /// What has come, and lies behind as far as `at`.
+    text: String,
     at: usize,
+    /// What has come of a character whose other bytes have not.
+    bytes: Vec<u8>,
+    /// Room for an item without what no verdict needs.
+    slim: String,
     has_ended: bool,
     /// Where in the whole the buffer begins, for error messages.
     lines: usize,
@@ -40,8 +44,10 @@ impl<R: Read> Stream<R> {
     pub(super) fn new(input: R) -> Stream<R> {
         Stream {
             input,
-            buffer: Vec::new(),
+            text: String::new(),
             at: 0,
+            bytes: Vec::new(),
+            slim: String::new(),
             has_ended: false,
             lines: 0,
             column: 0,
@@ -49,13 +55,13 @@ impl<R: Read> Stream<R> {
     }
 
     /// What has come and has not been read yet.
-    fn rest(&self) -> &[u8] {
-        &self.buffer[self.at..]
+    fn rest(&self) -> &str {
+        &self.text[self.at..]
     }
 
     /// Where in the whole it stands: lines, and bytes of the last one, that are behind.
     fn place(&self) -> (usize, usize) {
-        let passed = &self.buffer[..self.at];
+        let passed = &self.text.as_bytes()[..self.at];
         match memrchr(b'\n', passed) {
             None => (self.lines, self.column + passed.len()),
             Some(last) => {
@@ -68,13 +74,23 @@ impl<R: Read> Stream<R> {
     /// Let more come; at least as much as there is already, so that a long value is not looked at too often.
     fn fill(&mut self) -> Result<(), FileError> {
         (self.lines, self.column) = self.place();
-        self.buffer.drain(..self.at);
+        self.text.drain(..self.at);
         self.at = 0;
-        let wanted = CHUNK.max(self.buffer.len());
+        let wanted = CHUNK.max(self.text.len());
         let come = (&mut self.input)
             .take(wanted as u64)
-            .read_to_end(&mut self.buffer)?;
+            .read_to_end(&mut self.bytes)?;
         self.has_ended = come < wanted;
+        let text = match str::from_utf8(&self.bytes) {
+            Ok(text) => text,
+            Err(error) if error.error_len().is_none() && !self.has_ended => {
+                str::from_utf8(&self.bytes[..error.valid_up_to()]).unwrap_or_default()
+            }
+            Err(_) => return Err(FileError::NotText),
+        };
+        let whole = text.len();
+        self.text.push_str(text);
+        self.bytes.drain(..whole);
         Ok(())
     }
 
@@ -82,12 +98,14 @@ impl<R: Read> Stream<R> {
     pub(super) fn peek(&mut self) -> Result<Option<u8>, FileError> {
         loop {
             let blank = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
-            match self.rest().iter().position(|byte| !blank(byte)) {
+            let bytes = self.rest().as_bytes();
+            match bytes.iter().position(|byte| !blank(byte)) {
                 Some(blanks) => {
+                    let found = bytes[blanks];
                     self.at += blanks;
-                    return Ok(Some(self.buffer[self.at]));
+                    return Ok(Some(found));
                 }
-                None => self.at = self.buffer.len(),
+                None => self.at = self.text.len(),
             }
             if self.has_ended {
                 return Ok(None);
@@ -97,7 +115,7 @@ impl<R: Read> Stream<R> {
     }
 
     /// Whether the next bytes are these, which are then behind.
-    pub(super) fn passes(&mut self, expected: &[u8]) -> Result<bool, FileError> {
+    pub(super) fn passes(&mut self, expected: &str) -> Result<bool, FileError> {
         while self.rest().len() < expected.len() && !self.has_ended {
             self.fill()?;
         }
@@ -144,6 +162,17 @@ impl<R: Read> Stream<R> {
 
     /// Read an item of a list, which may borrow from the text, and give it to `take` with its text.
     pub(super) fn item(&mut self, take: &mut TakeItem<'_>) -> Result<(), FileError> {
+        let mut text = mem::take(&mut self.slim);
+        if let Some(used) = slim(self.rest(), &mut text)
+            && let Ok(item) = serde_json::from_str(&text)
+        {
+            take(Ok(item), &self.rest()[..used])?;
+            self.at += used;
+            self.slim = text;
+            return Ok(());
+        }
+        self.slim = text;
+        // It goes on behind what has come, or something in it is wrong, which the whole text tells best.
         let why = loop {
             match parse::<Item<'_>>(self.rest(), self.has_ended) {
                 Some((Ok(item), used)) => {
@@ -159,29 +188,28 @@ impl<R: Read> Stream<R> {
         // It may be of another kind, which has other members by the same names.
         let whole: Box<RawValue> = self.value()?;
         let type_meta = serde_json::from_str(whole.get()).unwrap_or_default();
-        take(Err(Misfit { type_meta, why }), whole.get().as_bytes())
+        take(Err(Misfit { type_meta, why }), whole.get())
     }
 
     /// Everything from the beginning of this line on, with the lines before it left empty.
     pub(super) fn rest_of_it(&mut self) -> Result<Vec<u8>, FileError> {
-        let passed = &self.buffer[..self.at];
-        let begin = memrchr(b'\n', passed).map_or(0, |last| last + 1);
+        let begin = self.text[..self.at].rfind('\n').map_or(0, |last| last + 1);
         let (lines, _) = self.place();
         let mut whole = vec![b'\n'; lines];
-        whole.extend_from_slice(&self.buffer[begin..]);
+        whole.extend_from_slice(&self.text.as_bytes()[begin..]);
+        whole.append(&mut self.bytes);
         self.input.read_to_end(&mut whole)?;
         (self.at, self.has_ended) = (0, true);
-        self.buffer.clear();
+        self.text.clear();
         Ok(whole)
     }
 
     /// What is left of this line, which stays unread.
-    pub(super) fn line(&mut self) -> Result<Vec<u8>, FileError> {
-        while !self.rest().contains(&b'\n') && !self.has_ended {
+    pub(super) fn line(&mut self) -> Result<&str, FileError> {
+        while !self.rest().contains('\n') && !self.has_ended {
             self.fill()?;
         }
-        let line = self.rest().split(|byte| *byte == b'\n').next();
-        Ok(line.unwrap_or_default().to_vec())
+        Ok(self.rest().split('\n').next().unwrap_or_default())
     }
 
     fn explain(&self, error: &serde_json::Error) -> FileError {
@@ -202,10 +230,10 @@ impl<R: Read> Stream<R> {
 
 /// Parse the value that a text begins with, and how long it is; `None` if it may go on after the text.
 fn parse<'t, T: Deserialize<'t>>(
-    text: &'t [u8],
+    text: &'t str,
     is_all: bool,
 ) -> Option<(serde_json::Result<T>, usize)> {
-    let mut values = Deserializer::from_slice(text).into_iter();
+    let mut values = Deserializer::from_str(text).into_iter();
     let value = values.next();
     let used = values.byte_offset();
     match value {
