@@ -14,6 +14,11 @@ The names of all objects begin with it. A CronJob's has at most 52 characters, a
 {{- .Values.serviceAccount.name | default (include "jobclean.name" .) -}}
 {{- end }}
 
+{{/* The ConfigMap with the policy. */}}
+{{- define "jobclean.policy" -}}
+{{- include "jobclean.name" . }}-policy
+{{- end }}
+
 {{- define "jobclean.labels" -}}
 {{- $own := dict
   "app.kubernetes.io/name" "jobclean"
@@ -52,6 +57,9 @@ annotations:
 {{- if and .Values.gitopsNamespaces (eq .Values.gitops "ignore") -}}
 {{- fail "gitops is ignore: leave gitopsNamespaces out" -}}
 {{- end -}}
+{{- if and (ne .Values.gitops "auto") (hasKey (dig "defaults" dict (.Values.policy | default dict) | default dict) "gitops") -}}
+{{- fail "gitops and policy.defaults.gitops cannot be set together: leave the first out" -}}
+{{- end -}}
 {{- if not (or .Values.serviceAccount.create .Values.serviceAccount.name) -}}
 {{- fail "serviceAccount.create is false: set serviceAccount.name to an account that is there" -}}
 {{- end -}}
@@ -62,6 +70,7 @@ annotations:
   "^--group-by(=|$)" "groupBy"
   "^--gitops(=|$)" "gitops"
   "^--gitops-namespace(=|$)" "gitopsNamespaces"
+  "^--policy(=|$)" "policy"
   "^(--(dry-run|yes)(=|$)|-[iqvAy]*y)" "dryRun" -}}
 {{- range $flag := .Values.flags -}}
 {{- range $pattern, $value := $taken -}}

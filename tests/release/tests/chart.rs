@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use controlplane::build_tool;
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 use crate::support::{
     file_of, is_admitted_as_restricted, jobs, namespace_with_jobs, plane, project, read, run,
@@ -84,6 +85,33 @@ fn args_of(cron_job: &Value) -> Vec<&str> {
         .as_array()
         .unwrap();
     args.iter().map(|arg| arg.as_str().unwrap()).collect()
+}
+
+/// The text of the policy that a Pod finds where its flag says, if the flag is there.
+fn policy_of(cron_job: &Value, objects: &[Value]) -> Option<String> {
+    let args = args_of(cron_job);
+    let path = args.iter().find_map(|arg| arg.strip_prefix("--policy="))?;
+    let pod = pod_spec(cron_job);
+    let mount = &pod["containers"][0]["volumeMounts"][0];
+    let key = path
+        .strip_prefix(mount["mountPath"].as_str().unwrap())
+        .and_then(|rest| rest.strip_prefix('/'));
+    let volume = &pod["volumes"][0];
+    assert_eq!(mount["name"], volume["name"]);
+    let map = of_kind(objects, "ConfigMap")[0];
+    assert_eq!(map["metadata"]["name"], volume["configMap"]["name"]);
+    Some(map["data"][key.unwrap()].as_str().unwrap().to_owned())
+}
+
+/// Flags with the policy as a file of this machine.
+fn with_policy(args: &[&str], policy: Option<&NamedTempFile>) -> Vec<String> {
+    let here = |arg: &&str| match policy {
+        Some(file) if arg.starts_with("--policy=") => {
+            format!("--policy={}", file.path().display())
+        }
+        _ => (*arg).to_owned(),
+    };
+    args.iter().map(here).collect()
 }
 
 /// The tool, with nothing of the user's.
@@ -206,6 +234,19 @@ fn values_become_flags_that_the_tool_understands() {
             json!({"gitops": "ignore", "namespaces": [one]}),
             "--gitops=ignore",
         ),
+        (
+            json!({"policy": {"defaults": {"keep": 2}}}),
+            "--policy=/etc/jobclean/policy.yaml",
+        ),
+        (
+            json!({"policy": {"rules": [{"match": {"namespaces": ["a-*"]}, "hold": true}]},
+                "namespaces": [one, two]}),
+            "--policy=",
+        ),
+        (
+            json!({"policy": {"namespaceAnnotations": false, "defaults": {"keepWithin": "7d"}}}),
+            "--policy=",
+        ),
         // A key without a value in YAML.
         (
             json!({"flags": null, "labels": null, "annotations": null, "resources": null,
@@ -230,6 +271,9 @@ fn values_become_flags_that_the_tool_understands() {
                 args.iter().any(|arg| arg.starts_with(expected)),
                 "{expected} in {args:?}"
             );
+            let policy = policy_of(cron_job, &objects).map(|text| file_of(&text));
+            let args = with_policy(&args, policy.as_ref());
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
             let needed = rules_by_the_tool(&args);
             for role in &of_jobs {
                 assert_eq!(role["rules"], needed[0], "{args:?}");
@@ -415,6 +459,7 @@ fn flags_that_a_value_sets_are_refused() {
         ("groupBy", &["--group-by", "--group-by=family"]),
         ("gitops", &["--gitops", "--gitops=ignore"]),
         ("gitopsNamespaces", &["--gitops-namespace=a"]),
+        ("policy", &["--policy", "--policy=policy.yaml"]),
         (
             "dryRun",
             &[
@@ -451,6 +496,12 @@ fn values_that_make_no_sense_are_refused() {
         (json!({"flags": ["--"]}), &["/flags/0", "'--'"]),
         (json!({"suspend": "maybe"}), &["/suspend", "boolean"]),
         (json!({"schedule": ""}), &["/schedule"]),
+        (
+            json!({"gitops": "require", "policy": {"defaults": {"gitops": "require"}}}),
+            &["gitops and policy.defaults.gitops"],
+        ),
+        (json!({"policy": {"rule": []}}), &["/policy", "'rule'"]),
+        (json!({"policy": {"kind": "List"}}), &["/policy/kind"]),
         (json!({"image": {"tag": 2}}), &["/image/tag"]),
         (
             json!({"image": {"pullPolicy": "Sometimes"}}),
@@ -563,6 +614,28 @@ fn a_release_purges_where_it_is_told_to_and_leaves_nothing_behind() {
         let secrets = format!("/api/v1/namespaces/{home}/secrets");
         assert_eq!(plane().get_json(&secrets).unwrap()["items"], json!([]));
     }
+}
+
+#[test]
+fn a_release_keeps_what_its_policy_says() {
+    let label = "example.com/chart-policy";
+    let [held, cleaned] = [(); 2].map(|()| namespace_with_jobs(label));
+    let home = restricted();
+    let hold = json!({"name": "hold", "match": {"namespaces": [held]}, "hold": true});
+    install(
+        &home,
+        &json!({"label": label, "policy": {"defaults": {"keep": 2}, "rules": [hold]}}),
+    );
+    let objects = objects(&manifest(&home));
+    let cron_job = of_kind(&objects, "CronJob")[0];
+    is_admitted_as_restricted(&home, pod_spec(cron_job));
+    let policy = file_of(&policy_of(cron_job, &objects).unwrap());
+    let args = with_policy(&args_of(cron_job), Some(&policy));
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let (output, said) = run_as(pod_spec(cron_job), &home, &args);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(jobs(&held).len(), 3, "{said}");
+    assert_eq!(jobs(&cleaned), ["sync-2", "sync-3"], "{said}");
 }
 
 #[test]
