@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -440,11 +440,8 @@ fn refused(status: Option<String>, message: Option<String>) -> Result<(), FileEr
     }
 }
 
-/// How many bytes of a text are more than layout. Text on one line has none to speak of.
+/// How many bytes of a text are more than layout, however much of that there is.
 fn printed(text: &[u8]) -> usize {
-    if memchr(b'\n', text).is_none() {
-        return text.len();
-    }
     text.len() - memchr_iter(b' ', text).count() - memchr_iter(b'\n', text).count()
 }
 
