@@ -451,13 +451,59 @@ fn characters_lie_across_the_pieces_that_are_read() {
             let (before, after) = text.as_bytes().split_at(end);
             for damaged in [[before, b"\xff", after].concat(), before.to_vec()] {
                 let run = from_file(&written(&files, &damaged), &[]).exits(1);
-                assert!(
-                    run.err.contains("not UTF-8") || run.err.contains("ends too early"),
-                    "{}",
-                    run.story()
-                );
+                let is_cut_off = damaged.len() == end;
+                let words = if is_cut_off {
+                    "ends too early"
+                } else {
+                    "not UTF-8"
+                };
+                run.complains(&[words]);
             }
         }
+    }
+}
+
+#[test]
+fn numbers_lie_across_the_pieces_that_are_read() {
+    const PIECE: usize = 256 * 1024;
+    let files = Files::new();
+    let (one, two) = (job("sync-1", 1), job("sync-2", 2));
+    for number in ["-1", "-0.25", "12e+3"] {
+        let text = list(json!([one, two])).to_string();
+        let (before, after) = text.split_once(r#","metadata":{"#).unwrap();
+        for place in 0..=number.len() {
+            let head = format!(r#"{before},"spec":{{"pad":""#);
+            let tail = r#"","priority":"#;
+            let pad = "x".repeat(PIECE - place - head.len() - tail.len());
+            let text = format!(r#"{head}{pad}{tail}{number}}},"metadata":{{{after}"#);
+            assert_eq!(&text[PIECE - place..][..number.len()], number);
+            assert_eq!(
+                plan(&written(&files, text.as_bytes()), &[]),
+                BOTH,
+                "{number} {place}"
+            );
+        }
+    }
+}
+
+/// It is not looked at, whichever way the Jobs are laid out. That the Job ends where it seems to is.
+#[test]
+fn what_is_wrong_within_a_pod_template_does_not_matter() {
+    let files = Files::new();
+    let jobs = [job("sync-1", 1), job("sync-2", 2)].map(|mut job| {
+        job["spec"] = json!({"template": [true]});
+        job
+    });
+    let list = list(json!(jobs));
+    for text in [format!("{list}"), format!("{list:#}")] {
+        let odd = text.replace("true", "true false");
+        assert_eq!(plan(&written(&files, odd.as_bytes()), &[]), BOTH, "{odd}");
+    }
+    for odd in ["[true}", "{true]", "[true", "true]"] {
+        let text = list.to_string().replacen("[true]", odd, 1);
+        from_file(&written(&files, text.as_bytes()), &[])
+            .exits(1)
+            .complains(&["not valid JSON"]);
     }
 }
 

@@ -1,7 +1,8 @@
 //! The text of a Job without what no verdict needs: its Pod template, and who manages which of its fields.
 //!
 //! That is most of the text, and of it only the end is looked for: 64 bytes at a time, by quotes and brackets. So what
-//! is cut out may be wrong within, as long as these are in pairs.
+//! is cut out may be wrong within, as long as it has as many brackets of each kind that open as that close. All else is
+//! left for the parser to check.
 
 use memchr::memchr2;
 use wide::u8x16;
@@ -10,7 +11,7 @@ use wide::u8x16;
 const BLOCK: usize = 64;
 
 /// Put the object that a text begins with into `slim`, with null for what is cut out. How long the object is in the
-/// text; `None` if it does not end there or is not JSON.
+/// text; `None` if no end of it can be found there.
 pub(super) fn slim(text: &str, slim: &mut String) -> Option<usize> {
     slim.clear();
     let mut cut = Cut {
@@ -91,7 +92,7 @@ impl<'a> Cut<'a> {
         Some(())
     }
 
-    /// Copy what lies behind.
+    /// Copy what has been stepped over since the last time.
     fn copy(&mut self) {
         self.slim.push_str(&self.text[self.copied..self.at]);
         self.copied = self.at;
@@ -131,16 +132,25 @@ fn end_of_brackets(text: &[u8]) -> Option<usize> {
     let mut last = [0; BLOCK];
     last[..rest.len()].copy_from_slice(rest);
     let mut depth = 0;
+    // How many more square ones are open.
+    let mut square = 0;
     let mut strings = Strings::default();
     for (number, block) in blocks.iter().chain([&last]).enumerate() {
         let block = Block::new(block);
         let strings = strings.within(&block);
         let open = block.are(b'[', b'{') & !strings;
         let close = block.are(b']', b'}') & !strings;
+        let (square_open, square_close) = (block.is(b'[') & !strings, block.is(b']') & !strings);
+        let mut count_square = |within: u64| {
+            square += (square_open & within).count_ones().cast_signed();
+            square -= (square_close & within).count_ones().cast_signed();
+            square
+        };
         let closed = close.count_ones();
-        // It cannot end here where less is closed than was open before.
+        // It cannot end in this block if less is closed there than was open before.
         if closed < depth {
             depth = depth + open.count_ones() - closed;
+            count_square(u64::MAX);
             continue;
         }
         let mut brackets = open | close;
@@ -152,10 +162,12 @@ fn end_of_brackets(text: &[u8]) -> Option<usize> {
                 depth -= 1;
             }
             if depth == 0 {
-                return Some(number * BLOCK + first.trailing_zeros() as usize + 1);
+                let is_even = count_square(first | (first - 1)) == 0;
+                return is_even.then(|| number * BLOCK + first.trailing_zeros() as usize + 1);
             }
             brackets ^= first;
         }
+        count_square(u64::MAX);
     }
     None
 }
@@ -374,6 +386,9 @@ mod tests {
             r#"{"a":1 "b":2}"#,
             r#"{"a":1,}"#,
             r#"{"spec":]}"#,
+            r#"{"spec":[}}"#,
+            r#"{"spec":{"a":[}},"b":1}"#,
+            r#"{"spec":{"a":{]},"b":1}"#,
         ] {
             assert_eq!(slimmed(text), None, "{text}");
         }

@@ -9,7 +9,8 @@ use serde_json::{Deserializer, value::RawValue};
 use super::{FileError, slim::slim};
 use crate::decode::{Item, TypeMeta};
 
-/// Bytes to read at a time. What is held is this much, or the longest value that is looked at as a whole.
+/// Bytes to read at a time. What is held is a few times this much, or a few times the longest value that is looked at
+/// as a whole.
 const CHUNK: usize = 256 * 1024;
 
 /// Takes an item of a list, and its text.
@@ -27,15 +28,15 @@ pub(super) struct Misfit {
 /// A stream of JSON, and how far it has been read.
 pub(super) struct Stream<R> {
     input: R,
-    /// What has come, and lies behind as far as `at`.
+    /// What has come and is not yet behind: its first `at` bytes are.
     text: String,
     at: usize,
-    /// What has come of a character whose other bytes have not.
+    /// What has come and is no text: the first bytes of a character, or of what is no character at all.
     bytes: Vec<u8>,
     /// Room for an item without what no verdict needs.
     slim: String,
     has_ended: bool,
-    /// Where in the whole the buffer begins, for error messages.
+    /// Where in the whole `text` begins, for error messages.
     lines: usize,
     column: usize,
 }
@@ -80,17 +81,21 @@ impl<R: Read> Stream<R> {
         let come = (&mut self.input)
             .take(wanted as u64)
             .read_to_end(&mut self.bytes)?;
-        self.has_ended = come < wanted;
+        let is_last = come < wanted;
         let text = match str::from_utf8(&self.bytes) {
             Ok(text) => text,
-            Err(error) if error.error_len().is_none() && !self.has_ended => {
+            // What is wrong before it is said first.
+            Err(error) if error.valid_up_to() > 0 => {
                 str::from_utf8(&self.bytes[..error.valid_up_to()]).unwrap_or_default()
             }
-            Err(_) => return Err(FileError::NotText),
+            Err(error) if error.error_len().is_some() => return Err(FileError::NotText),
+            Err(_) if is_last => return Err(self.invalid("it ends too early", 1, 1)),
+            Err(_) => "",
         };
         let whole = text.len();
         self.text.push_str(text);
         self.bytes.drain(..whole);
+        self.has_ended = is_last && self.bytes.is_empty();
         Ok(())
     }
 
@@ -162,6 +167,7 @@ impl<R: Read> Stream<R> {
 
     /// Read an item of a list, which may borrow from the text, and give it to `take` with its text.
     pub(super) fn item(&mut self, take: &mut TakeItem<'_>) -> Result<(), FileError> {
+        self.peek()?;
         let mut text = mem::take(&mut self.slim);
         if let Some(used) = slim(self.rest(), &mut text)
             && let Ok(item) = serde_json::from_str(&text)
@@ -233,6 +239,12 @@ fn parse<'t, T: Deserialize<'t>>(
     text: &'t str,
     is_all: bool,
 ) -> Option<(serde_json::Result<T>, usize)> {
+    // Half a number is another number, or none.
+    let text = if is_all {
+        text
+    } else {
+        text.trim_end_matches(|c: char| c.is_ascii_digit() || "+-.eE".contains(c))
+    };
     let mut values = Deserializer::from_str(text).into_iter();
     let value = values.next();
     let used = values.byte_offset();
