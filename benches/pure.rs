@@ -100,7 +100,8 @@ fn borders(text: &str) -> usize {
     list.items.len()
 }
 
-/// A file as kubectl prints it though on one line, beside a scan that only finds where its items begin and end, in a text that is there whole.
+/// A file as kubectl prints it though on one line, beside a scan that only finds where its items begin and end, in a text
+/// that is there whole.
 fn file(criterion: &mut Criterion) {
     let text = support::file(10_000);
     let mut group = criterion.benchmark_group("file");

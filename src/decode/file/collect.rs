@@ -166,7 +166,7 @@ impl<'a> Collector<'a> {
                 Ok(decode::Job {
                     metadata: item.metadata,
                     status: item.status,
-                    size: decode::size_of(printed(text.as_bytes())),
+                    size: decode::size_of(printed(text)),
                 }),
             ),
             Err(Misfit {
@@ -266,7 +266,7 @@ impl<'a> Collector<'a> {
                 return self.take(decode::Job {
                     metadata: part(head.metadata.as_deref())?,
                     status: part(head.status.as_deref())?,
-                    size: decode::size_of(texts.map(|text| printed(text.as_bytes())).sum()),
+                    size: decode::size_of(texts.map(printed).sum()),
                 });
             }
         }
@@ -440,9 +440,10 @@ fn refused(status: Option<String>, message: Option<String>) -> Result<(), FileEr
     }
 }
 
-/// How many bytes of a text are more than layout, however much of that there is.
-fn printed(text: &[u8]) -> usize {
-    text.len() - memchr_iter(b' ', text).count() - memchr_iter(b'\n', text).count()
+/// How many bytes of a text are more than layout.
+fn printed(text: &str) -> usize {
+    let times = |byte| memchr_iter(byte, text.as_bytes()).count();
+    text.len() - times(b' ') - times(b'\n')
 }
 
 /// Read a part of a document.

@@ -75,7 +75,9 @@ impl<'a> Cut<'a> {
         self.at += match rest.first()? {
             b'{' | b'[' => end_of_brackets(rest)?,
             b'"' => end_of_string(rest)?,
-            _ => rest.iter().position(|byte| b",}] \n\r\t".contains(byte))?,
+            _ => rest
+                .iter()
+                .position(|byte| is_blank(*byte) || b",}]".contains(byte))?,
         };
         Some(())
     }
@@ -108,10 +110,15 @@ impl<'a> Cut<'a> {
 
     /// Step over white space.
     fn blank(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.next() {
+        while self.next().is_some_and(is_blank) {
             self.at += 1;
         }
     }
+}
+
+/// Whether a byte between the parts of JSON is white space.
+pub(super) fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }
 
 /// How long the string is that a text begins with, with its quotes.
@@ -138,36 +145,34 @@ fn end_of_brackets(text: &[u8]) -> Option<usize> {
     for (number, block) in blocks.iter().chain([&last]).enumerate() {
         let block = Block::new(block);
         let strings = strings.within(&block);
-        let open = block.are(b'[', b'{') & !strings;
-        let close = block.are(b']', b'}') & !strings;
-        let (square_open, square_close) = (block.is(b'[') & !strings, block.is(b']') & !strings);
-        let mut count_square = |within: u64| {
-            square += (square_open & within).count_ones().cast_signed();
-            square -= (square_close & within).count_ones().cast_signed();
-            square
+        let are = |bracket| block.is(bracket) & !strings;
+        let (square_open, square_close) = (are(b'['), are(b']'));
+        let (open, close) = (square_open | are(b'{'), square_close | are(b'}'));
+        let square_in = |part: u64| {
+            let (open, close) = (square_open & part, square_close & part);
+            open.count_ones().cast_signed() - close.count_ones().cast_signed()
         };
         let closed = close.count_ones();
         // It cannot end in this block if less is closed there than was open before.
         if closed < depth {
             depth = depth + open.count_ones() - closed;
-            count_square(u64::MAX);
-            continue;
-        }
-        let mut brackets = open | close;
-        while brackets != 0 {
-            let first = brackets & brackets.wrapping_neg();
-            if open & first != 0 {
-                depth += 1;
-            } else {
-                depth -= 1;
+        } else {
+            let mut brackets = open | close;
+            while brackets != 0 {
+                let first = brackets & brackets.wrapping_neg();
+                if open & first != 0 {
+                    depth += 1;
+                } else {
+                    depth -= 1;
+                }
+                if depth == 0 {
+                    let is_even = square + square_in(first | (first - 1)) == 0;
+                    return is_even.then(|| number * BLOCK + first.trailing_zeros() as usize + 1);
+                }
+                brackets ^= first;
             }
-            if depth == 0 {
-                let is_even = count_square(first | (first - 1)) == 0;
-                return is_even.then(|| number * BLOCK + first.trailing_zeros() as usize + 1);
-            }
-            brackets ^= first;
         }
-        count_square(u64::MAX);
+        square += square_in(u64::MAX);
     }
     None
 }
@@ -185,18 +190,7 @@ impl Block {
     /// Which bytes are this one.
     fn is(&self, byte: u8) -> u64 {
         let byte = u8x16::splat(byte);
-        self.mask(|part| part.simd_eq(byte))
-    }
-
-    /// Which bytes are one of two that differ in the bit 0x20 alone.
-    fn are(&self, without: u8, with: u8) -> u64 {
-        debug_assert_eq!(without | 0x20, with);
-        let (bit, with) = (u8x16::splat(0x20), u8x16::splat(with));
-        self.mask(|part| (part | bit).simd_eq(with))
-    }
-
-    fn mask(&self, is: impl Fn(u8x16) -> u8x16) -> u64 {
-        let bits = |quarter: usize| u64::from(is(self.0[quarter]).to_bitmask());
+        let bits = |quarter: usize| u64::from(self.0[quarter].simd_eq(byte).to_bitmask());
         bits(0) | bits(1) << 16 | bits(2) << 32 | bits(3) << 48
     }
 }

@@ -6,7 +6,10 @@ use memchr::{memchr_iter, memrchr};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Deserializer, value::RawValue};
 
-use super::{FileError, slim::slim};
+use super::{
+    FileError,
+    slim::{is_blank, slim},
+};
 use crate::decode::{Item, TypeMeta};
 
 /// Bytes to read at a time. What is held is a few times this much, or a few times the longest value that is looked at
@@ -102,9 +105,8 @@ impl<R: Read> Stream<R> {
     /// The next byte that is no white space, which stays unread; `None` at the end.
     pub(super) fn peek(&mut self) -> Result<Option<u8>, FileError> {
         loop {
-            let blank = |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
             let bytes = self.rest().as_bytes();
-            match bytes.iter().position(|byte| !blank(byte)) {
+            match bytes.iter().position(|byte| !is_blank(*byte)) {
                 Some(blanks) => {
                     let found = bytes[blanks];
                     self.at += blanks;
