@@ -103,15 +103,17 @@ fn policy_of(cron_job: &Value, objects: &[Value]) -> Option<String> {
     Some(map["data"][key.unwrap()].as_str().unwrap().to_owned())
 }
 
-/// Flags with the policy as a file of this machine.
-fn with_policy(args: &[&str], policy: Option<&NamedTempFile>) -> Vec<String> {
-    let here = |arg: &&str| match policy {
-        Some(file) if arg.starts_with("--policy=") => {
-            format!("--policy={}", file.path().display())
-        }
-        _ => (*arg).to_owned(),
-    };
-    args.iter().map(here).collect()
+/// The flags of a Pod, with its policy as this file, if it has one.
+fn args_with<'a>(cron_job: &'a Value, policy: Option<&'a NamedTempFile>) -> Vec<&'a str> {
+    let mut args = args_of(cron_job);
+    if let Some(file) = policy {
+        let at = args.iter().position(|arg| arg.starts_with("--policy="));
+        args.splice(
+            at.unwrap()..=at.unwrap(),
+            ["--policy", file.path().to_str().unwrap()],
+        );
+    }
+    args
 }
 
 /// The tool, with nothing of the user's.
@@ -272,8 +274,7 @@ fn values_become_flags_that_the_tool_understands() {
                 "{expected} in {args:?}"
             );
             let policy = policy_of(cron_job, &objects).map(|text| file_of(&text));
-            let args = with_policy(&args, policy.as_ref());
-            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            let args = args_with(cron_job, policy.as_ref());
             let needed = rules_by_the_tool(&args);
             for role in &of_jobs {
                 assert_eq!(role["rules"], needed[0], "{args:?}");
@@ -630,8 +631,7 @@ fn a_release_keeps_what_its_policy_says() {
     let cron_job = of_kind(&objects, "CronJob")[0];
     is_admitted_as_restricted(&home, pod_spec(cron_job));
     let policy = file_of(&policy_of(cron_job, &objects).unwrap());
-    let args = with_policy(&args_of(cron_job), Some(&policy));
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let args = args_with(cron_job, Some(&policy));
     let (output, said) = run_as(pod_spec(cron_job), &home, &args);
     assert!(output.status.success(), "{said}");
     assert_eq!(jobs(&held).len(), 3, "{said}");
