@@ -13,7 +13,7 @@ use dialoguer::{
 use unicode_width::UnicodeWidthChar;
 
 use super::{
-    Ability, Ui, forget_typed,
+    Ability, RawKeys, Ui,
     picker::{Choice, Step},
 };
 use crate::text::{count, is_unsafe};
@@ -52,15 +52,15 @@ impl Ui {
     /// Let the user pick. Waits in a thread of its own, so that signals are heard meanwhile.
     pub async fn choose(&self, choice: Choice) -> Picked {
         self.has_asked.set(true);
-        forget_typed();
+        let keys = RawKeys::begin();
         let (send, receive) = tokio::sync::oneshot::channel();
-        std::thread::spawn(move || send.send(pick(choice)));
+        std::thread::spawn(move || send.send(pick(choice, keys)));
         receive.await.unwrap_or(Picked::Nothing)
     }
 }
 
 /// Show the list and read keys until it is decided. A terminal that has gone away decides for nothing.
-fn pick(mut choice: Choice) -> Picked {
+fn pick(mut choice: Choice, _keys: RawKeys) -> Picked {
     let mut screen = Screen {
         term: Term::buffered_stderr(),
         above: 0,

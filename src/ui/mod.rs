@@ -530,6 +530,34 @@ fn edit_lines() {
     }
 }
 
+/// Every key goes to this process as it is typed, until this is dropped. console asks for that anew for each key; in
+/// between, the terminal would take a Ctrl-U, an erase or a Ctrl-D for its own and show what is typed.
+struct RawKeys {
+    before: TerminalModes,
+}
+
+impl RawKeys {
+    /// From now on. What was typed before is forgotten.
+    fn begin() -> RawKeys {
+        let before = TerminalModes::save();
+        #[cfg(unix)]
+        if let Some(mut modes) = before.saved.clone() {
+            let output_modes = modes.output_modes;
+            modes.make_raw();
+            modes.output_modes = output_modes;
+            let flush = rustix::termios::OptionalActions::Flush;
+            let _ = rustix::termios::tcsetattr(io::stdin(), flush, &modes);
+        }
+        RawKeys { before }
+    }
+}
+
+impl Drop for RawKeys {
+    fn drop(&mut self) {
+        self.before.put_back();
+    }
+}
+
 /// What was typed before a question was there to be read is no answer to it.
 fn forget_typed() {
     #[cfg(unix)]
@@ -577,19 +605,20 @@ impl TerminalModes {
 
     /// Put them back, and show the cursor.
     pub fn restore(&self) {
-        #[cfg(unix)]
-        if let Some(saved) = &self.saved {
-            let _ = rustix::termios::tcsetattr(
-                io::stdin(),
-                rustix::termios::OptionalActions::Now,
-                saved,
-            );
-        }
+        self.put_back();
         if matches!(
             Ability::of(io::stderr().is_terminal()),
             Ability::Plain | Ability::Colour
         ) {
             let _ = Term::stderr().show_cursor();
+        }
+    }
+
+    fn put_back(&self) {
+        #[cfg(unix)]
+        if let Some(saved) = &self.saved {
+            let now = rustix::termios::OptionalActions::Now;
+            let _ = rustix::termios::tcsetattr(io::stdin(), now, saved);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Choosing groups from a list at a real terminal.
 
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use crate::support::group_list::{ALL, DOWN, answer, groups, list, list_of};
 use crate::support::kubeconfig::{Files, arg};
@@ -65,6 +67,23 @@ fn what_is_typed_filters() {
     terminal.send("\r");
     answer(terminal, "Purge 2 Jobs in 2 groups of namespace ", "y").exits(0);
     space.holds(&["a-1", "a-2", "a-3", "b-2", "c-2", "s-1"]);
+}
+
+/// Keys that a terminal edits lines with reach the list even while it is being drawn, not only while it waits for a key.
+#[test]
+fn no_key_is_lost_while_the_list_is_drawn() {
+    let space = groups();
+    let mut terminal = list(&space, &[]);
+    terminal.unread(|terminal| {
+        // More than the kernel keeps of what is drawn for each.
+        terminal.send(&"x".repeat(600));
+        thread::sleep(Duration::from_secs(2));
+        terminal.send("\u{15}ETA");
+    });
+    terminal.wait_for("1 of 3 groups shown, filter: ETA");
+    terminal.send("\u{1b}");
+    terminal.finish().exits(4);
+    space.holds(&["a-1", "a-2", "a-3", "b-1", "b-2", "c-1", "c-2", "s-1"]);
 }
 
 /// What the policy keeps is no choice, and what is chosen goes by the policy.

@@ -127,6 +127,13 @@ impl Terminal {
         }
     }
 
+    /// Does something while what the program writes is not read, so that it has to wait once it has written a lot.
+    pub fn unread(&mut self, act: impl FnOnce(&mut Self)) {
+        let seen = Arc::clone(&self.seen);
+        let _unread = seen.lock().unwrap();
+        act(self);
+    }
+
     /// Types this.
     pub fn send(&mut self, keys: &str) {
         self.writer.write_all(keys.as_bytes()).unwrap();
