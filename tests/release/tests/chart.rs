@@ -4,12 +4,12 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::sync::OnceLock;
 
-use controlplane::build_tool;
 use serde_json::{Value, json};
-use tempfile::NamedTempFile;
 
+use crate::cron_job::{
+    args_of, args_with, objects, of_kind, pod_spec, policy_of, rules_by_the_tool, rules_of, tool,
+};
 use crate::support::{
     file_of, is_admitted_as_restricted, jobs, namespace_with_jobs, plane, project, read, run,
     succeeds_quietly, token, tools,
@@ -57,92 +57,12 @@ fn is_refused(values: &Value, words: &[&str]) {
     }
 }
 
-fn objects(text: &str) -> Vec<Value> {
-    serde_saphyr::from_multiple(text).unwrap()
-}
-
-fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
-    objects
-        .iter()
-        .filter(|object| object["kind"] == kind)
-        .collect()
-}
-
 /// The objects, which the server takes as they are, and warns of nothing.
 fn accepted(release: &str, namespace: &str, values: &Value) -> Vec<Value> {
     let text = rendered(release, namespace, values);
     let mut apply = plane().kubectl_command(["apply", "--server-side", "--filename"]);
     succeeds_quietly(apply.arg(file_of(&text).path()));
     objects(&text)
-}
-
-fn pod_spec(cron_job: &Value) -> &Value {
-    &cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-}
-
-fn args_of(cron_job: &Value) -> Vec<&str> {
-    let args = pod_spec(cron_job)["containers"][0]["args"]
-        .as_array()
-        .unwrap();
-    args.iter().map(|arg| arg.as_str().unwrap()).collect()
-}
-
-/// The text of the policy that a Pod finds where its flag says, if the flag is there.
-fn policy_of(cron_job: &Value, objects: &[Value]) -> Option<String> {
-    let args = args_of(cron_job);
-    let path = args.iter().find_map(|arg| arg.strip_prefix("--policy="))?;
-    let pod = pod_spec(cron_job);
-    let mount = &pod["containers"][0]["volumeMounts"][0];
-    let key = path
-        .strip_prefix(mount["mountPath"].as_str().unwrap())
-        .and_then(|rest| rest.strip_prefix('/'));
-    let volume = &pod["volumes"][0];
-    assert_eq!(mount["name"], volume["name"]);
-    let map = of_kind(objects, "ConfigMap")[0];
-    assert_eq!(map["metadata"]["name"], volume["configMap"]["name"]);
-    Some(map["data"][key.unwrap()].as_str().unwrap().to_owned())
-}
-
-/// The flags of a Pod, with its policy as this file, if it has one.
-fn args_with<'a>(cron_job: &'a Value, policy: Option<&'a NamedTempFile>) -> Vec<&'a str> {
-    let mut args = args_of(cron_job);
-    if let Some(file) = policy {
-        let at = args.iter().position(|arg| arg.starts_with("--policy="));
-        args.splice(
-            at.unwrap()..=at.unwrap(),
-            ["--policy", file.path().to_str().unwrap()],
-        );
-    }
-    args
-}
-
-/// The tool, with nothing of the user's.
-fn tool(args: &[&str]) -> Command {
-    static TOOL: OnceLock<PathBuf> = OnceLock::new();
-    let mut command = Command::new(TOOL.get_or_init(|| build_tool().unwrap()));
-    command.args(args).env_clear().env("HOME", plane().home());
-    command
-}
-
-/// The tool understands the flags: it prints the roles that such a run needs, which have to be the chart's.
-fn rules_by_the_tool(args: &[&str]) -> Vec<Value> {
-    let mut command = tool(&["rbac"]);
-    command.args(args);
-    let is_cluster_wide = args.contains(&"--all-namespaces");
-    if is_cluster_wide && !args.iter().any(|arg| arg.starts_with("--gitops")) {
-        // It prints what a run can do without only if that is asked for.
-        command.arg("--gitops=auto");
-    }
-    let roles = objects(&succeeds_quietly(&mut command));
-    roles.iter().map(|role| role["rules"].clone()).collect()
-}
-
-/// All rules of the roles of a kind.
-fn rules_of(objects: &[Value], kind: &str) -> Vec<Value> {
-    let rules = of_kind(objects, kind).into_iter();
-    rules
-        .flat_map(|role| role["rules"].as_array().unwrap().clone())
-        .collect()
 }
 
 #[test]

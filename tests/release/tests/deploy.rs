@@ -1,6 +1,7 @@
 //! `deploy/`, applied to the real API server, and its CronJob's command line run as its Pod would: in a root folder with
 //! nothing but what the Containerfile puts there, read-only, as the image's user, with the service account's token.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -10,9 +11,12 @@ use std::sync::OnceLock;
 use controlplane::ARGOCD_INSTANCE;
 use serde_json::{Value, json};
 
+use crate::cron_job::{
+    args_of, args_with, objects, of_kind, pod_spec, policy_of, rules_by_the_tool, rules_of,
+};
 use crate::support::{
-    entry, is_admitted_as_restricted, jobs, namespace_with_jobs, path_after, plane, project, read,
-    run, succeeds, succeeds_quietly, token,
+    entry, file_of, is_admitted_as_restricted, jobs, namespace_with_jobs, path_after, plane,
+    project, read, run, succeeds, succeeds_quietly, token,
 };
 
 const NAMESPACE: &str = "jobclean";
@@ -275,8 +279,8 @@ fn an_account_without_the_rights_makes_the_job_fail() {
     assert_eq!(log.lines().count(), 1, "{log}");
 }
 
-/// The folder as it is once the lines about metrics are taken out of their comment, as the server would have its CronJob.
-fn with_metrics() -> Value {
+/// The folder with these components, which stand at its end in a comment, as the server would have it.
+fn with_components(wanted: &[&str]) -> Vec<Value> {
     deployed();
     let copy = tempfile::tempdir().unwrap();
     let mut cp = Command::new("cp");
@@ -288,14 +292,59 @@ fn with_metrics() -> Value {
     let kustomization = copy.path().join("kustomization.yaml");
     let text = fs::read_to_string(&kustomization).unwrap();
     let (before, lines) = text.split_once("# components:\n").unwrap();
-    let lines = lines.replace("#   - ", "  - ");
-    fs::write(&kustomization, format!("{before}components:\n{lines}")).unwrap();
+    let lines: Vec<&str> = wanted
+        .iter()
+        .map(|name| {
+            let mut lines = lines.lines();
+            let line = lines.find(|line| line.trim_start_matches("#   - ") == *name);
+            line.unwrap().trim_start_matches('#')
+        })
+        .collect();
+    let text = format!("{before}components:\n{}\n", lines.join("\n"));
+    fs::write(&kustomization, text).unwrap();
     let mut apply = plane().kubectl_command(["apply", "--server-side", "--dry-run=server"]);
     apply.args(["--output", "json", "--kustomize"]);
     let applied: Value = serde_json::from_str(&succeeds_quietly(apply.arg(copy.path()))).unwrap();
-    let mut objects = applied["items"].as_array().unwrap().iter();
-    let found = objects.find(|object| object["kind"] == "CronJob");
-    found.unwrap().clone()
+    applied["items"].as_array().unwrap().clone()
+}
+
+fn with_metrics() -> Value {
+    of_kind(&with_components(&["metrics"]), "CronJob")[0].clone()
+}
+
+/// The tool takes the flags and the policy, and the account has the rights that such a run needs.
+#[test]
+fn a_policy_is_where_its_flag_says_and_may_read_what_it_has_to() {
+    for components in [
+        &["policy"][..],
+        &["policy", "metrics"],
+        &["metrics", "policy"],
+    ] {
+        let objects = with_components(components);
+        let cron_job = of_kind(&objects, "CronJob")[0];
+        is_admitted_as_restricted(NAMESPACE, pod_spec(cron_job));
+        let policy = policy_of(cron_job, &objects).unwrap();
+        let file = file_of(&policy);
+        let rules: BTreeSet<String> = rules_by_the_tool(&args_with(cron_job, Some(&file)))
+            .iter()
+            .flat_map(|rules| rules.as_array().unwrap())
+            .map(Value::to_string)
+            .collect();
+        let ours = rules_of(&objects, "ClusterRole");
+        let ours: BTreeSet<String> = ours.iter().map(Value::to_string).collect();
+        assert_eq!(ours, rules, "{components:?}");
+        let args = args_of(cron_job);
+        let writes_metrics = args.iter().any(|arg| arg.starts_with("--metrics-file="));
+        assert_eq!(writes_metrics, components.contains(&"metrics"), "{args:?}");
+    }
+}
+
+/// Until a user changes it.
+#[test]
+fn the_policy_is_what_the_tool_does_without_one() {
+    let policy = objects(&read("deploy/policy/policy.yaml")).remove(0);
+    let nothing = json!({"apiVersion": "jobclean/v1", "kind": "Policy", "defaults": {"keep": 1}});
+    assert_eq!(policy, nothing);
 }
 
 /// Kubernetes mounts the token into every container of a Pod or into none.

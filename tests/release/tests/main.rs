@@ -6,6 +6,7 @@
 mod archive;
 mod binstall;
 mod chart;
+mod cron_job;
 #[cfg(target_os = "linux")]
 mod deploy;
 mod install;
