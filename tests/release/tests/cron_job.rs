@@ -42,7 +42,7 @@ pub fn policy_of(cron_job: &Value, objects: &[Value]) -> Option<String> {
     let path = args.iter().find_map(|arg| arg.strip_prefix("--policy="))?;
     let (folder, key) = path.rsplit_once('/').unwrap();
     let pod = pod_spec(cron_job);
-    let the_one = |list: &'_ Value, field: &str, value: &Value| {
+    let the_one = |list: &Value, field: &str, value: &Value| {
         let mut found = list.as_array().unwrap().iter();
         found.find(|one| one[field] == *value).unwrap().clone()
     };

@@ -33,17 +33,13 @@ fn deployed() -> &'static Value {
     })
 }
 
-fn template() -> &'static Value {
-    &deployed()["spec"]["jobTemplate"]["spec"]["template"]
-}
-
 fn container() -> &'static Value {
-    &template()["spec"]["containers"][0]
+    &pod_spec(deployed())["containers"][0]
 }
 
 #[test]
 fn a_pod_of_the_cron_job_is_admitted_where_pods_are_restricted() {
-    is_admitted_as_restricted(NAMESPACE, &template()["spec"]);
+    is_admitted_as_restricted(NAMESPACE, pod_spec(deployed()));
 }
 
 #[test]
@@ -54,11 +50,12 @@ fn the_cron_job_is_small_alone_and_fails_where_the_tool_fails() {
     let job = &spec["jobTemplate"]["spec"];
     assert_eq!(job["backoffLimit"], 0);
     assert!(job["activeDeadlineSeconds"].is_u64());
-    assert_eq!(template()["spec"]["restartPolicy"], "Never");
-    assert!(template()["spec"]["hostNetwork"].is_null());
+    let pod = pod_spec(deployed());
+    assert_eq!(pod["restartPolicy"], "Never");
+    assert!(pod["hostNetwork"].is_null());
     // The admission that mounts the token is off in this control plane; this is what it goes by.
-    assert_eq!(template()["spec"]["automountServiceAccountToken"], true);
-    assert_eq!(template()["spec"]["serviceAccountName"], "jobclean");
+    assert_eq!(pod["automountServiceAccountToken"], true);
+    assert_eq!(pod["serviceAccountName"], "jobclean");
     let security = &container()["securityContext"];
     assert_eq!(security["readOnlyRootFilesystem"], true);
     assert_eq!(security["capabilities"], json!({"drop": ["ALL"]}));
@@ -205,7 +202,7 @@ fn run_container(token: &str, more: &[&str]) -> Output {
         container()["command"].is_null(),
         "the image's entrypoint is what runs"
     );
-    let args = container()["args"].as_array().unwrap();
+    let args = args_of(deployed());
     // Who is not root becomes it in a namespace of their own, and there is no other user there.
     let user = match rustix::process::geteuid().is_root() {
         true => containerfile("USER ")[0].clone(),
@@ -217,7 +214,7 @@ fn run_container(token: &str, more: &[&str]) -> Output {
         .arg(root.path())
         .arg(user)
         .args(entrypoint)
-        .args(args.iter().map(|arg| arg.as_str().unwrap()))
+        .args(args)
         .args(more)
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap())
@@ -351,7 +348,7 @@ fn the_policy_is_what_the_tool_does_without_one() {
 #[test]
 fn the_sidecar_has_no_token_and_the_run_has_what_kubernetes_would_mount() {
     let cron_job = with_metrics();
-    let spec = &cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+    let spec = pod_spec(&cron_job);
     assert_eq!(spec["automountServiceAccountToken"], false);
     let mut volumes = spec["volumes"].as_array().unwrap().iter();
     let volume = volumes.find(|volume| volume["projected"].is_object());
@@ -386,7 +383,7 @@ fn the_sidecar_has_no_token_and_the_run_has_what_kubernetes_would_mount() {
 #[test]
 fn a_sidecar_pushes_the_metrics_when_the_run_has_ended() {
     let cron_job = with_metrics();
-    let spec = &cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+    let spec = pod_spec(&cron_job);
     is_admitted_as_restricted(NAMESPACE, spec);
     let (tool, sidecar) = (&spec["containers"][0], &spec["initContainers"][0]);
     assert_eq!(sidecar["restartPolicy"], "Always");
@@ -395,12 +392,7 @@ fn a_sidecar_pushes_the_metrics_when_the_run_has_ended() {
         let found = variables.find(|variable| variable["name"] == name);
         found.unwrap()["value"].as_str().unwrap()
     };
-    let args: Vec<&str> = tool["args"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|arg| arg.as_str().unwrap())
-        .collect();
+    let args = args_of(&cron_job);
     assert!(
         args.contains(&format!("--metrics-file={}", variable("FILE")).as_str()),
         "{args:?}"
