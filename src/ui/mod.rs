@@ -518,15 +518,22 @@ impl Continued {
 /// Let the terminal edit lines and send signals for Ctrl-C and Ctrl-Z, whatever the program before has left.
 fn edit_lines() {
     #[cfg(unix)]
-    {
-        use rustix::termios::{InputModes, LocalModes, OptionalActions, tcgetattr, tcsetattr};
-        if let Ok(mut modes) = tcgetattr(io::stdin()) {
-            modes.local_modes |=
-                LocalModes::ICANON | LocalModes::ECHO | LocalModes::ECHOE | LocalModes::ISIG;
-            modes.input_modes |= InputModes::ICRNL;
-            modes.input_modes -= InputModes::IGNCR;
-            let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &modes);
-        }
+    change_modes(|modes| {
+        use rustix::termios::{InputModes, LocalModes};
+        modes.local_modes |=
+            LocalModes::ICANON | LocalModes::ECHO | LocalModes::ECHOE | LocalModes::ISIG;
+        modes.input_modes |= InputModes::ICRNL;
+        modes.input_modes -= InputModes::IGNCR;
+    });
+}
+
+/// Change how the terminal takes what is typed from now on. What was typed before is forgotten.
+#[cfg(unix)]
+fn change_modes(change: impl FnOnce(&mut rustix::termios::Termios)) {
+    use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+    if let Ok(mut modes) = tcgetattr(io::stdin()) {
+        change(&mut modes);
+        let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &modes);
     }
 }
 
@@ -541,13 +548,11 @@ impl RawKeys {
     fn begin() -> RawKeys {
         let before = TerminalModes::save();
         #[cfg(unix)]
-        if let Some(mut modes) = before.saved.clone() {
+        change_modes(|modes| {
             let output_modes = modes.output_modes;
             modes.make_raw();
             modes.output_modes = output_modes;
-            let flush = rustix::termios::OptionalActions::Flush;
-            let _ = rustix::termios::tcsetattr(io::stdin(), flush, &modes);
-        }
+        });
         RawKeys { before }
     }
 }
