@@ -76,7 +76,7 @@ impl Cluster {
     /// # Errors
     /// If the server refuses for good, or gives no answer that settles anything.
     pub async fn delete(&self, job: &Job, options: DeleteOptions) -> Result<Deleted, CallError> {
-        let answer = self.connection.call(request(job, options)?).await?;
+        let answer = self.connection.call_shared(request(job, options)?).await?;
         settle(job, &answer, options.effect)
     }
 }

@@ -167,7 +167,7 @@ pub struct Unanswered {
 /// Why a try settled nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// The request cannot have reached the server.
+    /// The server cannot have done it: the request did not reach it, or it has not begun with it.
     NotSent,
     /// The server may have done it all the same.
     NoAnswer,
@@ -212,7 +212,9 @@ impl From<Failure> for CallError {
     fn from(failure: Failure) -> CallError {
         let trouble = match failure {
             Failure::Setup { .. } => return CallError::Refused(failure.words()),
-            Failure::Unreachable(_) | Failure::Proxy { .. } => Trouble::NotSent,
+            Failure::Unreachable(_) | Failure::Proxy { .. } | Failure::Unprocessed(_) => {
+                Trouble::NotSent
+            }
             Failure::Timeout(_) | Failure::Connection(_) | Failure::TooLong(_) => Trouble::NoAnswer,
         };
         Unanswered::new(trouble, failure.words()).into()

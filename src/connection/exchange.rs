@@ -49,6 +49,15 @@ pub enum Piece {
     Kept,
 }
 
+/// Whether a request shares its connection with others that are in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sharing {
+    /// It has one to itself.
+    Separate,
+    /// It shares one if the server speaks HTTP/2, which many short requests gain by.
+    Shared,
+}
+
 /// What takes the pieces of a successful answer as they come.
 enum Taker<'a> {
     /// It looks at each, with its Content-Type.
@@ -197,6 +206,16 @@ impl Connection {
         self.call_up_to(request, BODY_MAX).await
     }
 
+    /// As [`Connection::call`], for one of many short requests at a time: they share a connection if the server speaks
+    /// HTTP/2.
+    ///
+    /// # Errors
+    /// As [`Connection::call`].
+    pub async fn call_shared(&self, request: Request<Body>) -> Result<Answer, Failure> {
+        let taker = Taker::Sees(&mut |_, _| Piece::Kept);
+        self.send(request, BODY_MAX, taker, Sharing::Shared).await
+    }
+
     /// As [`Connection::call`], for answers that may have this many bytes.
     ///
     /// # Errors
@@ -216,7 +235,8 @@ impl Connection {
         most: usize,
         on_piece: &mut (dyn FnMut(&str, &[u8]) -> Piece + Send),
     ) -> Result<Answer, Failure> {
-        self.send(request, most, Taker::Sees(on_piece)).await
+        let taker = Taker::Sees(on_piece);
+        self.send(request, most, taker, Sharing::Separate).await
     }
 
     /// As [`Connection::call`], but hand each piece of a successful answer on as it comes, however many there are. Ends
@@ -229,7 +249,8 @@ impl Connection {
         request: Request<Body>,
         pieces: &mpsc::Sender<Bytes>,
     ) -> Result<Answer, Failure> {
-        self.send(request, BODY_MAX, Taker::Gets(pieces)).await
+        let taker = Taker::Gets(pieces);
+        self.send(request, BODY_MAX, taker, Sharing::Separate).await
     }
 
     async fn send(
@@ -237,6 +258,8 @@ impl Connection {
         request: Request<Body>,
         most: usize,
         mut taker: Taker<'_>,
+        // A client that is there already has connections of its own.
+        #[cfg_attr(not(feature = "cli"), expect(unused_variables))] sharing: Sharing,
     ) -> Result<Answer, Failure> {
         match &self.authenticator {
             Authenticator::Client(client) => {
@@ -251,13 +274,17 @@ impl Connection {
                 let pass = login.pass().await?;
                 let again = login.is_renewable().then(|| copy(&request)).flatten();
                 let sent = Instant::now();
-                let answer = self.exchange(pass.send(request), most, &mut taker).await?;
+                let response = pass.send(request, sharing);
+                let answer = self.exchange(response, most, &mut taker).await?;
                 match again {
                     // The server does not know the credentials, so it has done nothing yet. Others may take their time,
                     // like the first ones: the deadline is for the server.
                     Some(again) if answer.status == StatusCode::UNAUTHORIZED => {
                         match login.instead_of(&pass, sent).await {
-                            Some(other) => self.exchange(other.send(again), most, &mut taker).await,
+                            Some(other) => {
+                                let response = other.send(again, sharing);
+                                self.exchange(response, most, &mut taker).await
+                            }
                             None => Ok(answer),
                         }
                     }

@@ -18,6 +18,8 @@ pub enum Failure {
     Unreachable(String),
     /// The connection broke, or could not be made.
     Connection(String),
+    /// The server has not begun with the request, as it says itself.
+    Unprocessed(String),
     /// The proxy did not let through this time.
     Proxy {
         /// What it did.
@@ -51,7 +53,9 @@ impl Failure {
         match self {
             Failure::Timeout(limit) => format!("no answer within {} s", limit.as_secs_f32()),
             Failure::TooLong(limit) => format!("the answer is longer than {} MiB", limit >> 20),
-            Failure::Unreachable(cause) | Failure::Connection(cause) => cause.clone(),
+            Failure::Unreachable(cause)
+            | Failure::Connection(cause)
+            | Failure::Unprocessed(cause) => cause.clone(),
             Failure::Proxy { message, .. } | Failure::Setup { message, .. } => message.clone(),
         }
     }
@@ -71,7 +75,9 @@ impl Failure {
                 "the server may be overloaded; --request-timeout changes how long to wait".into()
             }
             Failure::TooLong(_) => IS_IT_AN_API_SERVER.into(),
-            Failure::Unreachable(_) | Failure::Connection(_) => IS_IT_UP.into(),
+            Failure::Unreachable(_) | Failure::Connection(_) | Failure::Unprocessed(_) => {
+                IS_IT_UP.into()
+            }
         };
         Error::failure(format!("cannot talk to {server}: {words}")).hint(hint)
     }
@@ -110,6 +116,10 @@ pub(crate) fn classify(error: &(dyn StdError + 'static)) -> Failure {
         #[cfg(feature = "cli")]
         if let Some(tls) = super::tls::failure(cause) {
             return tls;
+        }
+        #[cfg(feature = "cli")]
+        if let Some(shared) = super::shared::failure(cause) {
+            return shared;
         }
         if let Some(io) = cause.downcast_ref::<io::Error>()
             && io.kind() == io::ErrorKind::ConnectionRefused

@@ -16,33 +16,34 @@ use std::{
 };
 
 use http::{Request, Response, header::AUTHORIZATION};
-use kube::{Client, client::Body};
+use kube::client::Body;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Mutex;
 
 use super::{
     credentials::{Credentials, Validity, bearer},
+    exchange::Sharing,
     exec::{LOG_IN, Plugin},
     failure::{Failure, Stage, classify},
-    transport::Line,
+    transport::{Clients, Line},
 };
 use crate::{
     error::{Error, io_words},
     time,
 };
 
-/// Credentials in use, with a client whose connections carry their certificate.
+/// Credentials in use, with clients whose connections carry their certificate.
 pub(crate) struct Pass {
-    client: Client,
+    clients: Clients,
     credentials: Credentials,
     since: Instant,
     is_used: AtomicBool,
 }
 
 impl Pass {
-    fn new(client: Client, credentials: Credentials) -> Arc<Pass> {
+    fn new(clients: Clients, credentials: Credentials) -> Arc<Pass> {
         Arc::new(Pass {
-            client,
+            clients,
             credentials,
             since: Instant::now(),
             is_used: AtomicBool::new(false),
@@ -64,16 +65,22 @@ impl Pass {
     ///
     /// # Errors
     /// If there is no answer.
-    pub(crate) async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, Failure> {
+    pub(super) async fn send(
+        &self,
+        mut request: Request<Body>,
+        sharing: Sharing,
+    ) -> Result<Response<Body>, Failure> {
         self.is_used.store(true, Ordering::Relaxed);
         if let Some(authorization) = &self.credentials.authorization {
             let headers = request.headers_mut();
             headers.insert(AUTHORIZATION, authorization.clone());
         }
-        self.client
-            .send(request)
-            .await
-            .map_err(|error| classify(&error))
+        let client = match sharing {
+            Sharing::Separate => &self.clients.separate,
+            Sharing::Shared => &self.clients.shared,
+        };
+        let response = client.send(request).await;
+        response.map_err(|error| classify(&error))
     }
 }
 
@@ -100,11 +107,11 @@ impl Login {
     /// If there are none to be had, or no client can be made.
     pub(crate) async fn open(line: Line, source: CredentialSource) -> Result<Login, Error> {
         let credentials = source.credentials().await?;
-        let client = client_for(&line, &credentials)?;
+        let clients = clients_for(&line, &credentials)?;
         Ok(Login {
             line,
             source,
-            pass: RwLock::new(Pass::new(client, credentials)),
+            pass: RwLock::new(Pass::new(clients, credentials)),
             renewing: Mutex::default(),
         })
     }
@@ -193,22 +200,22 @@ impl Login {
             (Err(_), CredentialSource::TokenFile(_)) => current.credentials.clone(),
             (Err(error), _) => return Err(error),
         };
-        let client = if credentials.identity == current.credentials.identity {
-            current.client.clone()
+        let clients = if credentials.identity == current.credentials.identity {
+            current.clients.clone()
         } else {
             // Open connections would still be those of the certificate that was.
-            client_for(&self.line, &credentials)?
+            clients_for(&self.line, &credentials)?
         };
-        Ok(Pass::new(client, credentials))
+        Ok(Pass::new(clients, credentials))
     }
 }
 
-fn client_for(line: &Line, credentials: &Credentials) -> Result<Client, Error> {
+fn clients_for(line: &Line, credentials: &Credentials) -> Result<Clients, Error> {
     let mut line = line.clone();
     if credentials.identity.is_some() {
         line.identity.clone_from(&credentials.identity);
     }
-    line.client()
+    line.clients()
 }
 
 /// Where credentials come from that may change while a run lasts. It may hold secrets, so nothing shows it.

@@ -31,6 +31,8 @@ pub(crate) mod open;
 #[cfg(feature = "cli")]
 pub(crate) mod proxy;
 #[cfg(feature = "cli")]
+mod shared;
+#[cfg(feature = "cli")]
 pub(crate) mod target;
 #[cfg(feature = "cli")]
 pub(crate) mod tls;

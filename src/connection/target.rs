@@ -3,7 +3,7 @@
 //! Every way in (files, flags alone, a Pod's service account) ends in one `Target`, so that the flags apply to all
 //! of them alike.
 
-use std::{collections::HashMap, fs, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, env, fs, path::PathBuf, sync::Arc};
 
 use http::Uri;
 use kube::{
@@ -145,6 +145,8 @@ impl Target {
             proxy: proxy.map(Arc::new),
             trust,
             identity,
+            // As kubectl.
+            speaks_http2: env::var_os("DISABLE_HTTP2").is_none_or(|value| value.is_empty()),
         };
         Ok((line, source))
     }

@@ -11,8 +11,11 @@
 
 use std::{error::Error as StdError, sync::Arc};
 
-use http::{HeaderValue, Request, Uri, header::AUTHORIZATION};
-use hyper::rt::{Read, Write};
+use http::{HeaderValue, Request, Response, Uri, header::AUTHORIZATION};
+use hyper::{
+    body::Incoming,
+    rt::{Read, Write},
+};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_timeout::TimeoutConnector;
 use hyper_util::{
@@ -36,6 +39,7 @@ use super::{
     credentials::{basic, bearer},
     identity::Identity,
     proxy::{Proxy, address},
+    shared::shared,
     tls::innermost,
     trust::Trust,
     tunnel::Through,
@@ -50,26 +54,40 @@ pub(crate) struct Line {
     pub(crate) proxy: Option<Arc<Proxy>>,
     pub(crate) trust: Trust,
     pub(crate) identity: Option<Identity>,
+    /// Whether HTTP/2 may be used at all.
+    pub(crate) speaks_http2: bool,
+}
+
+/// The clients of one user.
+#[derive(Clone)]
+pub(crate) struct Clients {
+    /// For answers of any length: HTTP/1.1, with a connection for each request in flight.
+    pub(crate) separate: Client,
+    /// For short requests and answers of which there are many at a time: see [`shared`](super::shared).
+    pub(crate) shared: Client,
 }
 
 impl Line {
-    /// A client for it.
+    /// The clients for it. No connection is made yet.
     ///
     /// # Errors
     /// If a certificate, key or header in it cannot be used.
-    pub(crate) fn client(&self) -> Result<Client, Error> {
+    pub(crate) fn clients(&self) -> Result<Clients, Error> {
         let server = address(&self.config.cluster_url);
         let tls = self.trust.tls(&server, self.identity.as_ref())?;
         let tcp = tcp();
-        let client = match &self.proxy {
+        let clients = match &self.proxy {
             None => self.over(&tls, tcp),
             Some(proxy) if proxy.uri.scheme_str() == Some("https") => {
-                let proxied = Through::new(Arc::clone(proxy), self.encrypted(&tls, tcp)?);
+                let proxied = Through::new(
+                    Arc::clone(proxy),
+                    self.encrypted(&tls, Versions::Http1, tcp)?,
+                );
                 self.over(&tls, proxied)
             }
             Some(proxy) => self.over(&tls, Through::new(Arc::clone(proxy), tcp)),
         };
-        client.map_err(|error| match error {
+        clients.map_err(|error| match error {
             Unmade::Known(error) => error,
             Unmade::Kube(error) => Error::failure(format!(
                 "cannot set up the connection to {server}: {}",
@@ -80,7 +98,12 @@ impl Line {
     }
 
     /// These connections with TLS on them where an address asks for it.
-    fn encrypted<C>(&self, tls: &ClientConfig, connector: C) -> Result<HttpsConnector<C>, Error> {
+    fn encrypted<C>(
+        &self,
+        tls: &ClientConfig,
+        versions: Versions,
+        connector: C,
+    ) -> Result<HttpsConnector<C>, Error> {
         let builder = HttpsConnectorBuilder::new()
             .with_tls_config(tls.clone())
             .https_or_http();
@@ -96,11 +119,14 @@ impl Line {
                 builder.with_server_name_resolver(FixedServerNameResolver::new(known))
             }
         };
-        Ok(builder.enable_http1().wrap_connector(connector))
+        Ok(match versions {
+            Versions::Http1 => builder.enable_http1().wrap_connector(connector),
+            Versions::All => builder.enable_all_versions().wrap_connector(connector),
+        })
     }
 
-    /// A client over these connections, with TLS on them where the server's address asks for it.
-    fn over<C>(&self, tls: &ClientConfig, connector: C) -> Result<Client, Unmade>
+    /// Clients over these connections, with TLS on them where the server's address asks for it.
+    fn over<C>(&self, tls: &ClientConfig, connector: C) -> Result<Clients, Unmade>
     where
         C: Service<Uri> + Clone + Send + Sync + 'static,
         C::Response: Connection + Read + Write + Send + Unpin + 'static,
@@ -108,23 +134,51 @@ impl Line {
         C::Error: StdError + Send + Sync + 'static,
     {
         let config = &self.config;
-        let tls = self.encrypted(tls, connector).map_err(Unmade::Known)?;
-        let mut connector = TimeoutConnector::new(tls);
-        connector.set_connect_timeout(config.connect_timeout);
-        connector.set_read_timeout(config.read_timeout);
-        connector.set_write_timeout(config.write_timeout);
-        connector.set_reset_reader_on_write(config.reset_reader_on_write);
+        let timed = |versions| {
+            let tls = self.encrypted(tls, versions, connector.clone());
+            let mut connector = TimeoutConnector::new(tls.map_err(Unmade::Known)?);
+            connector.set_connect_timeout(config.connect_timeout);
+            connector.set_read_timeout(config.read_timeout);
+            connector.set_write_timeout(config.write_timeout);
+            connector.set_reset_reader_on_write(config.reset_reader_on_write);
+            Ok(connector)
+        };
+        let http: HttpClient<_, Body> =
+            HttpClient::builder(TokioExecutor::new()).build(timed(Versions::Http1)?);
+        let separate = self.client(http.clone())?;
+        let shared = if self.speaks_http2 && config.cluster_url.scheme_str() == Some("https") {
+            self.client(shared(timed(Versions::All)?, http))?
+        } else {
+            separate.clone()
+        };
+        Ok(Clients { separate, shared })
+    }
+
+    /// A client that sends its requests by this.
+    fn client<S>(&self, http: S) -> Result<Client, Unmade>
+    where
+        S: Service<Request<Body>, Response = Response<Incoming>> + Clone + Send + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+    {
+        let config = &self.config;
         let authorization = authorization(&config.auth_info).map_err(Unmade::Known)?;
-        let http: HttpClient<_, Body> = HttpClient::builder(TokioExecutor::new()).build(connector);
         let service = ServiceBuilder::new()
             .layer(config.base_uri_layer())
             .layer(DecompressionLayer::new().gzip(!config.disable_compression))
             .option_layer(authorization.map(always))
             .layer(config.extra_headers_layer().map_err(Unmade::Kube)?)
-            .map_err(BoxError::from)
+            .map_err(Into::<BoxError>::into)
             .service(http);
         Ok(ClientBuilder::new(service, &*config.default_namespace).build())
     }
+}
+
+/// Which versions of HTTP the server may choose from.
+#[derive(Debug, Clone, Copy)]
+enum Versions {
+    Http1,
+    All,
 }
 
 /// What says in every request whose it is, if that never changes.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::control_plane::everywhere;
 use crate::support::proto::SCHEMA;
-use crate::support::proxy::{Kind, Request};
+use crate::support::proxy::Request;
 use crate::support::{ApiClient, Space, plane, run, verdicts};
 
 /// A text that is there once, and whose first byte is replaced.
@@ -20,16 +20,7 @@ fn send(method: &str, target: &str, job: &Value, status: u16) {
     body[at.unwrap()] = 0xff;
     let kind = "application/vnd.kubernetes.protobuf";
     let headers = ["content-type", "accept"].map(|name| (name.to_owned(), kind.to_owned()));
-    let request = Request {
-        method: method.to_owned(),
-        target: target.to_owned(),
-        headers: headers.to_vec(),
-        body,
-        kind: Kind::Other,
-        nth: 1,
-        again: 1,
-        in_flight: 1,
-    };
+    let request = Request::new(method.to_owned(), target.to_owned(), headers.to_vec(), body);
     let answer = ApiClient::admin(plane()).pass(&request);
     let words = String::from_utf8_lossy(&answer.body);
     assert_eq!(answer.status, status, "{words}");

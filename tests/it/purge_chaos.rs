@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+use super::LINE;
 use crate::support::account::account;
 use crate::support::files::{Files, arg};
 use crate::support::journals::{adds_up, lines};
@@ -45,19 +46,23 @@ fn fault(dice: &mut Rng, request: &Request, up: &ApiClient) -> Reply {
     };
     if dice.bool() {
         // Before the server sees it.
-        return match dice.bool() {
-            true => Reply::reset(),
-            false => refusal,
+        return match dice.u8(0..8) {
+            0 => Reply::hung_up(),
+            1 => Reply::refused(),
+            2 | 3 => Reply::reset(),
+            _ => refusal,
         };
     }
     let mut real = up.pass(request);
     let part = dice.usize(0..real.body.len().max(1));
-    match dice.u8(0..12) {
-        0..=3 => Reply::reset(),
+    match dice.u8(0..14) {
+        0..=2 => Reply::reset(),
+        3 => Reply::hung_up(),
         4..=6 => refusal,
         7 | 8 => real.cut(part),
         9 => real.ends_at(part),
         10 => real.stalls(part),
+        11 | 12 => real.last(),
         _ => {
             real.body.reverse();
             real
@@ -103,7 +108,7 @@ fn purge(seed: u64, journal: &Path) -> (Space, Proxy, Run) {
     if of_run.bool() {
         args.extend(["--journal", arg(journal)]);
     }
-    let run = run(proxy.tool(&space.name, &args));
+    let run = run(proxy.tool_over(LINE, &space.name, &args));
     (space, proxy, run)
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::LINE;
 use crate::support::account::{account, message};
 use crate::support::backups::PURGE;
 use crate::support::proxy::{Kind, Proxy, Reply, Request};
@@ -25,7 +26,9 @@ fn purge(
             _ => up.pass(request),
         }
     });
-    let report = run(proxy.tool(&space.name, &PURGE)).exits(0).json();
+    let report = run(proxy.tool_over(LINE, &space.name, &PURGE))
+        .exits(0)
+        .json();
     account(&report, &proxy.upstream().jobs(&space.name));
     assert_eq!(proxy.count(Kind::Other), 0, "it lists and deletes, no more");
     (proxy, report)

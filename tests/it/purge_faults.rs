@@ -6,6 +6,7 @@ use std::thread;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use super::LINE;
 use crate::support::account::{account, count, message};
 use crate::support::kubeconfig::{Files, arg};
 use crate::support::proxy::{Kind, Proxy, Reply, Request};
@@ -31,7 +32,9 @@ fn purge(
         },
     );
     let args = [&ARGS[..], args].concat();
-    let report = run(proxy.tool(&space.name, &args)).exits(code).json();
+    let report = run(proxy.tool_over(LINE, &space.name, &args))
+        .exits(code)
+        .json();
     account(&report, &proxy.upstream().jobs(&space.name));
     (proxy, report)
 }
@@ -170,7 +173,7 @@ fn a_false_success_is_not_believed() {
                         );
                     let mode = if dry_run { "--dry-run" } else { "--yes" };
                     let args = [mode, "--cascade=background", "-o", "json"];
-                    let run = run(proxy.tool(&space.name, &args));
+                    let run = run(proxy.tool_over(LINE, &space.name, &args));
                     let report = run.json();
                     if !dry_run {
                         account(&report, &proxy.upstream().jobs(&space.name));
@@ -263,7 +266,7 @@ fn what_may_have_been_deleted_is_not_called_untried() {
             }
         });
         let args = ["--yes", "--cascade=background", "-o", "json", "-v"];
-        let running = Running::start(proxy.tool(&space.name, &args));
+        let running = Running::start(proxy.tool_over(LINE, &space.name, &args));
         crate::support::until("both wait to be tried again", || {
             running.said().matches("waiting ").count() == 2
         });
@@ -289,7 +292,7 @@ fn a_body_that_is_dropped_changes_nothing() {
     };
     let space = Space::seven();
     let proxy = Proxy::new(ApiClient::admin(plane()), drops);
-    let report = run(proxy.tool(&space.name, &["--dry-run", "-o", "json"]))
+    let report = run(proxy.tool_over(LINE, &space.name, &["--dry-run", "-o", "json"]))
         .exits(0)
         .json();
     assert_eq!(count(&report, "would-delete"), 6);
@@ -350,7 +353,7 @@ fn an_answer_without_end_is_not_kept() {
         ];
         // The answers would take six times this.
         let script = "ulimit -v 500000; exec \"$@\"";
-        let run = run(shell(script, &proxy.tool(&space.name, &args)));
+        let run = run(shell(script, &proxy.tool_over(LINE, &space.name, &args)));
         let report = run.exits(0).json();
         assert_eq!(count(&report, "deleted"), 2, "{status}");
         assert_eq!(proxy.count(Kind::Delete), 4);

@@ -2,6 +2,7 @@
 
 use controlplane::ControlPlane;
 
+use super::LINE;
 use crate::support::account::{account, count};
 use crate::support::own_control_plane::{Etcd, fresh, namespace_of, own_control_plane};
 use crate::support::proxy::{Kind, Proxy};
@@ -23,7 +24,7 @@ fn killed(plane: &ControlPlane, namespace: &str) -> (Proxy, Running) {
     let (proxy, gate) = Gate::before(ApiClient::admin(plane), move |request| {
         request.kind == Kind::Delete && request.nth > 20
     });
-    let running = Running::start(proxy.tool(namespace, &ARGS));
+    let running = Running::start(proxy.tool_over(LINE, namespace, &ARGS));
     until("a part is gone and more is on its way", || {
         let deletes = proxy.seen_of(Kind::Delete);
         let done = deletes.iter().filter(|seen| seen.status == 200).count();

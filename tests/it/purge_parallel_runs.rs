@@ -11,6 +11,7 @@ use fastrand::Rng;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use super::LINE;
 use crate::support::account::account;
 use crate::support::proxy::{Kind, Proxy, Reply};
 use crate::support::random::{at_once, number};
@@ -59,7 +60,7 @@ fn killed_at_any_moment_and_run_again_it_comes_to_the_same() {
         let proxy = slow(seed, None);
         let concurrency = format!("--concurrency={}", dice.u8(1..8));
         let args = [&ARGS[..], &[&concurrency]].concat();
-        let mut running = Running::start(proxy.tool(&space.name, &args));
+        let mut running = Running::start(proxy.tool_over(LINE, &space.name, &args));
         until("the moment has come", || {
             proxy.count(Kind::Delete) >= moment
         });
@@ -82,7 +83,7 @@ fn two_at_once_share_the_work() {
         let proxies = [seed, seed + 1].map(|seed| slow(seed, Some(&gate)));
         let both = proxies
             .each_ref()
-            .map(|proxy| Running::start(proxy.tool(&space.name, &ARGS)));
+            .map(|proxy| Running::start(proxy.tool_over(LINE, &space.name, &ARGS)));
         until("both have a plan", || {
             proxies.iter().all(|proxy| proxy.count(Kind::Delete) > 0)
         });
@@ -176,7 +177,7 @@ fn whatever_others_do_the_right_ones_stay() {
             up.pass(request)
         });
         let args = [&ARGS[..], &["--concurrency=2"]].concat();
-        let running = RefCell::new(Running::start(proxy.tool(&space.name, &args)));
+        let running = RefCell::new(Running::start(proxy.tool_over(LINE, &space.name, &args)));
         until("it has a plan", || proxy.count(Kind::Delete) > 0);
         gate.open();
         let deeds = another_client(&space, seed, || running.borrow_mut().has_ended());

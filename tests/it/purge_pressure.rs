@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::LINE;
 use crate::support::account::{account, count};
 use crate::support::control_plane::job_in;
 use crate::support::own_control_plane::{namespace_of, own_control_plane, squeeze};
@@ -49,7 +50,7 @@ fn a_real_servers_429_makes_it_slower_and_loses_nothing() {
     });
     let concurrency = format!("--concurrency={LIMIT}");
     let args = [&ARGS[..], &[&concurrency]].concat();
-    let running = Running::start(proxy.tool(&namespace, &args));
+    let running = Running::start(proxy.tool_over(LINE, &namespace, &args));
     until("as many as may are in flight", || {
         proxy.count(Kind::Delete) == LIMIT
     });
@@ -108,7 +109,7 @@ fn the_same_403_again_and_again_stops_early() {
             _ => admin.pass(request),
         },
     );
-    let run = run(proxy.tool(&space.name, &ARGS));
+    let run = run(proxy.tool_over(LINE, &space.name, &ARGS));
     stopped_early(&space, &proxy, run, "forbidden");
 }
 
@@ -151,7 +152,7 @@ fn denied(message: &str) {
     let space = hundred();
     deny_deletes(&space, message);
     let proxy = Proxy::new(ApiClient::admin(plane()), |request, up| up.pass(request));
-    let run = run(proxy.tool(&space.name, &ARGS));
+    let run = run(proxy.tool_over(LINE, &space.name, &ARGS));
     stopped_early(&space, &proxy, run, "no deletes today");
 }
 
@@ -181,7 +182,9 @@ fn refusals_between_successes_stop_nothing() {
     });
     // So few at a time that refusals cannot gather until 20 of them stand in a row.
     let args = [&ARGS[..], &["--concurrency=4"]].concat();
-    let report: Value = run(proxy.tool(&space.name, &args)).exits(3).json();
+    let report: Value = run(proxy.tool_over(LINE, &space.name, &args))
+        .exits(3)
+        .json();
     account(&report, &proxy.upstream().jobs(&space.name));
     assert_eq!(
         (count(&report, "failed"), count(&report, "deleted")),
@@ -196,7 +199,7 @@ fn refusals_between_successes_stop_nothing() {
 /// What is refused in one namespace may be allowed in the next.
 #[test]
 fn a_denial_stops_its_namespace_alone() {
-    let key = "test.example/stopped";
+    let key = &format!("test.example/stopped-{LINE:?}");
     // In the order of the plan.
     let spaces = [Space::new(), Space::new(), Space::new()];
     for space in &spaces {
@@ -215,7 +218,8 @@ fn a_denial_stops_its_namespace_alone() {
         Reply::refusal(403, "Forbidden", &words)
     });
     let mut command = tool();
-    command.args(["-s", &proxy.url, "-A", "-L", key]).args(ARGS);
+    command.args(proxy.way(LINE));
+    command.args(["-A", "-L", key]).args(ARGS);
     let run = run(command).exits(3);
     let report = run.json();
     assert_eq!(count(&report, "deleted"), 60, "{report:#}");

@@ -2,6 +2,7 @@
 
 use rustix::process::Signal;
 
+use super::LINE;
 use crate::support::account::{account, count};
 use crate::support::proxy::{Kind, Proxy, Reply, Request};
 use crate::support::running::{Gate, Running};
@@ -39,7 +40,7 @@ fn midway(
         }
         up.pass(request)
     });
-    let running = Running::start(proxy.tool(&space.name, &ARGS));
+    let running = Running::start(proxy.tool_over(LINE, &space.name, &ARGS));
     until("four are on their way", || proxy.count(Kind::Delete) == 8);
     (proxy, gate, running)
 }
@@ -135,7 +136,8 @@ fn waiting(space: &Space, seconds: u32) -> (Proxy, Running) {
             _ => up.pass(request),
         },
     );
-    let running = Running::start(proxy.tool(&space.name, &[&ARGS[..], &["-v"]].concat()));
+    let running =
+        Running::start(proxy.tool_over(LINE, &space.name, &[&ARGS[..], &["-v"]].concat()));
     until("it waits", || running.said().contains("waiting "));
     (proxy, running)
 }
@@ -166,7 +168,7 @@ fn a_signal_while_it_lists_deletes_nothing() {
         let (proxy, _gate) = Gate::before(ApiClient::admin(plane()), move |request| {
             request.kind == Kind::List
         });
-        let running = Running::start(proxy.tool(&space.name, &ARGS));
+        let running = Running::start(proxy.tool_over(LINE, &space.name, &ARGS));
         until("it lists", || proxy.count(Kind::List) == 1);
         running.signal(signal);
         let ended = running.finish().exits(code);
@@ -184,7 +186,7 @@ fn the_terminal_is_as_it_was() {
         request.kind == Kind::Delete && request.nth > 4
     });
     let args = ["--yes", "--cascade=background", "--concurrency=4"];
-    let mut terminal = Terminal::start(&proxy.tool(&space.name, &args), 120);
+    let mut terminal = Terminal::start(&proxy.tool_over(LINE, &space.name, &args), 120);
     until("four are on their way", || proxy.count(Kind::Delete) == 8);
     terminal.send("\u{3}");
     terminal.wait_for("stopping");
@@ -206,7 +208,10 @@ fn nohup_lets_a_run_go_on_without_its_terminal() {
     let (proxy, gate) = Gate::before(ApiClient::admin(plane()), move |request| {
         request.kind == Kind::Delete && request.nth > 4
     });
-    let mut command = shell("trap '' HUP; exec \"$@\"", &proxy.tool(&space.name, &ARGS));
+    let mut command = shell(
+        "trap '' HUP; exec \"$@\"",
+        &proxy.tool_over(LINE, &space.name, &ARGS),
+    );
     command.env("PATH", std::env::var_os("PATH").unwrap());
     let running = Running::start(command);
     until("four are on their way", || proxy.count(Kind::Delete) == 8);

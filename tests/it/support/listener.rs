@@ -85,6 +85,11 @@ impl Listener {
         Self { address, book }
     }
 
+    /// How many have come.
+    pub fn comers(&self) -> usize {
+        self.book.lock().unwrap().ports.len()
+    }
+
     /// What was asked for since this was called last, each once: `HOST:PORT` with the login shown, nothing at a plain door.
     /// Every client must have left by now, or have said what it wants; those still waiting to be let in are counted.
     pub fn take(&self) -> Vec<String> {

@@ -40,6 +40,11 @@ pub fn fresh() -> ControlPlane {
     start(&FLAGS)
 }
 
+/// A control plane that now and then wants no more requests on a connection of HTTP/2, as often as it can be told to.
+pub fn going_away() -> ControlPlane {
+    start(&["--goaway-chance=0.02"])
+}
+
 /// A control plane with the cache of Jobs that most have, and no controllers. It holds no Jobs and no namespaces but the
 /// cluster's own when a test gets it: a test that looks at every namespace sees its own Jobs and no others.
 pub fn empty_control_plane() -> OwnControlPlane {

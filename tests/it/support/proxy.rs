@@ -1,7 +1,10 @@
-//! A proxy on loopback between the tool and a real API server, which does to each request what a test says.
+//! A proxy on loopback between the tool and a real API server, which does to each request what a test says. What begins
+//! with TLS may go on with HTTP/2.
+
+mod tls;
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -28,6 +31,32 @@ pub enum Kind {
     Other,
 }
 
+impl Kind {
+    fn of(method: &str, target: &str) -> Self {
+        match method {
+            "GET" if target.contains("fieldSelector=") => Self::Reread,
+            "GET" if target.split('?').next().unwrap().ends_with("/jobs") => Self::List,
+            "GET"
+                if target.starts_with("/apis/argoproj.io/")
+                    || target.starts_with("/apis/kustomize.") =>
+            {
+                Self::GitOps
+            }
+            "DELETE" => Self::Delete,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What deletes come over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A connection each, in plain text.
+    Http1,
+    /// One connection for all, in TLS.
+    Http2,
+}
+
 /// What was asked.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -47,9 +76,34 @@ pub struct Request {
     pub again: usize,
     /// How many of its kind were in flight when it came, itself included.
     pub in_flight: usize,
+    /// How it came.
+    pub line: Line,
+    /// The port that it came from: each connection has another.
+    pub port: u16,
 }
 
 impl Request {
+    /// One that has not been received yet.
+    pub fn new(
+        method: String,
+        target: String,
+        headers: Vec<(String, String)>,
+        body: Vec<u8>,
+    ) -> Self {
+        Self {
+            kind: Kind::of(&method, &target),
+            method,
+            target,
+            headers,
+            body,
+            nth: 0,
+            again: 0,
+            in_flight: 0,
+            line: Line::Http1,
+            port: 0,
+        }
+    }
+
     /// Whether it goes on with a list.
     pub fn continues(&self) -> bool {
         self.target.contains("continue=")
@@ -95,8 +149,16 @@ enum Delivery {
     Unannounced(usize),
     /// This many bytes of the body come, and then nothing more.
     Stall(usize),
-    /// The connection is reset instead.
+    /// The connection is reset instead, or of HTTP/2 this request alone.
     Reset,
+    /// The connection is reset instead, with all requests that are on it.
+    HungUp,
+    /// Of HTTP/2, the request is refused, so that it has not been begun with. The connection is reset otherwise.
+    Refused,
+    /// It is whole, and the other side is told that no more requests may come on the connection.
+    Last,
+    /// Nothing comes on the connection any more, and it stays open until the other side leaves.
+    Silence,
 }
 
 /// What to answer.
@@ -150,11 +212,36 @@ impl Reply {
         self
     }
 
-    /// None: the connection is reset.
+    /// None: the connection is reset, or of HTTP/2 this request alone.
     pub fn reset() -> Self {
+        Self::none(Delivery::Reset)
+    }
+
+    /// None: the connection is reset, with all requests that are on it.
+    pub fn hung_up() -> Self {
+        Self::none(Delivery::HungUp)
+    }
+
+    /// None: it was not begun with, and HTTP/2 can say so. For what was not passed on.
+    pub fn refused() -> Self {
+        Self::none(Delivery::Refused)
+    }
+
+    /// None: nothing comes on the connection any more, and it stays open.
+    pub fn silence() -> Self {
+        Self::none(Delivery::Silence)
+    }
+
+    fn none(delivery: Delivery) -> Self {
         let mut none = Self::new(0, Vec::new(), Vec::new());
-        none.delivery = Delivery::Reset;
+        none.delivery = delivery;
         none
+    }
+
+    /// The last one on its connection but for those of requests that are on their way.
+    pub fn last(mut self) -> Self {
+        self.delivery = Delivery::Last;
+        self
     }
 
     /// Cut after this many bytes of the body.
@@ -173,6 +260,13 @@ impl Reply {
     pub fn stalls(mut self, bytes: usize) -> Self {
         self.delivery = Delivery::Stall(bytes);
         self
+    }
+
+    /// Its headers but for those that are about one connection.
+    fn headers(&self) -> impl Iterator<Item = &(String, String)> {
+        const OWN: [&str; 3] = ["content-length", "transfer-encoding", "connection"];
+        let headers = self.headers.iter();
+        headers.filter(|(name, _)| !OWN.contains(&name.as_str()))
     }
 
     /// Its body as JSON.
@@ -203,6 +297,7 @@ pub struct Seen {
 type Rule = dyn Fn(&Request, &ApiClient) -> Reply + Send + Sync;
 
 struct Shared {
+    address: SocketAddr,
     rule: Box<Rule>,
     upstream: ApiClient,
     seen: Mutex<Vec<Seen>>,
@@ -213,7 +308,7 @@ struct Shared {
 
 /// A proxy; with it end all its connections.
 pub struct Proxy {
-    /// `http://127.0.0.1:PORT`.
+    /// `http://127.0.0.1:PORT`. With `https` it is the same.
     pub url: String,
     shared: Arc<Shared>,
 }
@@ -225,8 +320,10 @@ impl Proxy {
         rule: impl Fn(&Request, &ApiClient) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
+        let url = format!("http://{address}");
         let shared = Arc::new(Shared {
+            address,
             rule: Box::new(rule),
             upstream,
             seen: Mutex::default(),
@@ -254,11 +351,29 @@ impl Proxy {
 
     /// The tool by way of this proxy in a namespace, on [`LABEL`].
     pub fn tool(&self, namespace: &str, args: &[&str]) -> Command {
+        self.tool_over(Line::Http1, namespace, args)
+    }
+
+    /// The same, with its deletes on this line.
+    pub fn tool_over(&self, line: Line, namespace: &str, args: &[&str]) -> Command {
         let mut command = tool();
+        command.args(self.way(line));
+        command.args(["-n", namespace, "-L", LABEL]).args(args);
         command
-            .args(["-s", &self.url, "-n", namespace, "-L", LABEL])
-            .args(args);
-        command
+    }
+
+    /// The flags that lead here by this line.
+    pub fn way(&self, line: Line) -> Vec<String> {
+        let server = match line {
+            Line::Http1 => self.url.clone(),
+            Line::Http2 => self.url.replace("http://", "https://"),
+        };
+        let mut flags = vec!["-s".to_owned(), server];
+        if line == Line::Http2 {
+            let ca = tls::authority().display().to_string();
+            flags.extend(["--certificate-authority".to_owned(), ca]);
+        }
+        flags
     }
 
     /// All that came so far.
@@ -286,69 +401,52 @@ impl Drop for Proxy {
             let _ = client.shutdown(Shutdown::Both);
         }
         // Wakes the thread that accepts, so that it sees that it is over.
-        let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
+        let _ = TcpStream::connect(self.shared.address);
     }
 }
 
 impl Shared {
     /// Answers what comes on one connection. That it ends is the other side's business.
-    fn serve(&self, client: TcpStream) {
+    fn serve(self: &Arc<Self>, client: TcpStream) {
         let _ = client.set_nodelay(true);
+        let own = client.peer_addr().ok();
         self.clients
             .lock()
             .unwrap()
             .push(client.try_clone().unwrap());
-        let mut reader = BufReader::new(client);
-        while let Ok(mut request) = self.receive(&mut reader) {
-            let place = self.note(&mut request);
-            let reply = (self.rule)(&request, &self.upstream);
-            self.in_flight[request.kind as usize].fetch_sub(1, Ordering::SeqCst);
-            if reply.delivery != Delivery::Reset {
-                self.seen.lock().unwrap()[place].status = reply.status;
+        let let_go = || {
+            // The copy of it would keep it open.
+            if !self.closed.load(Ordering::SeqCst) {
+                let mut clients = self.clients.lock().unwrap();
+                clients.retain(|client| client.peer_addr().ok() != own);
             }
-            if !matches!(deliver(&reply, reader.get_mut()), Ok(true)) {
+        };
+        let mut first = [0];
+        if matches!(client.peek(&mut first), Ok(1)) && first[0] == tls::HANDSHAKE {
+            let _ = tls::serve(self, client, &let_go);
+        } else {
+            self.serve_plain(&mut BufReader::new(client));
+        }
+        let_go();
+    }
+
+    fn serve_plain(&self, client: &mut BufReader<TcpStream>) {
+        while let Ok(request) = receive(client) {
+            let reply = self.answer(request);
+            if !matches!(deliver(&reply, client.get_mut()), Ok(true)) {
                 break;
             }
         }
-        // The other copy of it would keep it open.
-        if !self.closed.load(Ordering::SeqCst) {
-            let own = reader.get_ref().peer_addr().ok();
-            let mut clients = self.clients.lock().unwrap();
-            clients.retain(|client| client.peer_addr().ok() != own);
-        }
     }
 
-    fn receive(&self, from: &mut BufReader<TcpStream>) -> io::Result<Request> {
-        let mut first = String::new();
-        from.read_line(&mut first)?;
-        let mut words = first.split_whitespace().map(str::to_owned);
-        let (Some(method), Some(target)) = (words.next(), words.next()) else {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        };
-        let headers = read_headers(from)?;
-        let body = read_body(from, &headers)?;
-        let kind = match method.as_str() {
-            "GET" if target.contains("fieldSelector=") => Kind::Reread,
-            "GET" if target.split('?').next().unwrap().ends_with("/jobs") => Kind::List,
-            "GET"
-                if target.starts_with("/apis/argoproj.io/")
-                    || target.starts_with("/apis/kustomize.") =>
-            {
-                Kind::GitOps
-            }
-            "DELETE" => Kind::Delete,
-            _ => Kind::Other,
-        };
-        Ok(Request {
-            method,
-            target,
-            headers,
-            body,
-            kind,
-            nth: 0,
-            again: 0,
-            in_flight: 0,
-        })
+    /// What the rule says to a request.
+    fn answer(&self, mut request: Request) -> Reply {
+        let place = self.note(&mut request);
+        let reply = (self.rule)(&request, &self.upstream);
+        self.in_flight[request.kind as usize].fetch_sub(1, Ordering::SeqCst);
+        // A reply without one has the status 0.
+        self.seen.lock().unwrap()[place].status = reply.status;
+        reply
     }
 
     /// Takes note of a request, tells it its numbers, and returns where the note is.
@@ -370,29 +468,47 @@ impl Shared {
     }
 }
 
+fn receive(from: &mut BufReader<TcpStream>) -> io::Result<Request> {
+    let mut first = String::new();
+    from.read_line(&mut first)?;
+    let mut words = first.split_whitespace().map(str::to_owned);
+    let (Some(method), Some(target)) = (words.next(), words.next()) else {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    };
+    let headers = read_headers(from)?;
+    let body = read_body(from, &headers)?;
+    let mut request = Request::new(method, target, headers, body);
+    request.port = from.get_ref().peer_addr()?.port();
+    Ok(request)
+}
+
 /// Whether another request may come on the connection.
 fn deliver(reply: &Reply, client: &mut TcpStream) -> io::Result<bool> {
     let (bytes, announced) = match reply.delivery {
-        Delivery::Whole => (reply.body.len(), true),
+        Delivery::Whole | Delivery::Last => (reply.body.len(), true),
         Delivery::Cut(bytes) | Delivery::Stall(bytes) => (bytes, true),
         Delivery::Unannounced(bytes) => (bytes, false),
-        Delivery::Reset => {
+        Delivery::Silence => {
+            let _ = client.read(&mut [0]);
+            return Ok(false);
+        }
+        Delivery::Reset | Delivery::HungUp | Delivery::Refused => {
             // What is closed without lingering is reset.
             rustix::net::sockopt::set_socket_linger(&*client, Some(Duration::ZERO))?;
             return Ok(false);
         }
     };
     let mut head = format!("HTTP/1.1 {} As It Is\r\n", reply.status);
-    let own = ["content-length", "transfer-encoding", "connection"];
-    for (name, value) in &reply.headers {
-        if !own.contains(&name.as_str()) {
-            head += &format!("{name}: {value}\r\n");
-        }
+    for (name, value) in reply.headers() {
+        head += &format!("{name}: {value}\r\n");
     }
-    head += &match announced {
-        true => format!("content-length: {}\r\n\r\n", reply.body.len()),
-        false => "connection: close\r\n\r\n".to_owned(),
-    };
+    if announced {
+        head += &format!("content-length: {}\r\n", reply.body.len());
+    }
+    if reply.delivery != Delivery::Whole {
+        head += "connection: close\r\n";
+    }
+    head += "\r\n";
     let sent = [head.as_bytes(), &reply.body[..bytes.min(reply.body.len())]].concat();
     client.write_all(&sent)?;
     if matches!(reply.delivery, Delivery::Stall(_)) {

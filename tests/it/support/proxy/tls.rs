@@ -1,0 +1,219 @@
+//! The proxy's connections in TLS: HTTP/2 for those that choose it, and what is plain in them for the others.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream};
+use http::Response;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpStream as Stream;
+use tokio::sync::mpsc;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+use super::{Delivery, Line, Reply, Request, Shared};
+use crate::support::tool::scratch;
+
+/// The first byte of TLS.
+pub const HANDSHAKE: u8 = 0x16;
+
+/// The certificate of every proxy, and where it lies.
+struct Own {
+    config: Arc<ServerConfig>,
+    certificate: PathBuf,
+}
+
+fn own() -> &'static Own {
+    static OWN: OnceLock<Own> = OnceLock::new();
+    OWN.get_or_init(|| {
+        let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let certificate = scratch().join(format!("proxy-{}.pem", std::process::id()));
+        std::fs::write(&certificate, own.cert.pem()).unwrap();
+        let key = own.signing_key.serialize_pem();
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+        let chain = vec![CertificateDer::from_pem_slice(own.cert.pem().as_bytes()).unwrap()];
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Own {
+            config: Arc::new(config),
+            certificate,
+        }
+    })
+}
+
+/// The file with the certificate of every proxy.
+pub fn authority() -> &'static Path {
+    &own().certificate
+}
+
+/// Answers what comes on one connection. `let_go` gives up what else keeps it open.
+pub fn serve(shared: &Arc<Shared>, client: TcpStream, let_go: &dyn Fn()) -> io::Result<()> {
+    client.set_nonblocking(true)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let served = runtime.block_on(async {
+        let client = Stream::from_std(client)?;
+        let acceptor = TlsAcceptor::from(Arc::clone(&own().config));
+        let tls = acceptor.accept(client).await?;
+        if tls.get_ref().1.alpn_protocol() == Some(b"h2") {
+            http2(shared, tls, let_go).await
+        } else {
+            hand_on(tls, shared.address).await
+        }
+    });
+    // Rules that still wait must not hold this up.
+    runtime.shutdown_background();
+    served
+}
+
+/// Hands on what is plain in it.
+async fn hand_on(mut client: TlsStream<Stream>, to: SocketAddr) -> io::Result<()> {
+    let mut plain = Stream::connect(to).await?;
+    plain.set_nodelay(true)?;
+    let ended = tokio::io::copy_bidirectional(&mut client, &mut plain).await;
+    if ended.is_err() {
+        reset(client.get_ref().0)?;
+    }
+    ended.map(drop)
+}
+
+/// What is closed without lingering is reset.
+fn reset(client: &Stream) -> io::Result<()> {
+    Ok(rustix::net::sockopt::set_socket_linger(
+        client,
+        Some(Duration::ZERO),
+    )?)
+}
+
+/// What becomes of a connection by the reply to one request.
+enum End {
+    HungUp,
+    NoMore,
+    Silence,
+}
+
+async fn http2(shared: &Arc<Shared>, tls: TlsStream<Stream>, let_go: &dyn Fn()) -> io::Result<()> {
+    let port = tls.get_ref().0.peer_addr()?.port();
+    // The same socket once more, to be closed in its own way.
+    let socket = rustix::io::dup(tls.get_ref().0)?;
+    let mut connection = h2::server::handshake(tls).await.map_err(io::Error::other)?;
+    let (end, mut ends) = mpsc::unbounded_channel();
+    loop {
+        tokio::select! {
+            Some(end) = ends.recv() => match end {
+                End::NoMore => connection.graceful_shutdown(),
+                // For as long as the run lasts: that the other side leaves would have to be read.
+                End::Silence => std::future::pending().await,
+                End::HungUp => {
+                    let_go();
+                    rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO))?;
+                    return Ok(());
+                }
+            },
+            accepted = connection.accept() => {
+                let Some(Ok((request, respond))) = accepted else {
+                    return Ok(());
+                };
+                let (shared, end) = (Arc::clone(shared), end.clone());
+                tokio::spawn(async move {
+                    // That the other side gives a request up is its own business.
+                    let _ = answer(&shared, request, respond, port, &end).await;
+                });
+            }
+        }
+    }
+}
+
+async fn answer(
+    shared: &Arc<Shared>,
+    request: http::Request<RecvStream>,
+    mut respond: SendResponse<Bytes>,
+    port: u16,
+    end: &mpsc::UnboundedSender<End>,
+) -> Result<(), h2::Error> {
+    let request = receive(request, port).await?;
+    let asked = Arc::clone(shared);
+    let reply = tokio::task::spawn_blocking(move || asked.answer(request));
+    // A rule that panics has failed its test; what waits for it is not to wait for ever.
+    let reply = reply.await.unwrap_or_else(|_| Reply::hung_up());
+    match reply.delivery {
+        Delivery::Reset => respond.send_reset(Reason::INTERNAL_ERROR),
+        Delivery::Refused => respond.send_reset(Reason::REFUSED_STREAM),
+        Delivery::HungUp => drop(end.send(End::HungUp)),
+        Delivery::Silence => drop(end.send(End::Silence)),
+        Delivery::Whole | Delivery::Last => {
+            let body = reply.body.len();
+            let mut sent = respond.send_response(head(&reply, true), body == 0)?;
+            if body > 0 {
+                sent.send_data(reply.body.clone().into(), true)?;
+            }
+            if reply.delivery == Delivery::Last {
+                let _ = end.send(End::NoMore);
+            }
+        }
+        Delivery::Cut(bytes) => {
+            let mut sent = respond.send_response(head(&reply, true), false)?;
+            sent.send_data(part(&reply, bytes), false)?;
+            // What is sent must leave before the stream does.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            sent.send_reset(Reason::INTERNAL_ERROR);
+        }
+        Delivery::Unannounced(bytes) => {
+            let mut sent = respond.send_response(head(&reply, false), false)?;
+            sent.send_data(part(&reply, bytes), true)?;
+        }
+        Delivery::Stall(bytes) => {
+            let mut sent = respond.send_response(head(&reply, true), false)?;
+            sent.send_data(part(&reply, bytes), false)?;
+            // Until the other side leaves, or the test ends.
+            std::future::poll_fn(|context| sent.poll_reset(context)).await?;
+        }
+    }
+    Ok(())
+}
+
+fn part(reply: &Reply, bytes: usize) -> Bytes {
+    Bytes::copy_from_slice(&reply.body[..bytes.min(reply.body.len())])
+}
+
+fn head(reply: &Reply, announced: bool) -> Response<()> {
+    let mut head = Response::builder().status(reply.status);
+    for (name, value) in reply.headers() {
+        head = head.header(name, value);
+    }
+    if announced {
+        head = head.header("content-length", reply.body.len());
+    }
+    head.body(()).unwrap()
+}
+
+async fn receive(request: http::Request<RecvStream>, port: u16) -> Result<Request, h2::Error> {
+    let (parts, mut stream) = request.into_parts();
+    let mut body = Vec::new();
+    while let Some(data) = stream.data().await {
+        let data = data?;
+        body.extend_from_slice(&data);
+        stream.flow_control().release_capacity(data.len())?;
+    }
+    let method = parts.method.to_string();
+    let target = parts.uri.path_and_query().unwrap().to_string();
+    let text = |value: &http::HeaderValue| value.to_str().unwrap().to_owned();
+    let headers = parts.headers.iter();
+    let headers = headers.map(|(name, value)| (name.to_string(), text(value)));
+    let mut request = Request::new(method, target, headers.collect(), body);
+    (request.line, request.port) = (Line::Http2, port);
+    Ok(request)
+}
