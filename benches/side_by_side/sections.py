@@ -389,7 +389,7 @@ def collector(bench):
 def purge_of_ours(cascade):
     def run(deletes, _):
         bench = deletes.bench
-        measure.once(deletes.purge(cascade, "summary"), env=bench.env, stdout=str(bench.folder / "report.txt"))
+        measure.once(deletes.purge(cascade, "-o", "summary"), env=bench.env, stdout=str(bench.folder / "report.txt"))
 
     return run
 

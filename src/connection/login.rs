@@ -116,6 +116,13 @@ impl Login {
         })
     }
 
+    /// Open the connection that requests will share, without waiting for it.
+    pub(super) fn get_ready(&self) {
+        if let Some(open) = &self.current().clients.opener {
+            open();
+        }
+    }
+
     /// Whether there may ever be other credentials.
     pub(crate) fn is_renewable(&self) -> bool {
         !matches!(self.source, CredentialSource::Fixed)

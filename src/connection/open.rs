@@ -58,6 +58,13 @@ impl Connection {
         })
     }
 
+    /// Open the connection for [`Connection::call_shared`] before it is needed, without waiting for it.
+    pub(crate) fn get_ready(&self) {
+        if let Authenticator::Login(login) = &self.authenticator {
+            login.get_ready();
+        }
+    }
+
     /// Whether the server has ever answered.
     pub(crate) fn has_answered(&self) -> bool {
         self.has_answered.load(Ordering::Relaxed)

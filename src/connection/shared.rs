@@ -11,7 +11,7 @@ use std::{
     error::Error as StdError,
     fmt,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::{
@@ -43,19 +43,26 @@ const CONNECTIONS_MAX: usize = 3;
 
 type Answer = Result<Response<Incoming>, BoxError>;
 
-/// Sends requests on one connection at a time, made by this connector, or each by `separate` if the server does not speak
-/// HTTP/2.
+/// What opens a connection before it is needed, without waiting for it.
+pub(super) type Opener = Arc<dyn Fn() + Send + Sync>;
+
+/// Sends requests to a server on one connection at a time, made by this connector, or each by `separate` if the server does
+/// not speak HTTP/2.
 pub(super) fn shared<C, S>(
+    server: Uri,
     connector: C,
     separate: S,
-) -> impl Service<
-    Request<Body>,
-    Response = Response<Incoming>,
-    Error = BoxError,
-    Future = BoxFuture<'static, Answer>,
-> + Clone
-+ Send
-+ 'static
+) -> (
+    impl Service<
+        Request<Body>,
+        Response = Response<Incoming>,
+        Error = BoxError,
+        Future = BoxFuture<'static, Answer>,
+    > + Clone
+    + Send
+    + 'static,
+    Opener,
+)
 where
     C: Service<Uri, Error = BoxError> + Clone + Send + Sync + 'static,
     C::Response: Connection + Read + Write + Send + Unpin + 'static,
@@ -64,22 +71,29 @@ where
     S::Error: Into<BoxError>,
     S::Future: Send + 'static,
 {
-    let opening: Arc<Mutex<Option<Opening>>> = Arc::default();
-    let way = move |server: &Uri| {
-        let mut opening = opening.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*opening {
-            Some(opening) if opening.peek().is_none_or(is_open) => opening.clone(),
-            _ => {
-                let begun = open(connector.clone(), server.clone()).boxed().shared();
-                opening.insert(begun).clone()
-            }
-        }
+    let kept: Arc<Mutex<Option<Kept>>> = Arc::default();
+    let way = move || {
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let opening = match &*kept {
+            Some(kept) if kept.is_usable() => kept.opening.clone(),
+            _ => open(connector.clone(), server.clone()).boxed().shared(),
+        };
+        *kept = Some(Kept {
+            opening: opening.clone(),
+            used: Instant::now(),
+        });
+        opening
     };
-    service_fn(move |mut request: Request<Body>| {
+    let opener = {
+        let way = way.clone();
+        // Why it could not be opened is told to the first request, which tries again.
+        Arc::new(move || drop(tokio::spawn(way().map(drop))))
+    };
+    let service = service_fn(move |mut request: Request<Body>| {
         let (way, separate) = (way.clone(), separate.clone());
         let answer = async move {
             for _ in 0..CONNECTIONS_MAX {
-                let sent = match way(request.uri()).await? {
+                let sent = match way().await? {
                     Way::Separate => return separate.oneshot(request).await.map_err(Into::into),
                     Way::Shared(mut connection) => connection.try_send_request(request).await,
                 };
@@ -95,11 +109,32 @@ where
             Err(NotBegun.into())
         };
         answer.boxed()
-    })
+    });
+    (service, opener)
 }
 
 /// A connection that is being made, for all requests that wait for it.
 type Opening = future::Shared<BoxFuture<'static, Result<Way, NotOpened>>>;
+
+/// The connection that is there, or is being made.
+struct Kept {
+    opening: Opening,
+    /// When it was used last.
+    used: Instant,
+}
+
+impl Kept {
+    fn is_usable(&self) -> bool {
+        match self.opening.peek() {
+            None | Some(Ok(Way::Separate)) => true,
+            // While nothing is on it, it may be lost without a sign.
+            Some(Ok(Way::Shared(connection))) => {
+                !connection.is_closed() && self.used.elapsed() < SILENT_AFTER
+            }
+            Some(Err(_)) => false,
+        }
+    }
+}
 
 /// How requests go.
 #[derive(Clone)]
@@ -108,14 +143,6 @@ enum Way {
     Shared(SendRequest<Body>),
     /// Each on one of its own: the server does not speak HTTP/2.
     Separate,
-}
-
-fn is_open(opened: &Result<Way, NotOpened>) -> bool {
-    match opened {
-        Ok(Way::Shared(connection)) => !connection.is_closed(),
-        Ok(Way::Separate) => true,
-        Err(_) => false,
-    }
 }
 
 async fn open<C>(connector: C, server: Uri) -> Result<Way, NotOpened>
@@ -247,7 +274,7 @@ mod tests {
         let unused = service_fn(|_: Request<Body>| async {
             Err::<Response<Incoming>, BoxError>("it is not known what the server speaks".into())
         });
-        let client = shared(nowhere, unused);
+        let (client, _) = shared(Uri::from_static("https://nowhere"), nowhere, unused);
         let ask = || client.clone().oneshot(Request::new(Body::empty()));
         for waited in future::join_all([ask(), ask(), ask()]).await {
             let failure = classify(&*waited.unwrap_err());

@@ -9,21 +9,17 @@
 //! Nothing here sends a request twice: this tool makes its retries itself, since it knows what is safe and shows that it
 //! waits.
 
-use std::{error::Error as StdError, sync::Arc};
+use std::sync::Arc;
 
 use http::{HeaderValue, Request, Response, Uri, header::AUTHORIZATION};
-use hyper::{
-    body::Incoming,
-    rt::{Read, Write},
+use hyper::body::Incoming;
+use hyper_rustls::{
+    FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream,
 };
-use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_timeout::TimeoutConnector;
 use hyper_util::{
-    client::legacy::{
-        Client as HttpClient,
-        connect::{Connection, HttpConnector},
-    },
-    rt::TokioExecutor,
+    client::legacy::{Client as HttpClient, connect::HttpConnector},
+    rt::{TokioExecutor, TokioIo},
 };
 use kube::{
     Client, Config,
@@ -32,14 +28,18 @@ use kube::{
 };
 use rustls::{ClientConfig, pki_types::ServerName};
 use secrecy::ExposeSecret as _;
-use tower::{BoxError, Service, ServiceBuilder, util::MapRequestLayer};
+use tokio::net::TcpStream;
+use tower::{
+    BoxError, Service, ServiceBuilder, ServiceExt as _,
+    util::{BoxCloneSyncService, MapRequestLayer},
+};
 use tower_http::decompression::DecompressionLayer;
 
 use super::{
     credentials::{basic, bearer},
     identity::Identity,
     proxy::{Proxy, address},
-    shared::shared,
+    shared::{Opener, shared},
     tls::innermost,
     trust::Trust,
     tunnel::Through,
@@ -58,6 +58,10 @@ pub(crate) struct Line {
     pub(crate) speaks_http2: bool,
 }
 
+/// Makes what TLS to the server goes on top of, if there is to be any: TCP, or TLS to a proxy. It is of one type, so that
+/// all that goes on top is in the program once.
+type Carrier = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
+
 /// The clients of one user.
 #[derive(Clone)]
 pub(crate) struct Clients {
@@ -65,6 +69,8 @@ pub(crate) struct Clients {
     pub(crate) separate: Client,
     /// For short requests and answers of which there are many at a time: see [`shared`](super::shared).
     pub(crate) shared: Client,
+    /// Opens the connection of `shared`, if it has one to open.
+    pub(crate) opener: Option<Opener>,
 }
 
 impl Line {
@@ -76,17 +82,22 @@ impl Line {
         let server = address(&self.config.cluster_url);
         let tls = self.trust.tls(&server, self.identity.as_ref())?;
         let tcp = tcp();
-        let clients = match &self.proxy {
-            None => self.over(&tls, tcp),
+        let carrier = match &self.proxy {
+            None => Carrier::new(tcp.map_response(MaybeHttpsStream::from).map_err(Into::into)),
             Some(proxy) if proxy.uri.scheme_str() == Some("https") => {
-                let proxied = Through::new(
-                    Arc::clone(proxy),
-                    self.encrypted(&tls, Versions::Http1, tcp)?,
-                );
-                self.over(&tls, proxied)
+                let encrypted = self.encrypted(&tls, Versions::Http1, tcp)?;
+                Carrier::new(Through::new(Arc::clone(proxy), encrypted).map_err(Into::into))
             }
-            Some(proxy) => self.over(&tls, Through::new(Arc::clone(proxy), tcp)),
+            Some(proxy) => {
+                let proxied = Through::new(Arc::clone(proxy), tcp);
+                Carrier::new(
+                    proxied
+                        .map_response(MaybeHttpsStream::from)
+                        .map_err(Into::into),
+                )
+            }
         };
+        let clients = self.over(&tls, &carrier);
         clients.map_err(|error| match error {
             Unmade::Known(error) => error,
             Unmade::Kube(error) => Error::failure(format!(
@@ -126,16 +137,10 @@ impl Line {
     }
 
     /// Clients over these connections, with TLS on them where the server's address asks for it.
-    fn over<C>(&self, tls: &ClientConfig, connector: C) -> Result<Clients, Unmade>
-    where
-        C: Service<Uri> + Clone + Send + Sync + 'static,
-        C::Response: Connection + Read + Write + Send + Unpin + 'static,
-        C::Future: Send + 'static,
-        C::Error: StdError + Send + Sync + 'static,
-    {
+    fn over(&self, tls: &ClientConfig, carrier: &Carrier) -> Result<Clients, Unmade> {
         let config = &self.config;
         let timed = |versions| {
-            let tls = self.encrypted(tls, versions, connector.clone());
+            let tls = self.encrypted(tls, versions, carrier.clone());
             let mut connector = TimeoutConnector::new(tls.map_err(Unmade::Known)?);
             connector.set_connect_timeout(config.connect_timeout);
             connector.set_read_timeout(config.read_timeout);
@@ -146,12 +151,20 @@ impl Line {
         let http: HttpClient<_, Body> =
             HttpClient::builder(TokioExecutor::new()).build(timed(Versions::Http1)?);
         let separate = self.client(http.clone())?;
-        let shared = if self.speaks_http2 && config.cluster_url.scheme_str() == Some("https") {
-            self.client(shared(timed(Versions::All)?, http))?
-        } else {
-            separate.clone()
-        };
-        Ok(Clients { separate, shared })
+        let server = &config.cluster_url;
+        if !self.speaks_http2 || server.scheme_str() != Some("https") {
+            return Ok(Clients {
+                shared: separate.clone(),
+                separate,
+                opener: None,
+            });
+        }
+        let (shared, opener) = shared(server.clone(), timed(Versions::All)?, http);
+        Ok(Clients {
+            separate,
+            shared: self.client(shared)?,
+            opener: Some(opener),
+        })
     }
 
     /// A client that sends its requests by this.

@@ -456,6 +456,11 @@ impl<'a> Session<'a> {
     /// # Errors
     /// If a namespace that is to be asked cannot be.
     async fn claims(&self, plan: &Plan) -> Result<Option<Arc<Claims>>, Error> {
+        let deletes = matches!(self.wanted.goal, Goal::Purge(_) | Goal::TryOnServer);
+        if deletes && plan.purges().next().is_some() {
+            // Deletes come next.
+            self.cleaner.cluster.connection.get_ready();
+        }
         let mut on_asking = |asked, waits: Option<(_, &str)>| show::asking(asked, waits, self.ui);
         let claims = self.cleaner.claims(plan, &mut on_asking).await;
         self.ui.finish();

@@ -49,6 +49,22 @@ fn deletes_share_a_connection_and_lists_have_their_own() {
     assert_eq!(connections(&proxy).len(), 1);
 }
 
+/// So that no delete waits for it.
+#[test]
+fn the_connection_is_there_before_the_deletes() {
+    let space = Space::seven();
+    let (proxy, gate) = Gate::before(ApiClient::admin(plane()), |request| {
+        request.kind == Kind::GitOps
+    });
+    let running = Running::start(proxy.tool_over(Line::Http2, &space.name, &ARGS));
+    until("it asks what git wants", || proxy.count(Kind::GitOps) > 0);
+    until("it has connected", || proxy.shared_connections() == 1);
+    gate.open();
+    running.finish().exits(0);
+    space.holds(&["sync-7"]);
+    assert_eq!(proxy.shared_connections(), 1);
+}
+
 /// As with kubectl.
 #[test]
 fn a_user_can_do_without() {

@@ -303,6 +303,8 @@ struct Shared {
     seen: Mutex<Vec<Seen>>,
     in_flight: [AtomicUsize; 5],
     clients: Mutex<Vec<TcpStream>>,
+    /// How many connections of HTTP/2 there have been.
+    shared_connections: AtomicUsize,
     closed: AtomicBool,
 }
 
@@ -329,6 +331,7 @@ impl Proxy {
             seen: Mutex::default(),
             in_flight: Default::default(),
             clients: Mutex::default(),
+            shared_connections: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
         });
         let serving = Arc::clone(&shared);
@@ -386,6 +389,11 @@ impl Proxy {
         let mut seen = self.seen();
         seen.retain(|seen| seen.request.kind == kind);
         seen
+    }
+
+    /// How many connections of HTTP/2 there were so far, with requests on them or without.
+    pub fn shared_connections(&self) -> usize {
+        self.shared.shared_connections.load(Ordering::SeqCst)
     }
 
     /// How many came so far of a kind.

@@ -13,6 +13,8 @@ pub enum Fault {
     Refused,
     /// The connection is cut before the answer begins.
     Cut(Arrives),
+    /// The connection that deletes share is lost after this one took effect, and with it the answers to all on it.
+    HungUp,
     /// No answer comes until the client gives up.
     Hangs(Arrives),
     /// 429 or 5xx, with or without a Retry-After.
@@ -75,8 +77,8 @@ pub enum Arrives {
 use Arrives::{No, Yes};
 use Fault::{
     Busy, Cut, CutBody, Damaged, Denied, DropsBody, EmptyPage, EndsEarly, Expired, Hangs, Hides,
-    Late, NoUid, NoVersion, NotExact, OtherVersion, Page, Refused, Remaining, Repeated, SameToken,
-    Slow, Stale, Stalls, Stray, Twice, Wrong,
+    HungUp, Late, NoUid, NoVersion, NotExact, OtherVersion, Page, Refused, Remaining, Repeated,
+    SameToken, Slow, Stale, Stalls, Stray, Twice, Wrong,
 };
 
 /// What may go wrong with any request.
@@ -99,7 +101,7 @@ const ANY: [Fault; 17] = [
     Late,
     Wrong(Yes),
 ];
-const OF_DELETES: [Fault; 6] = [Twice, DropsBody, Denied, Wrong(No), Cut(Yes), Late];
+const OF_DELETES: [Fault; 7] = [Twice, DropsBody, Denied, Wrong(No), Cut(Yes), Late, HungUp];
 const OF_FIRST_PAGES: [Fault; 7] = [Stale, Stale, Repeated, NoVersion, Stray, NoUid, Remaining];
 const OF_LATER_PAGES: [Fault; 9] = [
     Expired,
@@ -188,6 +190,7 @@ impl Fault {
             Refused => "refused",
             Cut(No) => "cut before it arrives",
             Cut(Yes) => "cut after it took effect",
+            HungUp => "lost with all on its connection",
             Hangs(No) => "hangs before it arrives",
             Hangs(Yes) => "hangs after it took effect",
             Busy(No) => "busy",

@@ -195,6 +195,7 @@ pub const DELETES: &[Way] = &[
     Way::fault(Fault::Cut(Yes)),
     Way::fault(Fault::Hangs(No)),
     Way::fault(Fault::Hangs(Yes)),
+    Way::fault(Fault::HungUp),
     Way::says(Fault::CutBody, Says::Half(End::Broken)),
     Way::says(Fault::EndsEarly, Says::Half(End::Whole)),
     Way::says(Fault::Stalls, Says::Half(End::Stalled)),

@@ -21,6 +21,7 @@ use crate::{
     answers::{Answer, End},
     asked::Asked,
     faults::{Arrives, Fault},
+    script::Way,
     world::Shared,
 };
 
@@ -90,7 +91,32 @@ async fn exchange(world: Shared, asked: Asked) -> Result<Response<Pieces>, BoxEr
         number,
         is_counted: asked.is_of_purge(),
     };
-    let broken = |kind: io::ErrorKind| Err(io::Error::from(kind).into());
+    let mut connection = world.lock().connection();
+    let is_shared = matches!(asked, Asked::Delete(_));
+    tokio::select! {
+        biased;
+        answer = answer(&world, number, asked, fault, way) => {
+            answer.map(|answer| respond(answer, in_flight))
+        }
+        Ok(()) = connection.changed(), if is_shared => {
+            world.lock().loses_answer(number);
+            broken(io::ErrorKind::ConnectionReset)
+        }
+    }
+}
+
+fn broken<T>(kind: io::ErrorKind) -> Result<T, BoxError> {
+    Err(io::Error::from(kind).into())
+}
+
+/// The answer to a request, when it has come back.
+async fn answer(
+    world: &Shared,
+    number: usize,
+    asked: Asked,
+    fault: Option<Fault>,
+    way: Option<Way>,
+) -> Result<Answer, BoxError> {
     match fault {
         Some(Fault::Refused) => return broken(io::ErrorKind::ConnectionRefused),
         Some(Fault::Cut(Arrives::No)) => return broken(io::ErrorKind::ConnectionReset),
@@ -126,6 +152,10 @@ async fn exchange(world: Shared, asked: Asked) -> Result<Response<Pieces>, BoxEr
     };
     match fault {
         Some(Fault::Cut(_)) => return broken(io::ErrorKind::ConnectionReset),
+        Some(Fault::HungUp) => {
+            world.lock().hang_up();
+            return broken(io::ErrorKind::ConnectionReset);
+        }
         Some(Fault::Hangs(_)) => return pending().await,
         _ => {}
     }
@@ -139,7 +169,7 @@ async fn exchange(world: Shared, asked: Asked) -> Result<Response<Pieces>, BoxEr
     if !way_back.is_zero() {
         sleep(way_back).await;
     }
-    Ok(respond(answer, in_flight))
+    Ok(answer)
 }
 
 fn respond(answer: Answer, in_flight: InFlight) -> Response<Pieces> {

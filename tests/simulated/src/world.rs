@@ -82,6 +82,8 @@ pub struct World {
     pub in_flight: usize,
     pub most_in_flight: usize,
     stop: watch::Sender<Option<Stop>>,
+    /// Which connection deletes share.
+    connection: watch::Sender<u64>,
     begun: Instant,
     /// This machine's clock at the beginning, in seconds.
     base: i64,
@@ -128,6 +130,7 @@ impl World {
             in_flight: 0,
             most_in_flight: 0,
             stop: watch::Sender::new(None),
+            connection: watch::Sender::new(0),
             begun: Instant::now(),
             base,
         }
@@ -178,6 +181,24 @@ impl World {
 
     pub fn stop_receiver(&self) -> watch::Receiver<Option<Stop>> {
         self.stop.subscribe()
+    }
+
+    /// The connection that deletes share; it changes when that is lost.
+    pub fn connection(&self) -> watch::Receiver<u64> {
+        self.connection.subscribe()
+    }
+
+    /// That connection is lost.
+    pub fn hang_up(&mut self) {
+        self.connection.send_modify(|connection| *connection += 1);
+    }
+
+    /// The answer to this request is lost with the connection.
+    pub fn loses_answer(&mut self, number: usize) {
+        let fault = &mut self.log[number].fault;
+        if fault.is_none_or(Fault::leaves_answer) {
+            *fault = Some(Fault::HungUp);
+        }
     }
 
     /// Since the beginning.

@@ -92,13 +92,13 @@ fn one_purge_has_one_true_outcome_whatever_is_answered() {
     };
     every(
         &[
-            (ONE, 63_037),
-            (ONE.within(two), 6_161),
-            (AUTO.within(two), 6_161),
-            (FOREGROUND.within(two), 6_275),
-            (DRY.within(two), 6_161),
-            (ONE.within(others_act), 26_084),
-            (others_act_before, 2_087),
+            (ONE, 67_661),
+            (ONE.within(two), 6_424),
+            (AUTO.within(two), 6_424),
+            (FOREGROUND.within(two), 6_538),
+            (DRY.within(two), 6_424),
+            (ONE.within(others_act), 27_036),
+            (others_act_before, 2_117),
         ],
         &Outcome::WORDS[..7],
     );
@@ -135,7 +135,7 @@ fn one_purge_has_one_true_outcome_whatever_others_do() {
 #[test]
 fn two_purges_have_one_true_outcome_each() {
     let mut runs = Vec::new();
-    for (concurrency, counts) in [(1, [10_427, 22_877, 7_259]), (2, [15_125, 23_267, 10_285])] {
+    for (concurrency, counts) in [(1, [10_785, 22_877, 7_259]), (2, [15_680, 23_267, 10_285])] {
         let stops = Scope { stops: true, ..ALL };
         let first = Scope {
             requests: 1,

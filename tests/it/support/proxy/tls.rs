@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -110,6 +111,7 @@ async fn http2(shared: &Arc<Shared>, tls: TlsStream<Stream>, let_go: &dyn Fn()) 
     // The same socket once more, to be closed in its own way.
     let socket = rustix::io::dup(tls.get_ref().0)?;
     let mut connection = h2::server::handshake(tls).await.map_err(io::Error::other)?;
+    shared.shared_connections.fetch_add(1, Ordering::SeqCst);
     let (end, mut ends) = mpsc::unbounded_channel();
     loop {
         tokio::select! {
