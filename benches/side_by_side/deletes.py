@@ -22,15 +22,15 @@ class Deletes:
         self.concurrency = concurrency or bench.told.concurrency
 
     def planned(self):
-        """Writes the Jobs anew. Returns what a plan would purge of them, and the seconds that the plan takes."""
+        """Writes the Jobs anew. Returns what a plan would purge of them."""
         self.bench.plane.seed(self.jobs, self.with_pods)
         document = self.bench.folder / "plan.json"
         argv = self.bench.argv("--dry-run=client", "-o", "json", url=self.url)
-        alone = measure.once(argv, env=self.bench.env, stdout=str(document))
+        measure.once(argv, env=self.bench.env, stdout=str(document))
         groups = json.loads(document.read_text())["groups"]
         return [
             (group["namespace"], job["name"]) for group in groups for job in group["jobs"] if job["verdict"] == "PURGE"
-        ], alone["wall"]
+        ]
 
     def purge(self, cascade, *form):
         """The command of a purge of ours."""
@@ -39,9 +39,8 @@ class Deletes:
 
     def ours(self):
         """A purge in the background. The rate is that of the deletes, as the run itself says it at its end, and as h2load
-        does. Before them the Jobs are listed a second time: with that, it is the time of the whole without that of the
-        plan alone on the same Jobs."""
-        purge, alone = self.planned()
+        does."""
+        purge = self.planned()
         out = self.bench.folder / "log.json"
         argv = self.purge("background", "--log-format=json")
         one = self.bench.with_server(lambda: measure.once(argv, env=self.bench.env, stdout=str(out)))
@@ -50,7 +49,6 @@ class Deletes:
             raise measure.Failed(f"of {len(purge)} Jobs: {end}")
         return {
             "rate": len(purge) / end["seconds"],
-            "rate_with_list": len(purge) / (one["wall"] - alone),
             "rate_with_plan": len(purge) / one["wall"],
             "deleted": len(purge),
             "wall": one["wall"],
@@ -61,7 +59,7 @@ class Deletes:
 
     def load_tool(self):
         """h2load on the Jobs of a plan."""
-        return self.load(self.planned()[0])
+        return self.load(self.planned())
 
     def load(self, purge):
         """h2load on these, in the background."""

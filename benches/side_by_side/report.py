@@ -238,10 +238,10 @@ def delete(section):
             ]
         )
     head = ["", "Jobs", "rate", "of h2load", "client CPU a Job", "peak memory", "kube-apiserver CPU a Job", "rounds"]
-    with_list, with_plan = (rate(get(figures, "ours", f"rate_with_{what}")) for what in ("list", "plan"))
+    with_plan = rate(get(figures, "ours", "rate_with_plan"))
     return (
-        f"With {section['concurrency']} in flight. The rate of kubectl jobclean is that of its deletes. With the list right before"
-        f" them it is {with_list}, and with the plan as well {with_plan}.\n\n" + table(head, rows)
+        f"With {section['concurrency']} in flight. The rate of kubectl jobclean is that of its deletes; with the plan before them it"
+        f" is {with_plan}.\n\n" + table(head, rows)
     )
 
 
@@ -257,18 +257,15 @@ def pace(section):
                     rate(ours["rate"]),
                     rate(load["rate"]),
                     times(ours["rate"], load["rate"]),
-                    times(ours["rate_with_list"], load["rate"]),
                     f"{ours['cpu'] / ours['deleted'] * 1e6:.0f} / {load['cpu'] / load['deleted'] * 1e6:.0f} µs",
                     f"{ours['server'] / ours['deleted'] * 1e6:.0f} / {load['server'] / load['deleted'] * 1e6:.0f} µs",
                     ours["rounds"],
                 ]
             )
-    head = ["", "Jobs", "kubectl jobclean", "h2load", "of h2load", "with its list", "client CPU a Job"]
-    head += ["kube-apiserver CPU a Job", "rounds"]
+    head = ["", "Jobs", "kubectl jobclean", "h2load", "of h2load", "client CPU a Job", "kube-apiserver CPU a Job", "rounds"]
     return (
         f"With {section['concurrency']} in flight where nothing else is said, pair by pair. The rate of kubectl jobclean is that of its"
-        " deletes. It lists the Jobs again right before them; what is left of the ratio with that stands beside it. The CPU"
-        " times are those of the whole run.\n\n" + table(head, rows)
+        " deletes, as it says it itself; the CPU times are those of its plan as well.\n\n" + table(head, rows)
     )
 
 

@@ -402,7 +402,7 @@ def until_gone(bench, number, rounds, contenders, wait_for_pods=False):
     tables = {}
 
     def timed(deletes, work):
-        purge, _ = deletes.planned()
+        purge = deletes.planned()
         jobs = bench.plane.count(JOBS) - len(purge)
         pods = bench.plane.count(PODS) - len(purge)
         # The collector has to know them all.

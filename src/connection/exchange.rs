@@ -265,7 +265,8 @@ impl Connection {
             Authenticator::Client(client) => {
                 let response = async {
                     let response = client.send(request).await;
-                    response.map_err(|error| classify(&error))
+                    // What a client that is not ours says of a request may be of its connection.
+                    response.map_err(|error| classify(&error).in_doubt())
                 };
                 self.exchange(response, most, &mut taker).await
             }
@@ -319,7 +320,8 @@ impl Connection {
             };
             let mut body = Vec::new();
             while let Some(frame) = stream.frame().await {
-                let Ok(data) = frame.map_err(|e| classify(&e))?.into_data() else {
+                // After the head of an answer, no other word counts.
+                let Ok(data) = frame.map_err(|e| classify(&e).in_doubt())?.into_data() else {
                     continue;
                 };
                 let is_ok = answer.status == StatusCode::OK;

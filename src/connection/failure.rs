@@ -18,7 +18,7 @@ pub enum Failure {
     Unreachable(String),
     /// The connection broke, or could not be made.
     Connection(String),
-    /// The server has not begun with the request, as it says itself.
+    /// The server has not begun with the request.
     Unprocessed(String),
     /// The proxy did not let through this time.
     Proxy {
@@ -57,6 +57,14 @@ impl Failure {
             | Failure::Connection(cause)
             | Failure::Unprocessed(cause) => cause.clone(),
             Failure::Proxy { message, .. } | Failure::Setup { message, .. } => message.clone(),
+        }
+    }
+
+    /// The same where the server may have done what was asked, whatever it says now.
+    pub(super) fn in_doubt(self) -> Failure {
+        match self {
+            Failure::Unprocessed(cause) => Failure::Connection(cause),
+            other => other,
         }
     }
 

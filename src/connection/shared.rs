@@ -1,17 +1,21 @@
-//! One connection that many requests share: HTTP/2, where the server speaks it.
+//! A connection that many requests share: HTTP/2, where the server speaks it.
 //!
 //! A run sends a delete for each Job, dozens at a time, and all of them are short. On connections of their own, each of the
 //! first ones waits for a TLS handshake, and each packet carries one request. A long answer is better off by itself:
 //! HTTP/2 cuts it into frames that client and server have to put together. `benches/README.md` has the figures.
 //!
 //! A connection that breaks takes all requests on it with it, so it is looked after as kubectl does: when nothing comes for
-//! a while, it is asked for a sign of life.
+//! a while, the server is asked for a sign of life. And no request goes onto a connection on which another has just waited
+//! in vain.
 
 use std::{
     error::Error as StdError,
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    fmt, io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use futures_util::{
@@ -32,7 +36,6 @@ use kube::client::Body;
 use tower::{BoxError, Service, ServiceExt as _, service_fn};
 
 use super::failure::Failure;
-use crate::error::without_os_code;
 
 /// As in kubectl: when nothing has come for this long, the server is asked for a sign of life.
 const SILENT_AFTER: Duration = Duration::from_secs(30);
@@ -40,14 +43,17 @@ const SILENT_AFTER: Duration = Duration::from_secs(30);
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(15);
 /// On how many connections a request is tried that none of them has begun to send.
 const CONNECTIONS_MAX: usize = 3;
+/// The most requests on a connection, which is what kube-apiserver allows where nothing else is set. More would wait their
+/// turn on it.
+const REQUESTS_MAX: usize = 100;
 
-type Answer = Result<Response<Incoming>, BoxError>;
+type Reply = Result<Response<Incoming>, BoxError>;
 
 /// What opens a connection before it is needed, without waiting for it.
 pub(super) type Opener = Arc<dyn Fn() + Send + Sync>;
 
-/// Sends requests to a server on one connection at a time, made by this connector, or each by `separate` if the server does
-/// not speak HTTP/2.
+/// Sends requests to a server on as few connections as can hold them, made by this connector, or each by `separate` if the
+/// server does not speak HTTP/2.
 pub(super) fn shared<C, S>(
     server: Uri,
     connector: C,
@@ -57,7 +63,7 @@ pub(super) fn shared<C, S>(
         Request<Body>,
         Response = Response<Incoming>,
         Error = BoxError,
-        Future = BoxFuture<'static, Answer>,
+        Future = BoxFuture<'static, Reply>,
     > + Clone
     + Send
     + 'static,
@@ -71,67 +77,131 @@ where
     S::Error: Into<BoxError>,
     S::Future: Send + 'static,
 {
-    let kept: Arc<Mutex<Option<Kept>>> = Arc::default();
-    let way = move || {
-        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let opening = match &*kept {
-            Some(kept) if kept.is_usable() => kept.opening.clone(),
-            _ => open(connector.clone(), server.clone()).boxed().shared(),
-        };
-        *kept = Some(Kept {
-            opening: opening.clone(),
-            used: Instant::now(),
-        });
-        opening
+    let connections: Arc<Mutex<Vec<Pooled>>> = Arc::default();
+    let place = move || {
+        let mut connections = connections.lock().unwrap_or_else(PoisonError::into_inner);
+        connections.retain(Pooled::is_usable);
+        match connections.iter().find(|pooled| pooled.has_room()) {
+            Some(pooled) => pooled.place(),
+            None => {
+                let pooled = Pooled::new(open(connector.clone(), server.clone()).boxed());
+                let place = pooled.place();
+                connections.push(pooled);
+                place
+            }
+        }
     };
     let opener = {
-        let way = way.clone();
-        // Why it could not be opened is told to the first request, which tries again.
-        Arc::new(move || drop(tokio::spawn(way().map(drop))))
+        let place = place.clone();
+        // If it fails, the first request opens another.
+        Arc::new(move || {
+            let mut place = place();
+            tokio::spawn(async move { drop(place.way().await) });
+        })
     };
     let service = service_fn(move |mut request: Request<Body>| {
-        let (way, separate) = (way.clone(), separate.clone());
-        let answer = async move {
-            for _ in 0..CONNECTIONS_MAX {
-                let sent = match way().await? {
+        let (place, separate) = (place.clone(), separate.clone());
+        let reply = async move {
+            let mut tries = 1;
+            loop {
+                let mut place = place();
+                let sent = match place.way().await? {
                     Way::Separate => return separate.oneshot(request).await.map_err(Into::into),
-                    Way::Shared(mut connection) => connection.try_send_request(request).await,
+                    Way::Shared(mut connection) => {
+                        place.wait(connection.try_send_request(request)).await
+                    }
                 };
                 request = match sent {
                     Ok(response) => return Ok(response),
                     Err(mut error) => match error.take_message() {
                         // The connection was closing.
-                        Some(request) => request,
+                        Some(request) if tries < CONNECTIONS_MAX => request,
+                        Some(_) => return Err(NotBegun(error.into_error()).into()),
                         None => return Err(error.into_error().into()),
                     },
                 };
+                tries += 1;
             }
-            Err(NotBegun.into())
         };
-        answer.boxed()
+        reply.boxed()
     });
     (service, opener)
 }
 
-/// A connection that is being made, for all requests that wait for it.
-type Opening = future::Shared<BoxFuture<'static, Result<Way, NotOpened>>>;
-
-/// The connection that is there, or is being made.
-struct Kept {
+/// A connection that is there, or is being made for all requests that wait for it.
+struct Pooled {
     opening: Opening,
-    /// When it was used last.
-    used: Instant,
+    /// Each request on it has another of these. Whether one of them has waited in vain.
+    is_suspect: Arc<AtomicBool>,
 }
 
-impl Kept {
+type Opening = future::Shared<BoxFuture<'static, Result<Way, NotOpened>>>;
+
+impl Pooled {
+    fn new(opening: BoxFuture<'static, Result<Way, NotOpened>>) -> Pooled {
+        Pooled {
+            opening: opening.shared(),
+            is_suspect: Arc::default(),
+        }
+    }
+
+    fn requests(&self) -> usize {
+        Arc::strong_count(&self.is_suspect) - 1
+    }
+
     fn is_usable(&self) -> bool {
-        match self.opening.peek() {
-            None | Some(Ok(Way::Separate)) => true,
-            // While nothing is on it, it may be lost without a sign.
-            Some(Ok(Way::Shared(connection))) => {
-                !connection.is_closed() && self.used.elapsed() < SILENT_AFTER
-            }
+        let is_there = match self.opening.peek() {
+            // Something must go on with it.
+            None => self.requests() > 0,
+            Some(Ok(Way::Separate)) => true,
+            Some(Ok(Way::Shared(connection))) => !connection.is_closed(),
             Some(Err(_)) => false,
+        };
+        is_there && !self.is_suspect.load(Ordering::Relaxed)
+    }
+
+    fn has_room(&self) -> bool {
+        let is_separate = matches!(self.opening.peek(), Some(Ok(Way::Separate)));
+        is_separate || self.requests() < REQUESTS_MAX
+    }
+
+    fn place(&self) -> Place {
+        Place {
+            opening: self.opening.clone(),
+            is_suspect: Arc::clone(&self.is_suspect),
+            is_waiting: false,
+        }
+    }
+}
+
+/// The place of a request on a connection, for as long as this lives.
+struct Place {
+    opening: Opening,
+    is_suspect: Arc<AtomicBool>,
+    /// If it is given up now, it was in vain.
+    is_waiting: bool,
+}
+
+impl Place {
+    /// The connection, when it is there.
+    async fn way(&mut self) -> Result<Way, NotOpened> {
+        let opening = self.opening.clone();
+        self.wait(opening).await
+    }
+
+    /// What comes of this, unless it is given up.
+    async fn wait<T>(&mut self, what: impl Future<Output = T>) -> T {
+        self.is_waiting = true;
+        let came = what.await;
+        self.is_waiting = false;
+        came
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.is_waiting {
+            self.is_suspect.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -158,10 +228,11 @@ where
         .timer(TokioTimer::new())
         .keep_alive_interval(SILENT_AFTER)
         .keep_alive_timeout(GIVEN_UP_AFTER)
+        .keep_alive_while_idle(true)
         .handshake(io)
         .await;
     let (connection, driven) = handshake.map_err(|error| NotOpened::from(BoxError::from(error)))?;
-    // How it ends is told to each request on it.
+    // Each request on it is told how it ends.
     tokio::spawn(driven.map(drop));
     Ok(Way::Shared(connection))
 }
@@ -190,71 +261,75 @@ impl StdError for NotOpened {
 
 /// No connection stayed open long enough to begin with the request.
 #[derive(Debug)]
-struct NotBegun;
+struct NotBegun(hyper::Error);
 
 impl fmt::Display for NotBegun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the server closes every connection before the request is sent")
+        f.write_str("the server closes each connection before the request is sent")
     }
 }
 
-impl StdError for NotBegun {}
+impl StdError for NotBegun {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// What to say of a connection that was lost under a request.
+const ENDED: &str = "the connection ended before the answer was complete";
 
 /// What an error comes to if it is one of such a connection.
 pub(super) fn failure(error: &(dyn StdError + 'static)) -> Option<Failure> {
     if let Some(error) = error.downcast_ref::<NotBegun>() {
         return Some(Failure::Unprocessed(error.to_string()));
     }
-    if let Some(error) = error.downcast_ref::<hyper::Error>()
-        && error.is_timeout()
-    {
-        let silence = SILENT_AFTER + GIVEN_UP_AFTER;
-        let words = format!(
-            "the server gave no sign of life for {} s",
-            silence.as_secs()
-        );
-        return Some(Failure::Connection(words));
+    if let Some(error) = error.downcast_ref::<hyper::Error>() {
+        if error.is_timeout() {
+            let silence = SILENT_AFTER + GIVEN_UP_AFTER;
+            let words = format!(
+                "the server gave no sign of life for {} s",
+                silence.as_secs()
+            );
+            return Some(Failure::Connection(words));
+        }
+        // It waited for its turn on the connection.
+        if error.is_user() {
+            return Some(Failure::Connection(ENDED.to_owned()));
+        }
+    }
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        // In h2's words a broken pipe, whatever it was.
+        let is_of_h2 = error.kind() == io::ErrorKind::BrokenPipe && error.get_ref().is_some();
+        return is_of_h2.then(|| Failure::Connection(ENDED.to_owned()));
     }
     error.downcast_ref::<h2::Error>().map(in_words)
 }
 
 /// RFC 9113, 6.8 and 8.7: what was refused, or came after the last request that the other side names as it goes away, was
-/// not begun with.
+/// not begun with. hyper may also say the latter of a request that it has just handed to h2. In a program of one thread, as
+/// this one is, nothing of it has been written by then.
 fn in_words(error: &h2::Error) -> Failure {
-    if let Some(io) = error.get_io() {
-        return Failure::Connection(match io.raw_os_error() {
-            Some(_) => without_os_code(&io.to_string()),
-            None => "the connection ended before the answer was complete".to_owned(),
-        });
-    }
-    if !error.is_remote() {
-        let words = match error.reason() {
-            Some(reason) => format!(
-                "the server does not keep to HTTP/2: {}",
-                reason.description()
-            ),
-            None => "the server does not keep to HTTP/2".to_owned(),
-        };
-        return Failure::Connection(words);
-    }
-    if error.is_go_away() {
-        let words = "the server closed the connection before it began with the request";
-        return Failure::Unprocessed(words.to_owned());
-    }
-    match error.reason() {
-        Some(h2::Reason::REFUSED_STREAM) => {
-            Failure::Unprocessed("the server did not begin with the request".to_owned())
+    let words = match error.reason() {
+        Some(h2::Reason::REFUSED_STREAM) if error.is_remote() => {
+            return Failure::Unprocessed("the server did not begin with the request".to_owned());
         }
-        _ => Failure::Connection("the server broke off the request".to_owned()),
-    }
+        _ if error.is_remote() && error.is_go_away() => {
+            let words = "the server closed the connection before it began with the request";
+            return Failure::Unprocessed(words.to_owned());
+        }
+        _ if error.is_remote() => "the server broke off the request".to_owned(),
+        Some(reason) if error.is_library() => format!(
+            "the server does not keep to HTTP/2, which DISABLE_HTTP2=1 turns off: {}",
+            reason.description()
+        ),
+        _ => ENDED.to_owned(),
+    };
+    Failure::Connection(words)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io,
-        sync::atomic::{AtomicUsize, Ordering},
-    };
+    use std::sync::atomic::AtomicUsize;
 
     use hyper_util::client::legacy::connect::HttpConnector;
 

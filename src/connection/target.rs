@@ -146,7 +146,7 @@ impl Target {
             trust,
             identity,
             // As kubectl.
-            speaks_http2: env::var_os("DISABLE_HTTP2").is_none_or(|value| value.is_empty()),
+            may_use_http2: env::var_os("DISABLE_HTTP2").is_none_or(|value| value.is_empty()),
         };
         Ok((line, source))
     }

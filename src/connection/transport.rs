@@ -55,7 +55,7 @@ pub(crate) struct Line {
     pub(crate) trust: Trust,
     pub(crate) identity: Option<Identity>,
     /// Whether HTTP/2 may be used at all.
-    pub(crate) speaks_http2: bool,
+    pub(crate) may_use_http2: bool,
 }
 
 /// Makes what TLS to the server goes on top of, if there is to be any: TCP, or TLS to a proxy. It is of one type, so that
@@ -152,7 +152,7 @@ impl Line {
             HttpClient::builder(TokioExecutor::new()).build(timed(Versions::Http1)?);
         let separate = self.client(http.clone())?;
         let server = &config.cluster_url;
-        if !self.speaks_http2 || server.scheme_str() != Some("https") {
+        if !self.may_use_http2 || server.scheme_str() != Some("https") {
             return Ok(Clients {
                 shared: separate.clone(),
                 separate,

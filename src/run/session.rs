@@ -451,14 +451,14 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Ask GitOps tools and namespaces what they want, unless that makes no difference to a plan.
+    /// Ask GitOps tools and namespaces what they want, unless that makes no difference to a plan. If deletes may come next,
+    /// get ready for them meanwhile.
     ///
     /// # Errors
     /// If a namespace that is to be asked cannot be.
     async fn claims(&self, plan: &Plan) -> Result<Option<Arc<Claims>>, Error> {
         let deletes = matches!(self.wanted.goal, Goal::Purge(_) | Goal::TryOnServer);
         if deletes && plan.purges().next().is_some() {
-            // Deletes come next.
             self.cleaner.cluster.connection.get_ready();
         }
         let mut on_asking = |asked, waits: Option<(_, &str)>| show::asking(asked, waits, self.ui);

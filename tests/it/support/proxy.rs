@@ -145,7 +145,9 @@ enum Delivery {
     Whole,
     /// The connection ends after this many bytes of the body.
     Cut(usize),
-    /// The same, and nothing told how many there would be.
+    /// The same. With HTTP/2 the server takes back that it has begun with the request at all.
+    TakenBack(usize),
+    /// The connection ends after this many bytes of the body, and nothing told how many there would be.
     Unannounced(usize),
     /// This many bytes of the body come, and then nothing more.
     Stall(usize),
@@ -247,6 +249,12 @@ impl Reply {
     /// Cut after this many bytes of the body.
     pub fn cut(mut self, bytes: usize) -> Self {
         self.delivery = Delivery::Cut(bytes);
+        self
+    }
+
+    /// Cut after this many bytes of the body. With HTTP/2 the server takes back that it has begun with the request at all.
+    pub fn taken_back(mut self, bytes: usize) -> Self {
+        self.delivery = Delivery::TakenBack(bytes);
         self
     }
 
@@ -494,7 +502,7 @@ fn receive(from: &mut BufReader<TcpStream>) -> io::Result<Request> {
 fn deliver(reply: &Reply, client: &mut TcpStream) -> io::Result<bool> {
     let (bytes, announced) = match reply.delivery {
         Delivery::Whole | Delivery::Last => (reply.body.len(), true),
-        Delivery::Cut(bytes) | Delivery::Stall(bytes) => (bytes, true),
+        Delivery::Cut(bytes) | Delivery::TakenBack(bytes) | Delivery::Stall(bytes) => (bytes, true),
         Delivery::Unannounced(bytes) => (bytes, false),
         Delivery::Silence => {
             let _ = client.read(&mut [0]);

@@ -110,7 +110,11 @@ async fn http2(shared: &Arc<Shared>, tls: TlsStream<Stream>, let_go: &dyn Fn()) 
     let port = tls.get_ref().0.peer_addr()?.port();
     // The same socket once more, to be closed in its own way.
     let socket = rustix::io::dup(tls.get_ref().0)?;
-    let mut connection = h2::server::handshake(tls).await.map_err(io::Error::other)?;
+    // As kube-apiserver, where nothing else is set.
+    let handshake = h2::server::Builder::new()
+        .max_concurrent_streams(100)
+        .handshake(tls);
+    let mut connection = handshake.await.map_err(io::Error::other)?;
     shared.shared_connections.fetch_add(1, Ordering::SeqCst);
     let (end, mut ends) = mpsc::unbounded_channel();
     loop {
@@ -166,12 +170,15 @@ async fn answer(
                 let _ = end.send(End::NoMore);
             }
         }
-        Delivery::Cut(bytes) => {
+        Delivery::Cut(bytes) | Delivery::TakenBack(bytes) => {
             let mut sent = respond.send_response(head(&reply, true), false)?;
             sent.send_data(part(&reply, bytes), false)?;
             // What is sent must leave before the stream does.
             tokio::time::sleep(Duration::from_millis(20)).await;
-            sent.send_reset(Reason::INTERNAL_ERROR);
+            sent.send_reset(match reply.delivery {
+                Delivery::Cut(_) => Reason::INTERNAL_ERROR,
+                _ => Reason::REFUSED_STREAM,
+            });
         }
         Delivery::Unannounced(bytes) => {
             let mut sent = respond.send_response(head(&reply, false), false)?;
