@@ -14,8 +14,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use crate::support::kubeconfig::{Files, arg};
-use crate::support::proxy::Proxy;
-use crate::support::tls_front::TlsFront;
+use crate::support::proxy::{Proxy, Tls};
 use crate::support::{ApiClient, LABEL, Run, Space, plane, run, tool};
 
 fn path(name: &str) -> PathBuf {
@@ -29,29 +28,34 @@ fn read(name: &str) -> String {
 /// Plans by way of a server with this certificate, as the user that these flags name; and kubectl beside it.
 struct Server {
     space: Space,
-    front: TlsFront,
+    proxy: Proxy,
 }
 
 impl Server {
     fn new(certificate: &str, key: &str) -> Self {
-        let proxy = Proxy::new(ApiClient::admin(plane()), |request, up| {
+        let tls = Tls::new(&read(certificate), &read(key));
+        let proxy = Proxy::with(tls, ApiClient::admin(plane()), |request, up| {
             let mut request = request.clone();
             request.headers.retain(|(name, _)| name != "authorization");
             up.pass(&request)
         });
-        let front = TlsFront::with(&proxy, &read(certificate), &read(key));
-        // Its threads go on with the front's.
-        std::mem::forget(proxy);
         Self {
             space: Space::with(&[("sync-1", 2), ("sync-2", 1)]),
-            front,
+            proxy,
         }
     }
 
     fn plan(&self, flags: &[&str]) -> Run {
         let mut command = tool();
         command
-            .args(["-s", &self.front.url, "-n", &self.space.name, "-L", LABEL])
+            .args([
+                "-s",
+                &self.proxy.url_in_tls(),
+                "-n",
+                &self.space.name,
+                "-L",
+                LABEL,
+            ])
             .args([
                 "--dry-run=client",
                 "-o",
@@ -71,7 +75,7 @@ impl Server {
             .env_clear()
             .env("HOME", arg(&files.path("home")))
             .env("KUBERC", "off")
-            .args(["-s", &self.front.url, "-n", &self.space.name])
+            .args(["-s", &self.proxy.url_in_tls(), "-n", &self.space.name])
             .args(["get", "jobs", "--kubeconfig", "/dev/null"])
             .args(flags);
         command.output().unwrap().status.success()
@@ -236,7 +240,7 @@ fn client_certificates_and_keys_of_every_form_are_shown() {
         ];
         server.works(&[&client[..], &[&flag, &file]].concat());
         expected.insert(CertificateDer::from_pem_file(certificate).unwrap().to_vec());
-        assert_eq!(server.front.clients(), expected);
+        assert_eq!(server.proxy.clients(), expected);
     }
 }
 
@@ -278,7 +282,7 @@ fn the_reason_is_told_where_a_clients_key_cannot_be_used() {
         ];
         server.fails(&[&client[..], &[&flag, &file]].concat(), &[words]);
     }
-    assert_eq!(server.front.clients().len(), 0);
+    assert_eq!(server.proxy.clients().len(), 0);
 }
 
 /// As in an image without anything but the program.
@@ -305,13 +309,17 @@ fn a_machine_may_have_no_authorities() {
     };
     for flags in [
         &["-s", &plain.url][..],
-        &["-s", &server.front.url, "--insecure-skip-tls-verify"],
-        &["-s", &server.front.url, &flag, &file],
+        &[
+            "-s",
+            &server.proxy.url_in_tls(),
+            "--insecure-skip-tls-verify",
+        ],
+        &["-s", &server.proxy.url_in_tls(), &flag, &file],
     ] {
         let run = plan(flags).exits(0);
         assert_eq!(run.out, "job.batch/sync-1\n", "{}", run.story());
     }
-    let run = plan(&["-s", &server.front.url]);
+    let run = plan(&["-s", &server.proxy.url_in_tls()]);
     let run = run.fails_clearly(&["this machine has no certificate authorities"]);
     assert!(
         run.err.contains("--certificate-authority"),

@@ -8,7 +8,6 @@ use crate::support::control_plane::tool_as;
 use crate::support::kubeconfig::{Files, arg};
 use crate::support::plugin::{Plugin, V1, credential};
 use crate::support::proxy::{Kind, Proxy};
-use crate::support::tls_front::TlsFront;
 use crate::support::tool::home;
 use crate::support::{ApiClient, LABEL, Run, Space, plane, run};
 
@@ -256,8 +255,7 @@ fn credentials_that_expire_at_the_beginning_of_time_never_do() {
         request.headers.retain(|(name, _)| name != "authorization");
         up.pass(&request)
     });
-    let front = TlsFront::of(&proxy);
-    let path = files.simple("config", &front.cluster(), &plugin.exec(json!({})));
+    let path = files.simple("config", &proxy.cluster(), &plugin.exec(json!({})));
     let mut command = tool_as(&path);
     command.args([
         "-n",

@@ -10,7 +10,6 @@ use crate::support::plugin::{Plugin, V1, credential, token};
 use crate::support::proxy::{Kind, Proxy, Reply, Request};
 use crate::support::running::{Gate, Running};
 use crate::support::side_by_side::SideBySide;
-use crate::support::tls_front::TlsFront;
 use crate::support::{ApiClient, LABEL, Space, Terminal, plane, run, until};
 
 /// A server that takes no delete with another token than `second`; this becomes of those.
@@ -67,11 +66,7 @@ fn what_another_client_deletes_during_a_login_is_not_claimed() {
     });
     // To log in takes longer than a request may.
     let plugin = then(&files, &format!("sleep 5; {}", print_second(&files)));
-    let pair = SideBySide::on(
-        &files,
-        &TlsFront::of(&proxy).cluster(),
-        &plugin.exec(json!({})),
-    );
+    let pair = SideBySide::on(&files, &proxy.cluster(), &plugin.exec(json!({})));
     let report = run(pair.tool(&[&args(&space)[..], &["-o", "json"]].concat()));
     let report = report.exits(0).json();
     assert_eq!(count(&report, "gone"), 6, "{report:#}");
@@ -86,11 +81,7 @@ fn a_login_that_fails_is_not_tried_for_each_request() {
     let (files, space) = (Files::new(), Space::seven());
     let proxy = server(|request, up| up.pass(request));
     let plugin = then(&files, "sleep 2; exit 1");
-    let pair = SideBySide::on(
-        &files,
-        &TlsFront::of(&proxy).cluster(),
-        &plugin.exec(json!({})),
-    );
+    let pair = SideBySide::on(&files, &proxy.cluster(), &plugin.exec(json!({})));
     let report = run(pair.tool(&[&args(&space)[..], &["-o", "json"]].concat()));
     let report = report.exits(3).json();
     assert_eq!(count(&report, "failed"), 6, "{report:#}");
@@ -114,11 +105,7 @@ fn no_login_is_asked_for_once_the_run_is_to_stop() {
         Reply::refusal(401, "Unauthorized", "Unauthorized")
     });
     let plugin = then(&files, &print_second(&files));
-    let pair = SideBySide::on(
-        &files,
-        &TlsFront::of(&proxy).cluster(),
-        &plugin.exec(json!({})),
-    );
+    let pair = SideBySide::on(&files, &proxy.cluster(), &plugin.exec(json!({})));
     let args = [&args(&space)[..], &["--request-timeout=0"]].concat();
     let args: Vec<&str> = args
         .into_iter()
@@ -141,7 +128,7 @@ fn who_is_asked_to_log_in_on_the_way_has_the_terminal_alone() {
     let ask = "printf 'Password: ' >&2; sleep 1; printf '(go on) ' >&2; read word";
     let plugin = then(&files, &format!("{ask}; {}", print_second(&files)));
     let user = plugin.exec(json!({"interactiveMode": "IfAvailable"}));
-    let pair = SideBySide::on(&files, &TlsFront::of(&proxy).cluster(), &user);
+    let pair = SideBySide::on(&files, &proxy.cluster(), &user);
     let mut terminal = Terminal::start(&pair.tool(&args(&space)), 160);
     terminal.wait_for("(go on)");
     let text = terminal.text();
@@ -164,7 +151,7 @@ fn a_plugin_that_is_gone_on_the_way_is_told_like_one_that_was_never_there() {
     let printed = files.write("printed", &credential(V1, past).to_string());
     let plugin = Plugin::new(&files, &format!("cat '{}'; rm \"$0\"", arg(&printed)));
     let user = plugin.exec(json!({"installHint": "Get it with corp-get."}));
-    let pair = SideBySide::on(&files, &TlsFront::of(&proxy).cluster(), &user);
+    let pair = SideBySide::on(&files, &proxy.cluster(), &user);
     let args = [&args(&space)[..], &["--chunk-size=2"]].concat();
     let run = run(pair.tool(&args)).fails_clearly(&[arg(&plugin.path), "is not installed"]);
     run.complains(&["hint: Get it with corp-get."]);

@@ -9,9 +9,8 @@ use crate::support::account::{account, count};
 use crate::support::kubeconfig::{Files, arg};
 use crate::support::listener::Listener;
 use crate::support::own_control_plane::{going_away, namespace_of};
-use crate::support::proxy::{Kind, Line, Proxy, Reply, Request};
+use crate::support::proxy::{Kind, Line, Proxy, Reply, Request, Tls};
 use crate::support::running::{Gate, Running};
-use crate::support::tls_front::TlsFront;
 use crate::support::{ApiClient, LABEL, Space, plane, run, tool, until};
 
 const ARGS: [&str; 5] = ["--yes", "--cascade=background", "-v", "-o", "json"];
@@ -84,8 +83,10 @@ fn a_user_can_do_without() {
 #[test]
 fn a_server_that_does_not_speak_it_gets_a_connection_for_each() {
     let (space, files) = (Space::seven(), Files::new());
-    let proxy = proxy(|request, up| up.pass(request));
-    let config = files.simple("config", &TlsFront::of(&proxy).cluster(), &json!({}));
+    let tls = Tls::common().without_http2();
+    let admin = ApiClient::admin(plane());
+    let proxy = Proxy::with(tls, admin, |request, up| up.pass(request));
+    let config = files.simple("config", &proxy.cluster(), &json!({}));
     let mut command = tool();
     command
         .args(["--kubeconfig", arg(&config), "-n", &space.name, "-L", LABEL])
@@ -93,6 +94,9 @@ fn a_server_that_does_not_speak_it_gets_a_connection_for_each() {
     let report = run(command).exits(0).json();
     assert_eq!(count(&report, "deleted"), 6);
     assert_eq!(proxy.count(Kind::Delete), 6);
+    for seen in proxy.seen_of(Kind::Delete) {
+        assert_eq!(seen.request.line, Line::Http1);
+    }
     space.holds(&["sync-7"]);
 }
 

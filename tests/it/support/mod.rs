@@ -27,7 +27,6 @@ pub mod samples;
 pub mod saved_plan;
 pub mod side_by_side;
 pub mod stub;
-pub mod tls_front;
 pub mod tool;
 pub mod written_files;
 

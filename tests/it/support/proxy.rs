@@ -3,8 +3,10 @@
 
 mod tls;
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,6 +15,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+pub use self::tls::Tls;
 use super::api_client::{ApiClient, read_body, read_headers};
 use super::{LABEL, tool};
 
@@ -306,6 +309,7 @@ type Rule = dyn Fn(&Request, &ApiClient) -> Reply + Send + Sync;
 
 struct Shared {
     address: SocketAddr,
+    tls: Tls,
     rule: Box<Rule>,
     upstream: ApiClient,
     seen: Mutex<Vec<Seen>>,
@@ -329,11 +333,21 @@ impl Proxy {
         upstream: ApiClient,
         rule: impl Fn(&Request, &ApiClient) -> Reply + Send + Sync + 'static,
     ) -> Self {
+        Self::with(Tls::common(), upstream, rule)
+    }
+
+    /// The same, with this in TLS.
+    pub fn with(
+        tls: Tls,
+        upstream: ApiClient,
+        rule: impl Fn(&Request, &ApiClient) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let url = format!("http://{address}");
         let shared = Arc::new(Shared {
             address,
+            tls,
             rule: Box::new(rule),
             upstream,
             seen: Mutex::default(),
@@ -373,11 +387,29 @@ impl Proxy {
         command
     }
 
+    /// `https://127.0.0.1:PORT`. Credentials go by no other.
+    pub fn url_in_tls(&self) -> String {
+        format!("https://{}", self.shared.address)
+    }
+
+    /// The cluster of a kubeconfig that leads here in TLS.
+    pub fn cluster(&self) -> Value {
+        json!({
+            "server": self.url_in_tls(),
+            "certificate-authority-data": self.shared.tls.authority_data(),
+        })
+    }
+
+    /// The certificates that clients have shown, in DER, each once.
+    pub fn clients(&self) -> BTreeSet<Vec<u8>> {
+        self.shared.tls.clients()
+    }
+
     /// The flags that lead here by this line.
     pub fn way(&self, line: Line) -> Vec<String> {
         let server = match line {
             Line::Http1 => self.url.clone(),
-            Line::Http2 => self.url.replace("http://", "https://"),
+            Line::Http2 => self.url_in_tls(),
         };
         let mut flags = vec!["-s".to_owned(), server];
         if line == Line::Http2 {
@@ -509,8 +541,7 @@ fn deliver(reply: &Reply, client: &mut TcpStream) -> io::Result<bool> {
             return Ok(false);
         }
         Delivery::Reset | Delivery::HungUp | Delivery::Refused => {
-            // What is closed without lingering is reset.
-            rustix::net::sockopt::set_socket_linger(&*client, Some(Duration::ZERO))?;
+            reset(&*client)?;
             return Ok(false);
         }
     };
@@ -532,4 +563,10 @@ fn deliver(reply: &Reply, client: &mut TcpStream) -> io::Result<bool> {
         let _ = client.read(&mut [0]);
     }
     Ok(reply.delivery == Delivery::Whole)
+}
+
+/// What is closed without lingering is reset.
+fn reset(socket: impl AsFd) -> io::Result<()> {
+    use rustix::net::sockopt::set_socket_linger;
+    Ok(set_socket_linger(socket, Some(Duration::ZERO))?)
 }

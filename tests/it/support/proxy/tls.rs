@@ -1,62 +1,169 @@
 //! The proxy's connections in TLS: HTTP/2 for those that choose it, and what is plain in them for the others.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
 use http::Response;
-use rustls::ServerConfig;
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
 use tokio::net::TcpStream as Stream;
 use tokio::sync::mpsc;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use super::{Delivery, Line, Reply, Request, Shared};
+use super::{Delivery, Line, Reply, Request, Shared, reset};
 use crate::support::tool::scratch;
 
 /// The first byte of TLS.
 pub const HANDSHAKE: u8 = 0x16;
 
-/// The certificate of every proxy, and where it lies.
-struct Own {
+/// What a proxy shows, and what it has been shown.
+pub struct Tls {
     config: Arc<ServerConfig>,
-    certificate: PathBuf,
+    /// In PEM.
+    certificate: String,
+    clients: Arc<Clients>,
 }
 
-fn own() -> &'static Own {
-    static OWN: OnceLock<Own> = OnceLock::new();
-    OWN.get_or_init(|| {
-        let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-        let certificate = scratch().join(format!("proxy-{}.pem", std::process::id()));
-        std::fs::write(&certificate, own.cert.pem()).unwrap();
-        let key = own.signing_key.serialize_pem();
+impl Tls {
+    /// With the certificate of every proxy that has none of its own.
+    pub fn common() -> Self {
+        let Common {
+            certificate, key, ..
+        } = common();
+        Self::new(certificate, key)
+    }
+
+    /// With this certificate and key, in PEM.
+    pub fn new(certificate: &str, key: &str) -> Self {
+        let chain = CertificateDer::pem_slice_iter(certificate.as_bytes());
+        let chain: Vec<_> = chain.map(Result::unwrap).collect();
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
-        let chain = vec![CertificateDer::from_pem_slice(own.cert.pem().as_bytes()).unwrap()];
         let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let key = provider.key_provider.load_private_key(key).unwrap();
+        let own = SingleCertAndKey::from(CertifiedKey::new(chain, key));
+        let clients = Arc::new(Clients {
+            shown: Mutex::default(),
+            schemes: provider
+                .signature_verification_algorithms
+                .supported_schemes(),
+        });
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .unwrap();
+            .with_client_cert_verifier(Arc::clone(&clients) as Arc<dyn ClientCertVerifier>)
+            .with_cert_resolver(Arc::new(own));
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Own {
+        Self {
             config: Arc::new(config),
+            certificate: certificate.to_owned(),
+            clients,
+        }
+    }
+
+    /// The same without HTTP/2.
+    pub fn without_http2(mut self) -> Self {
+        Arc::make_mut(&mut self.config).alpn_protocols.clear();
+        self
+    }
+
+    /// The certificates that clients have shown, in DER, each once.
+    pub fn clients(&self) -> BTreeSet<Vec<u8>> {
+        self.clients.shown.lock().unwrap().clone()
+    }
+
+    /// The certificate as a kubeconfig holds it.
+    pub fn authority_data(&self) -> String {
+        use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+        BASE64.encode(&self.certificate)
+    }
+}
+
+/// A certificate for proxies in general, and the file that it lies in.
+struct Common {
+    certificate: String,
+    key: String,
+    path: PathBuf,
+}
+
+fn common() -> &'static Common {
+    static COMMON: OnceLock<Common> = OnceLock::new();
+    COMMON.get_or_init(|| {
+        let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let certificate = own.cert.pem();
+        let path = scratch().join(format!("proxy-{}.pem", std::process::id()));
+        std::fs::write(&path, &certificate).unwrap();
+        Common {
             certificate,
+            key: own.signing_key.serialize_pem(),
+            path,
         }
     })
 }
 
-/// The file with the certificate of every proxy.
+/// The file with the certificate of every proxy that has none of its own.
 pub fn authority() -> &'static Path {
-    &own().certificate
+    &common().path
+}
+
+/// Takes every certificate of a client, and note of it.
+#[derive(Debug)]
+struct Clients {
+    shown: Mutex<BTreeSet<Vec<u8>>>,
+    schemes: Vec<SignatureScheme>,
+}
+
+impl ClientCertVerifier for Clients {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        self.shown.lock().unwrap().insert(end_entity.to_vec());
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.schemes.clone()
+    }
 }
 
 /// Answers what comes on one connection. `let_go` gives up what else keeps it open.
@@ -67,7 +174,7 @@ pub fn serve(shared: &Arc<Shared>, client: TcpStream, let_go: &dyn Fn()) -> io::
         .build()?;
     let served = runtime.block_on(async {
         let client = Stream::from_std(client)?;
-        let acceptor = TlsAcceptor::from(Arc::clone(&own().config));
+        let acceptor = TlsAcceptor::from(Arc::clone(&shared.tls.config));
         let tls = acceptor.accept(client).await?;
         if tls.get_ref().1.alpn_protocol() == Some(b"h2") {
             http2(shared, tls, let_go).await
@@ -89,14 +196,6 @@ async fn hand_on(mut client: TlsStream<Stream>, to: SocketAddr) -> io::Result<()
         reset(client.get_ref().0)?;
     }
     ended.map(drop)
-}
-
-/// What is closed without lingering is reset.
-fn reset(client: &Stream) -> io::Result<()> {
-    Ok(rustix::net::sockopt::set_socket_linger(
-        client,
-        Some(Duration::ZERO),
-    )?)
 }
 
 /// What becomes of a connection by the reply to one request.
@@ -125,8 +224,7 @@ async fn http2(shared: &Arc<Shared>, tls: TlsStream<Stream>, let_go: &dyn Fn()) 
                 End::Silence => std::future::pending().await,
                 End::HungUp => {
                     let_go();
-                    rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO))?;
-                    return Ok(());
+                    return reset(&socket);
                 }
             },
             accepted = connection.accept() => {
