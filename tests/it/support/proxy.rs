@@ -273,6 +273,21 @@ impl Reply {
         self
     }
 
+    /// What of its body is sent, and whether the length of the whole is told before; nothing if there is no answer.
+    fn sent(&self) -> Option<(&[u8], bool)> {
+        let (bytes, is_announced) = match self.delivery {
+            Delivery::Whole | Delivery::Last => (self.body.len(), true),
+            Delivery::Cut(bytes) | Delivery::TakenBack(bytes) | Delivery::Stall(bytes) => {
+                (bytes, true)
+            }
+            Delivery::Unannounced(bytes) => (bytes, false),
+            Delivery::Reset | Delivery::HungUp | Delivery::Refused | Delivery::Silence => {
+                return None;
+            }
+        };
+        Some((&self.body[..bytes.min(self.body.len())], is_announced))
+    }
+
     /// Its headers but for those that are about one connection.
     fn headers(&self) -> impl Iterator<Item = &(String, String)> {
         const OWN: [&str; 3] = ["content-length", "transfer-encoding", "connection"];
@@ -532,32 +547,25 @@ fn receive(from: &mut BufReader<TcpStream>) -> io::Result<Request> {
 
 /// Whether another request may come on the connection.
 fn deliver(reply: &Reply, client: &mut TcpStream) -> io::Result<bool> {
-    let (bytes, announced) = match reply.delivery {
-        Delivery::Whole | Delivery::Last => (reply.body.len(), true),
-        Delivery::Cut(bytes) | Delivery::TakenBack(bytes) | Delivery::Stall(bytes) => (bytes, true),
-        Delivery::Unannounced(bytes) => (bytes, false),
-        Delivery::Silence => {
-            let _ = client.read(&mut [0]);
-            return Ok(false);
+    let Some((body, is_announced)) = reply.sent() else {
+        match reply.delivery {
+            Delivery::Silence => drop(client.read(&mut [0])),
+            _ => reset(&*client)?,
         }
-        Delivery::Reset | Delivery::HungUp | Delivery::Refused => {
-            reset(&*client)?;
-            return Ok(false);
-        }
+        return Ok(false);
     };
     let mut head = format!("HTTP/1.1 {} As It Is\r\n", reply.status);
     for (name, value) in reply.headers() {
         head += &format!("{name}: {value}\r\n");
     }
-    if announced {
+    if is_announced {
         head += &format!("content-length: {}\r\n", reply.body.len());
     }
     if reply.delivery != Delivery::Whole {
         head += "connection: close\r\n";
     }
     head += "\r\n";
-    let sent = [head.as_bytes(), &reply.body[..bytes.min(reply.body.len())]].concat();
-    client.write_all(&sent)?;
+    client.write_all(&[head.as_bytes(), body].concat())?;
     if matches!(reply.delivery, Delivery::Stall(_)) {
         // Until the other side leaves, or the test ends.
         let _ = client.read(&mut [0]);

@@ -253,24 +253,24 @@ async fn answer(
     let reply = tokio::task::spawn_blocking(move || asked.answer(request));
     // A rule that panics has failed its test; what waits for it is not to wait for ever.
     let reply = reply.await.unwrap_or_else(|_| Reply::hung_up());
-    match reply.delivery {
-        Delivery::Reset => respond.send_reset(Reason::INTERNAL_ERROR),
-        Delivery::Refused => respond.send_reset(Reason::REFUSED_STREAM),
-        Delivery::HungUp => drop(end.send(End::HungUp)),
-        Delivery::Silence => drop(end.send(End::Silence)),
-        Delivery::Whole | Delivery::Last => {
-            let body = reply.body.len();
-            let mut sent = respond.send_response(head(&reply, true), body == 0)?;
-            if body > 0 {
-                sent.send_data(reply.body.clone().into(), true)?;
-            }
-            if reply.delivery == Delivery::Last {
-                let _ = end.send(End::NoMore);
-            }
+    let Some((body, is_announced)) = reply.sent() else {
+        match reply.delivery {
+            Delivery::HungUp => drop(end.send(End::HungUp)),
+            Delivery::Silence => drop(end.send(End::Silence)),
+            Delivery::Refused => respond.send_reset(Reason::REFUSED_STREAM),
+            _ => respond.send_reset(Reason::INTERNAL_ERROR),
         }
-        Delivery::Cut(bytes) | Delivery::TakenBack(bytes) => {
-            let mut sent = respond.send_response(head(&reply, true), false)?;
-            sent.send_data(part(&reply, bytes), false)?;
+        return Ok(());
+    };
+    let mut sent = respond.send_response(head(&reply, is_announced), false)?;
+    let is_end = matches!(
+        reply.delivery,
+        Delivery::Whole | Delivery::Last | Delivery::Unannounced(_)
+    );
+    sent.send_data(Bytes::copy_from_slice(body), is_end)?;
+    match reply.delivery {
+        Delivery::Last => drop(end.send(End::NoMore)),
+        Delivery::Cut(_) | Delivery::TakenBack(_) => {
             // What is sent must leave before the stream does.
             tokio::time::sleep(Duration::from_millis(20)).await;
             sent.send_reset(match reply.delivery {
@@ -278,30 +278,21 @@ async fn answer(
                 _ => Reason::REFUSED_STREAM,
             });
         }
-        Delivery::Unannounced(bytes) => {
-            let mut sent = respond.send_response(head(&reply, false), false)?;
-            sent.send_data(part(&reply, bytes), true)?;
-        }
-        Delivery::Stall(bytes) => {
-            let mut sent = respond.send_response(head(&reply, true), false)?;
-            sent.send_data(part(&reply, bytes), false)?;
-            // Until the other side leaves, or the test ends.
+        // Until the other side leaves, or the test ends.
+        Delivery::Stall(_) => {
             std::future::poll_fn(|context| sent.poll_reset(context)).await?;
         }
+        _ => {}
     }
     Ok(())
 }
 
-fn part(reply: &Reply, bytes: usize) -> Bytes {
-    Bytes::copy_from_slice(&reply.body[..bytes.min(reply.body.len())])
-}
-
-fn head(reply: &Reply, announced: bool) -> Response<()> {
+fn head(reply: &Reply, is_announced: bool) -> Response<()> {
     let mut head = Response::builder().status(reply.status);
     for (name, value) in reply.headers() {
         head = head.header(name, value);
     }
-    if announced {
+    if is_announced {
         head = head.header("content-length", reply.body.len());
     }
     head.body(()).unwrap()
