@@ -97,6 +97,9 @@ pub struct Item<'a> {
     /// How far it has come.
     #[serde(borrow)]
     pub status: Option<JobStatus<'a>>,
+    /// How many bytes its text has on one line.
+    #[serde(skip)]
+    pub size: Option<NonZeroU32>,
 }
 
 /// `metadata` of an object.

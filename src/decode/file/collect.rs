@@ -2,13 +2,13 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use memchr::memchr_iter;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
     Contents, FileError, Head,
     latest::{Found, Mark},
+    slim::printed,
     stream::Misfit,
 };
 use crate::{
@@ -166,7 +166,7 @@ impl<'a> Collector<'a> {
                 Ok(decode::Job {
                     metadata: item.metadata,
                     status: item.status,
-                    size: decode::size_of(printed(text)),
+                    size: item.size,
                 }),
             ),
             Err(Misfit {
@@ -438,12 +438,6 @@ fn refused(status: Option<String>, message: Option<String>) -> Result<(), FileEr
         Some("Failure") => Err(FileError::Refused(quoted(&message.unwrap_or_default()))),
         _ => Ok(()),
     }
-}
-
-/// How many bytes of a text are more than layout.
-fn printed(text: &str) -> usize {
-    let times = |byte| memchr_iter(byte, text.as_bytes()).count();
-    text.len() - times(b' ') - times(b'\n')
 }
 
 /// Read a part of a document.

@@ -1,119 +1,114 @@
 //! The text of a Job without what no verdict needs: its Pod template, and who manages which of its fields.
 //!
-//! That is most of the text, and of it only the end is looked for: 64 bytes at a time, by quotes and brackets. So what
-//! is cut out may be wrong within, as long as it has as many brackets of each kind that open as that close. All else is
-//! left for the parser to check.
+//! Only quotes and brackets are looked at, 64 bytes at a time. So what is cut out may be wrong within, as long as its
+//! brackets match. All else is left for the parser to check.
 
-use memchr::memchr2;
 use wide::u8x16;
 
 /// Bytes that are looked at together: as many as there are bits in a mask.
 const BLOCK: usize = 64;
+/// How deep brackets may stand within brackets: as many as there are bits in a mask.
+const MAX_DEPTH: u32 = u64::BITS;
 
-/// Put the object that a text begins with into `slim`, with null for what is cut out. How long the object is in the
-/// text; `None` if no end of it can be found there.
-pub(super) fn slim(text: &str, slim: &mut String) -> Option<usize> {
+/// What a text begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// Bytes up to the end of it.
+    pub(super) length: usize,
+    /// How many of them are no more than layout.
+    layout: usize,
+}
+
+impl Extent {
+    /// Bytes that it has if it is printed on one line.
+    pub(super) fn printed(self) -> usize {
+        self.length - self.layout
+    }
+}
+
+/// Bytes that a text of JSON has if it is printed on one line.
+pub(super) fn printed(text: &str) -> usize {
+    let layout = Blocks::new(text).map(|block| block.blanks.count_ones());
+    text.len() - layout.sum::<u32>() as usize
+}
+
+/// Put the object that a text begins with into `slim`, with null for what is cut out; `None` if no end of it can be found.
+pub(super) fn slim(text: &str, slim: &mut String) -> Option<Extent> {
     slim.clear();
-    let mut cut = Cut {
-        text,
-        at: 0,
-        copied: 0,
-        slim,
-    };
-    cut.object(|cut, name| match name {
-        "spec" => cut.out(),
-        "metadata" if cut.next() == Some(b'{') => cut.object(|cut, name| match name {
-            "managedFields" => cut.out(),
-            _ => cut.value(),
-        }),
-        _ => cut.value(),
-    })?;
-    cut.copy();
-    Some(cut.at)
-}
-
-/// A walk over a text.
-struct Cut<'a> {
-    text: &'a str,
-    at: usize,
-    /// How much of the text is in `slim`, or left out of it.
-    copied: usize,
-    slim: &'a mut String,
-}
-
-impl<'a> Cut<'a> {
-    /// Step over an object, and let `member` step over each value in it.
-    fn object(&mut self, member: impl Fn(&mut Self, &str) -> Option<()>) -> Option<()> {
-        self.expect(b'{')?;
-        self.blank();
-        if self.next() == Some(b'}') {
-            return self.expect(b'}');
-        }
-        loop {
-            let start = self.at + 1;
-            if self.next()? != b'"' {
+    if !text.starts_with('{') {
+        return None;
+    }
+    let bytes = text.as_bytes();
+    // The brackets that are open, the last one in the lowest bit: whether they are square ones.
+    let (mut open, mut depth) = (0_u64, 0);
+    let mut is_in_metadata = false;
+    // At which depth that stands which is being cut out.
+    let mut cut = None;
+    // How much of the text is in `slim`, or left out of it.
+    let mut copied = 0;
+    let mut layout = 0;
+    for (number, block) in Blocks::new(text).enumerate() {
+        let mut brackets = block.brackets;
+        while brackets != 0 {
+            let first = brackets & brackets.wrapping_neg();
+            brackets ^= first;
+            let at = number * BLOCK + first.trailing_zeros() as usize;
+            let bracket = bytes[at];
+            if matches!(bracket, b'{' | b'[') {
+                if cut.is_none() && (depth == 1 || depth == 2 && is_in_metadata) {
+                    match (depth, name_before(&bytes[..at]).unwrap_or_default()) {
+                        (1, b"spec") | (2, b"managedFields") => {
+                            slim.push_str(&text[copied..at]);
+                            slim.push_str("null");
+                            cut = Some(depth);
+                        }
+                        (1, name) => is_in_metadata = name == b"metadata" && bracket == b'{',
+                        _ => {}
+                    }
+                }
+                if depth == MAX_DEPTH {
+                    return None;
+                }
+                open = open << 1 | u64::from(bracket == b'[');
+                depth += 1;
+                continue;
+            }
+            let is_the_last = match open & 1 {
+                0 => b'}',
+                _ => b']',
+            };
+            if bracket != is_the_last {
                 return None;
             }
-            self.value()?;
-            let name: &'a str = &self.text[start..self.at - 1];
-            self.blank();
-            self.expect(b':')?;
-            self.blank();
-            member(self, name)?;
-            self.blank();
-            if self.next()? == b'}' {
-                return self.expect(b'}');
+            open >>= 1;
+            depth -= 1;
+            if cut == Some(depth) {
+                copied = at + 1;
+                cut = None;
             }
-            self.expect(b',')?;
-            self.blank();
+            if depth == 0 {
+                slim.push_str(&text[copied..=at]);
+                layout += (block.blanks & (first - 1)).count_ones() as usize;
+                return Some(Extent {
+                    length: at + 1,
+                    layout,
+                });
+            }
+        }
+        if block.blanks != 0 {
+            layout += block.blanks.count_ones() as usize;
         }
     }
+    None
+}
 
-    /// Step over a value.
-    fn value(&mut self) -> Option<()> {
-        let rest = &self.text.as_bytes()[self.at..];
-        self.at += match rest.first()? {
-            b'{' | b'[' => end_of_brackets(rest)?,
-            b'"' => end_of_string(rest)?,
-            _ => rest
-                .iter()
-                .position(|byte| is_blank(*byte) || b",}]".contains(byte))?,
-        };
-        Some(())
-    }
-
-    /// Step over a value, and leave it out if it is an object or array, as what is to be cut out always is.
-    fn out(&mut self) -> Option<()> {
-        if !matches!(self.next(), Some(b'{' | b'[')) {
-            return self.value();
-        }
-        self.copy();
-        self.value()?;
-        self.copied = self.at;
-        self.slim.push_str("null");
-        Some(())
-    }
-
-    /// Copy what has been stepped over since the last time.
-    fn copy(&mut self) {
-        self.slim.push_str(&self.text[self.copied..self.at]);
-        self.copied = self.at;
-    }
-
-    fn next(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn expect(&mut self, byte: u8) -> Option<()> {
-        (self.next() == Some(byte)).then(|| self.at += 1)
-    }
-
-    /// Step over white space.
-    fn blank(&mut self) {
-        while self.next().is_some_and(is_blank) {
-            self.at += 1;
-        }
-    }
+/// The name of the member of an object whose value follows.
+fn name_before(text: &[u8]) -> Option<&[u8]> {
+    let text = text.trim_ascii_end().strip_suffix(b":")?;
+    let text = text.trim_ascii_end().strip_suffix(b"\"")?;
+    let begin = text.iter().rposition(|byte| *byte == b'"')?;
+    // A quote that is escaped is not the beginning.
+    (!text[..begin].ends_with(b"\\")).then_some(&text[begin + 1..])
 }
 
 /// Whether a byte between the parts of JSON is white space.
@@ -121,76 +116,81 @@ pub(super) fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }
 
-/// How long the string is that a text begins with, with its quotes.
-fn end_of_string(text: &[u8]) -> Option<usize> {
-    let mut at = 1;
-    loop {
-        at += memchr2(b'"', b'\\', text.get(at..)?)?;
-        if text[at] == b'"' {
-            return Some(at + 1);
+/// What stands in a block of a text outside of strings, a bit for each byte: the first one is the lowest.
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    /// Brackets, and what JSON does not have there.
+    brackets: u64,
+    blanks: u64,
+}
+
+/// The blocks of a text.
+struct Blocks<'a> {
+    rest: &'a [u8],
+    strings: Strings,
+}
+
+impl<'a> Blocks<'a> {
+    fn new(text: &'a str) -> Blocks<'a> {
+        Blocks {
+            rest: text.as_bytes(),
+            strings: Strings::default(),
         }
-        at += 2;
     }
 }
 
-/// How long the object or array is that a text begins with.
-fn end_of_brackets(text: &[u8]) -> Option<usize> {
-    let (blocks, rest) = text.as_chunks();
-    let mut last = [0; BLOCK];
-    last[..rest.len()].copy_from_slice(rest);
-    let mut depth = 0;
-    // How many more square ones are open.
-    let mut square = 0;
-    let mut strings = Strings::default();
-    for (number, block) in blocks.iter().chain([&last]).enumerate() {
-        let block = Block::new(block);
-        let strings = strings.within(&block);
-        let are = |bracket| block.is(bracket) & !strings;
-        let (square_open, square_close) = (are(b'['), are(b']'));
-        let (open, close) = (square_open | are(b'{'), square_close | are(b'}'));
-        let square_in = |part: u64| {
-            let (open, close) = (square_open & part, square_close & part);
-            open.count_ones().cast_signed() - close.count_ones().cast_signed()
-        };
-        let closed = close.count_ones();
-        // It cannot end in this block if less is closed there than was open before.
-        if closed < depth {
-            depth = depth + open.count_ones() - closed;
-        } else {
-            let mut brackets = open | close;
-            while brackets != 0 {
-                let first = brackets & brackets.wrapping_neg();
-                if open & first != 0 {
-                    depth += 1;
-                } else {
-                    depth -= 1;
-                }
-                if depth == 0 {
-                    let is_even = square + square_in(first | (first - 1)) == 0;
-                    return is_even.then(|| number * BLOCK + first.trailing_zeros() as usize + 1);
-                }
-                brackets ^= first;
+impl Iterator for Blocks<'_> {
+    type Item = Block;
+
+    fn next(&mut self) -> Option<Block> {
+        let bytes = match self.rest.split_first_chunk() {
+            Some((block, rest)) => {
+                self.rest = rest;
+                Bytes::new(block)
             }
-        }
-        square += square_in(u64::MAX);
+            None if self.rest.is_empty() => return None,
+            None => {
+                let mut last = [b'0'; BLOCK];
+                last[..self.rest.len()].copy_from_slice(self.rest);
+                self.rest = &[];
+                Bytes::new(&last)
+            }
+        };
+        let outside = !self.strings.within(&bytes);
+        Some(Block {
+            brackets: bytes.brackets() & outside,
+            blanks: bytes.blanks() & outside,
+        })
     }
-    None
 }
 
-/// A part of a text, each byte of which is a bit in a mask: the first one is the lowest.
-struct Block([u8x16; 4]);
+/// The bytes of a block.
+struct Bytes([u8x16; 4]);
 
-impl Block {
-    fn new(bytes: &[u8; BLOCK]) -> Block {
+impl Bytes {
+    fn new(bytes: &[u8; BLOCK]) -> Bytes {
         let (quarters, _) = bytes.as_chunks();
         let quarter = |number: usize| u8x16::new(quarters[number]);
-        Block([quarter(0), quarter(1), quarter(2), quarter(3)])
+        Bytes([quarter(0), quarter(1), quarter(2), quarter(3)])
     }
 
     /// Which bytes are this one.
-    fn is(&self, byte: u8) -> u64 {
-        let byte = u8x16::splat(byte);
-        let bits = |quarter: usize| u64::from(self.0[quarter].simd_eq(byte).to_bitmask());
+    fn are(&self, byte: u8) -> u64 {
+        self.mask(|quarter| quarter.simd_eq(u8x16::splat(byte)))
+    }
+
+    /// Which bytes are brackets, or `Y`, `_`, `y` or a control character: what they have in common is one look.
+    fn brackets(&self) -> u64 {
+        self.mask(|quarter| (quarter & u8x16::splat(0xd9)).simd_eq(u8x16::splat(0x59)))
+    }
+
+    /// Which bytes are blanks or control characters.
+    fn blanks(&self) -> u64 {
+        self.mask(|quarter| quarter.min(u8x16::splat(b' ')).simd_eq(quarter))
+    }
+
+    fn mask(&self, look: impl Fn(u8x16) -> u8x16) -> u64 {
+        let bits = |quarter: usize| u64::from(look(self.0[quarter]).to_bitmask());
         bits(0) | bits(1) << 16 | bits(2) << 32 | bits(3) << 48
     }
 }
@@ -206,8 +206,8 @@ struct Strings {
 
 impl Strings {
     /// Which bytes of the next block are within strings, the quotes at their beginnings included.
-    fn within(&mut self, block: &Block) -> u64 {
-        let quotes = block.is(b'"') & !self.escaped(block.is(b'\\'));
+    fn within(&mut self, block: &Bytes) -> u64 {
+        let quotes = block.are(b'"') & !self.escaped(block.are(b'\\'));
         // Each bit becomes the parity of the quotes up to it.
         let mut strings = quotes ^ quotes << 1;
         strings ^= strings << 2;
@@ -245,7 +245,7 @@ mod tests {
 
     fn slimmed(text: &str) -> Option<(usize, String)> {
         let mut out = String::new();
-        slim(text, &mut out).map(|length| (length, out))
+        slim(text, &mut out).map(|extent| (extent.length, out))
     }
 
     #[test]
@@ -309,7 +309,16 @@ mod tests {
             "a\nb",
             ",:",
         ];
-        const NAMES: [&str; 6] = ["metadata", "managedFields", "spec", "status", "\"", "}\\"];
+        const NAMES: [&str; 8] = [
+            "metadata",
+            "managedFields",
+            "spec",
+            "status",
+            "\"",
+            "}\\",
+            "\"spec",
+            "\\\"spec",
+        ];
         let of = |rng: &mut Rng| rng.usize(..6);
         match rng.usize(..if depth < 5 { 8 } else { 5 }) {
             0 => Value::Null,
@@ -350,9 +359,12 @@ mod tests {
             }
             cut += usize::from(whole.as_object() != Some(&expected));
             for text in [format!("{whole}"), format!("{whole:#}")] {
-                let (length, slim) = slimmed(&text).expect("an object");
-                assert_eq!(length, text.len(), "{text}");
-                let left: Value = serde_json::from_str(&slim).expect("JSON");
+                let mut slimmed = String::new();
+                let extent = slim(&text, &mut slimmed).expect("an object");
+                assert_eq!(extent.length, text.len(), "{text}");
+                assert_eq!(extent.printed(), format!("{whole}").len(), "{text}");
+                assert_eq!(printed(&text), extent.printed(), "{text}");
+                let left: Value = serde_json::from_str(&slimmed).expect("JSON");
                 assert_eq!(left.as_object(), Some(&expected), "{text}");
             }
         }
@@ -374,17 +386,48 @@ mod tests {
             "1",
             "[]",
             r#""a""#,
+            r#"{"spec":]}"#,
+            r#"{"spec":[}}"#,
+            r#"{"spec":{"a":[}},"b":1}"#,
+            r#"{"spec":{"a":{]},"b":1}"#,
+            r#"{"spec":{_},"b":1}"#,
+        ] {
+            assert_eq!(slimmed(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_does_not_become_json() {
+        for text in [
             "{,}",
             "{1:2}",
             r#"{"a" 1}"#,
             r#"{"a":1 "b":2}"#,
             r#"{"a":1,}"#,
-            r#"{"spec":]}"#,
-            r#"{"spec":[}}"#,
-            r#"{"spec":{"a":[}},"b":1}"#,
-            r#"{"spec":{"a":{]},"b":1}"#,
+            r#"{"spec":{}:1}"#,
+            r#"{"spec"{}}"#,
+            r#"{spec":{}}"#,
+            r#"{x"spec":{}}"#,
+            r#"{"x"spec":{}}"#,
+            r#"{"x\\"spec":{}}"#,
+            r#"{,"spec":{}}"#,
+            r#"{:{},"spec":{}}"#,
+            r#"{"metadata":{"managedFields":[]]},"spec":{}}"#,
         ] {
-            assert_eq!(slimmed(text), None, "{text}");
+            let read = slimmed(text).map(|(_, slim)| serde_json::from_str::<Value>(&slim));
+            assert!(!matches!(read, Some(Ok(_))), "{text}");
         }
+    }
+
+    #[test]
+    fn brackets_are_followed_into_a_limited_depth() {
+        let nested = |depth: usize| {
+            let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+            format!(r#"{{"spec":{open}{close}}}"#)
+        };
+        let deepest = nested(MAX_DEPTH as usize - 1);
+        let expected = r#"{"spec":null}"#.to_owned();
+        assert_eq!(slimmed(&deepest), Some((deepest.len(), expected)));
+        assert_eq!(slimmed(&nested(MAX_DEPTH as usize)), None);
     }
 }

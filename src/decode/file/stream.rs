@@ -8,9 +8,9 @@ use serde_json::{Deserializer, value::RawValue};
 
 use super::{
     FileError,
-    slim::{is_blank, slim},
+    slim::{is_blank, printed, slim},
 };
-use crate::decode::{Item, TypeMeta};
+use crate::decode::{Item, TypeMeta, size_of};
 
 /// Bytes to read at a time. What is held is a few times this much, or a few times the longest value that is looked at
 /// as a whole.
@@ -170,22 +170,25 @@ impl<R: Read> Stream<R> {
     /// Read an item of a list, which may borrow from the text, and give it to `take` with its text.
     pub(super) fn item(&mut self, take: &mut TakeItem<'_>) -> Result<(), FileError> {
         self.peek()?;
-        let mut text = mem::take(&mut self.slim);
-        if let Some(used) = slim(self.rest(), &mut text)
-            && let Ok(item) = serde_json::from_str(&text)
-        {
-            take(Ok(item), &self.rest()[..used])?;
-            self.at += used;
-            self.slim = text;
-            return Ok(());
-        }
-        self.slim = text;
-        // It goes on behind what has come, or something in it is wrong, which the whole text tells best.
+        let mut slimmed = mem::take(&mut self.slim);
         let why = loop {
+            if let Some(extent) = slim(self.rest(), &mut slimmed)
+                && let Ok(mut item) = serde_json::from_str::<Item<'_>>(&slimmed)
+            {
+                item.size = size_of(extent.printed());
+                take(Ok(item), &self.rest()[..extent.length])?;
+                self.at += extent.length;
+                self.slim = slimmed;
+                return Ok(());
+            }
+            // It goes on behind what has come, or something in it is wrong, which the whole text tells best.
             match parse::<Item<'_>>(self.rest(), self.has_ended) {
-                Some((Ok(item), used)) => {
-                    take(Ok(item), &self.rest()[..used])?;
+                Some((Ok(mut item), used)) => {
+                    let text = &self.rest()[..used];
+                    item.size = size_of(printed(text));
+                    take(Ok(item), text)?;
                     self.at += used;
+                    self.slim = slimmed;
                     return Ok(());
                 }
                 Some((Err(error), _)) if error.is_data() => break malformed(&error),
