@@ -301,7 +301,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Map<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Map<'de>, A::Error> {
-                let mut entries = Vec::new();
+                let mut entries = Vec::with_capacity(8);
                 // Go reads null as the empty text.
                 while let Some((key, value)) = map.next_entry::<_, Option<Text<'de>>>()? {
                     entries.push((key, value.unwrap_or_default()));

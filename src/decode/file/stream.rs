@@ -78,26 +78,32 @@ impl<R: Read> Stream<R> {
     /// Let more come; at least as much as there is already, so that a long value is not looked at too often.
     fn fill(&mut self) -> Result<(), FileError> {
         (self.lines, self.column) = self.place();
-        self.text.drain(..self.at);
+        let mut bytes = mem::take(&mut self.text).into_bytes();
+        bytes.drain(..self.at);
         self.at = 0;
-        let wanted = CHUNK.max(self.text.len());
+        let left = bytes.len();
+        let wanted = CHUNK.max(left);
+        bytes.append(&mut self.bytes);
         let come = (&mut self.input)
             .take(wanted as u64)
-            .read_to_end(&mut self.bytes)?;
+            .read_to_end(&mut bytes)?;
         let is_last = come < wanted;
-        let text = match str::from_utf8(&self.bytes) {
+        self.text = match String::from_utf8(bytes) {
             Ok(text) => text,
-            // What is wrong before it is said first.
-            Err(error) if error.valid_up_to() > 0 => {
-                str::from_utf8(&self.bytes[..error.valid_up_to()]).unwrap_or_default()
+            Err(error) => {
+                let valid = error.utf8_error().valid_up_to();
+                // What is wrong before it is said first.
+                if valid == left && error.utf8_error().error_len().is_some() {
+                    return Err(FileError::NotText);
+                }
+                if valid == left && is_last {
+                    return Err(self.invalid("it ends too early", 1, 1));
+                }
+                let mut bytes = error.into_bytes();
+                self.bytes = bytes.split_off(valid);
+                String::from_utf8(bytes).unwrap_or_default()
             }
-            Err(error) if error.error_len().is_some() => return Err(FileError::NotText),
-            Err(_) if is_last => return Err(self.invalid("it ends too early", 1, 1)),
-            Err(_) => "",
         };
-        let whole = text.len();
-        self.text.push_str(text);
-        self.bytes.drain(..whole);
         self.has_ended = is_last && self.bytes.is_empty();
         Ok(())
     }
