@@ -91,7 +91,7 @@ pub fn read(pages: &[Bytes]) -> Vec<Job> {
         let before = jobs.len();
         let mut list = ListReader::default();
         let mut on_job = |job: decode::Job<'_>| -> Result<(), DecodeError> {
-            jobs.extend(intake.take(job).expect("a Job that can be judged"));
+            jobs.extend(intake.take(&job).expect("a Job that can be judged"));
             Ok(())
         };
         for piece in page.chunks(PIECE) {

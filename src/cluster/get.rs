@@ -113,7 +113,7 @@ fn reread(job: &Job, items: Vec<decode::Job<'_>>, query: &Query) -> Result<Rerea
         is_other: *uid != *job.uid().to_string(),
         is_terminating: meta.is_some_and(|meta| meta.deletion_timestamp.is_some()),
     };
-    match Intake::new(&query.grouping, &query.rules, Identity::Required).take(found) {
+    match Intake::new(&query.grouping, &query.rules, Identity::Required).take(&found) {
         Ok(Some(job)) if selected => Ok(Reread::Found(job)),
         Ok(_) => Ok(not_selected),
         Err(error) => Err(unreadable(error)),
@@ -148,7 +148,7 @@ mod tests {
                 "creationTimestamp":"2026-01-01T00:00:00Z"}"#,
         );
         let [planned] = planned.try_into().unwrap();
-        let job = intake.take(planned).unwrap().unwrap();
+        let job = intake.take(&planned).unwrap().unwrap();
         let again = |metadata: &str| reread(&job, items(metadata), &query);
         for uid in ["", r#","uid":"""#] {
             let metadata = format!(r#"{{"name":"a","namespace":"n"{uid}}}"#);

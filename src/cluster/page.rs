@@ -364,7 +364,7 @@ impl Contents {
         if namespace.is_some_and(|namespace| query.excludes(namespace).is_some()) {
             return Ok(());
         }
-        match intake.take(job)? {
+        match intake.take(&job)? {
             Some(job) => self.jobs.push(job),
             None => self.ungrouped += 1,
         }

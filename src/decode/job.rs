@@ -97,26 +97,28 @@ impl Intake {
     ///
     /// # Errors
     /// If it cannot be judged or not be deleted safely, see [`IntakeError`].
-    pub fn take(&mut self, job: decode::Job<'_>) -> Result<Option<Job>, IntakeError> {
-        let meta = job.metadata.unwrap_or_default();
-        let Some(group_values) = self.group_values(&meta) else {
+    pub fn take(&mut self, job: &decode::Job<'_>) -> Result<Option<Job>, IntakeError> {
+        let no_meta = decode::ObjectMeta::default();
+        let meta = job.metadata.as_ref().unwrap_or(&no_meta);
+        let Some(group_values) = self.group_values(meta) else {
             return Ok(None);
         };
-        let status = job.status.unwrap_or_default();
-        let protection = protection(&meta);
-        let (state, condition_time) = state(&status);
+        let no_status = decode::JobStatus::default();
+        let status = job.status.as_ref().unwrap_or(&no_status);
+        let protection = protection(meta);
+        let (state, condition_time) = state(status);
         let has_run = state.is_finished() || seconds(status.start_time).is_some();
-        let restored = if has_run { None } else { restored(&meta) };
-        let marks = self.marks(&meta);
-        let rule = self.rule(&meta, &group_values);
-        let namespace = meta.namespace.unwrap_or_default();
-        let name = meta
-            .name
-            .filter(|name| !name.is_empty())
-            .ok_or(IntakeError::NoName)?;
-        let who = || format!("{}/{}", &*namespace, &*name);
-        let uid = meta.uid.unwrap_or_default();
-        let resource_version = meta.resource_version.unwrap_or_default();
+        let restored = if has_run { None } else { restored(meta) };
+        let marks = self.marks(meta);
+        let rule = self.rule(meta, &group_values);
+        let namespace = meta.namespace.as_deref().unwrap_or_default();
+        let name = meta.name.as_deref().unwrap_or_default();
+        if name.is_empty() {
+            return Err(IntakeError::NoName);
+        }
+        let who = || format!("{namespace}/{name}");
+        let uid = meta.uid.as_deref().unwrap_or_default();
+        let resource_version = meta.resource_version.as_deref().unwrap_or_default();
         if self.identity == Identity::Required && (uid.is_empty() || resource_version.is_empty()) {
             return Err(IntakeError::NoIdentity(who()));
         }
@@ -138,17 +140,16 @@ impl Intake {
                 Some(completed) => Some(completed),
                 None => time(condition_time)?,
             },
-            name: (*name).into(),
-            uid: (*uid).into(),
-            resource_version: (*resource_version).into(),
+            name: name.into(),
+            uid: uid.into(),
+            resource_version: resource_version.into(),
             size: job.size,
         };
         let common = Common {
-            namespace: self.share(&namespace),
+            namespace: self.share(namespace),
             group_values,
-            generated_after: meta
-                .generate_name
-                .and_then(|generate_name| generated_after(&name, &generate_name)),
+            generated_after: (meta.generate_name.as_deref())
+                .and_then(|generate_name| generated_after(name, generate_name)),
             state,
             deletion: deleted.map(|since| Deletion {
                 since,
@@ -413,7 +414,7 @@ mod tests {
             Identity::Optional,
         );
         let mut taken = |text: &str| {
-            let job = intake.take(serde_json::from_str(text).unwrap());
+            let job = intake.take(&serde_json::from_str(text).unwrap());
             job.unwrap().unwrap()
         };
         let first = taken(&job("a", 0, "hold"));

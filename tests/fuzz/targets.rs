@@ -60,7 +60,7 @@ fn intake() -> Intake {
 }
 
 fn is_taken_in(intake: &mut Intake, job: decode::Job<'_>) {
-    if let Ok(Some(job)) = intake.take(job) {
+    if let Ok(Some(job)) = intake.take(&job) {
         assert!(!job.uid().is_empty() && !job.resource_version().is_empty());
         assert!(!job.name().is_empty());
     }

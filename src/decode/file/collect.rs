@@ -305,7 +305,7 @@ impl<'a> Collector<'a> {
                 self.answers += 1;
                 let meta = gone.metadata.get_or_insert_default();
                 self.complete(meta);
-                self.found.asides.push(self.found.aside(meta));
+                self.found.put_aside(meta, false);
                 Ok(())
             }
             Kind::OtherVersion(what) => Err(FileError::OtherVersion(what)),
@@ -355,18 +355,17 @@ impl<'a> Collector<'a> {
         if !is_there {
             return Ok(());
         }
-        let mut aside = self.found.aside(meta);
         let is_asked_for = is_selected(&job, query);
         let grouped = if is_asked_for {
-            self.intake.take(job)?
+            self.intake.take(&job)?
         } else {
             None
         };
         match grouped {
-            Some(job) => self.found.push(job),
+            Some(grouped) => self.found.push(grouped),
             None => {
-                aside.is_ungrouped = is_asked_for;
-                self.found.asides.push(aside);
+                let meta = job.metadata.unwrap_or_default();
+                self.found.put_aside(&meta, is_asked_for);
             }
         }
         Ok(())

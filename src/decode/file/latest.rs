@@ -45,14 +45,14 @@ impl Age {
 
 /// A Job that is in no group in this version: it was not asked for, has nothing that groups it, or was deleted.
 #[derive(Debug)]
-pub(super) struct Aside {
+struct Aside {
     /// Its namespace and name.
     who: u64,
     age: Age,
     /// How many Jobs of groups stand before it.
     before: usize,
     /// Whether it was asked for and is still there.
-    pub(super) is_ungrouped: bool,
+    is_ungrouped: bool,
 }
 
 /// Jobs in the order of the file.
@@ -60,7 +60,7 @@ pub(super) struct Aside {
 pub(super) struct Found {
     /// Those that are in a group.
     jobs: Vec<Job>,
-    pub(super) asides: Vec<Aside>,
+    asides: Vec<Aside>,
     hasher: RandomState,
 }
 
@@ -79,10 +79,10 @@ enum Appearance<'a> {
 }
 
 impl Found {
-    /// A Job that comes next, if it is in no group.
-    pub(super) fn aside(&self, meta: &ObjectMeta<'_>) -> Aside {
+    /// Take note of a Job that is in no group.
+    pub(super) fn put_aside(&mut self, meta: &ObjectMeta<'_>, is_ungrouped: bool) {
         let created = meta.creation_timestamp.and_then(|time| time.seconds);
-        Aside {
+        self.asides.push(Aside {
             who: self.who(
                 meta.namespace.as_deref().unwrap_or_default(),
                 meta.name.as_deref().unwrap_or_default(),
@@ -92,8 +92,8 @@ impl Found {
                 created: created.and_then(Stamp::from_second),
             },
             before: self.jobs.len(),
-            is_ungrouped: false,
-        }
+            is_ungrouped,
+        });
     }
 
     /// Take note of a Job that is in a group.

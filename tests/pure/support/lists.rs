@@ -115,7 +115,10 @@ pub fn taken_in(list: JobList<'_>) -> Result<Vec<Option<Job>>, IntakeError> {
         &Arc::default(),
         Identity::Required,
     );
-    list.items.into_iter().map(|job| intake.take(job)).collect()
+    list.items
+        .into_iter()
+        .map(|job| intake.take(&job))
+        .collect()
 }
 
 /// The list without the lengths of its items, which are not those of the other encoding.
