@@ -115,7 +115,13 @@ pub enum FileError {
 /// If it cannot be read, or holds anything but Kubernetes objects, or no Job, JobList or List at all.
 pub fn read(path: &str, query: &Query) -> Result<Contents, FileError> {
     match path {
-        "-" => parse(io::stdin().lock(), query),
+        "-" => {
+            let input = io::stdin().lock();
+            // While a piece is parsed, the program at the other end of a pipe can write the next one.
+            #[cfg(target_os = "linux")]
+            let _ = rustix::pipe::fcntl_setpipe_size(&input, stream::CHUNK);
+            parse(input, query)
+        }
         _ => parse(fs::File::open(path)?, query),
     }
 }

@@ -14,7 +14,7 @@ use crate::decode::{Item, TypeMeta, size_of};
 
 /// Bytes to read at a time. What is held is a few times this much, or a few times the longest value that is looked at
 /// as a whole.
-const CHUNK: usize = 256 * 1024;
+pub(super) const CHUNK: usize = 256 * 1024;
 
 /// Takes an item of a list, and its text.
 pub(super) type TakeItem<'t> =
