@@ -34,15 +34,26 @@ impl Fleet {
         }
     }
 
-    /// All of them, one after another: of a hundred, one still runs, ten have failed, and two were made in the very
-    /// second in which others of their group were.
+    /// All of them, in the order in which a server lists them: by namespace, then by name. Of a hundred, one still runs, ten
+    /// have failed, and two were made in the very second in which others of their group were.
     pub fn jobs(self) -> impl Iterator<Item = SeedJob> {
-        (0..self.jobs).map(move |number| self.job(number))
+        let mut numbers: Vec<u32> = (0..self.jobs).collect();
+        numbers.sort_unstable_by_key(|number| {
+            let (namespace, group) = self.place(*number);
+            (namespace, group, *number)
+        });
+        numbers.into_iter().map(move |number| self.job(number))
+    }
+
+    /// The number of the namespace that a Job is in, and of the group.
+    fn place(self, number: u32) -> (u32, u32) {
+        let group = number % self.groups.max(1);
+        (group % self.namespaces.max(1), group)
     }
 
     fn job(self, number: u32) -> SeedJob {
-        let group = number % self.groups.max(1);
-        let namespace = format!("team-{:03}", group % self.namespaces.max(1));
+        let (namespace, group) = self.place(number);
+        let namespace = format!("team-{namespace:03}");
         let name = format!("sync-{group:05}-{number:07}");
         let app = format!("app-{group:05}");
         let chance = scatter(number.into());
@@ -103,6 +114,8 @@ mod tests {
         assert_eq!(first, names(fleet));
         let uids: BTreeSet<_> = first.iter().map(|(_, uid)| uid).collect();
         assert_eq!(uids.len(), 2000);
+        let place = |job: &SeedJob| (job.get_namespace().to_owned(), job.get_name().to_owned());
+        assert!(fleet.jobs().is_sorted_by_key(|job| place(&job)));
         let failed = fleet
             .jobs()
             .filter(|job| job.state == State::Failed)
