@@ -71,7 +71,7 @@ pub struct Job<'a> {
     /// How far it has come.
     #[serde(borrow, default)]
     pub status: Option<JobStatus<'a>>,
-    /// How many bytes it was read from, if its reader has counted them.
+    /// How many bytes it was read from, without layout, if its reader has counted them.
     #[serde(skip)]
     pub size: Option<NonZeroU32>,
 }

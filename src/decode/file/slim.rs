@@ -1,16 +1,14 @@
 //! The text of a Job without what no verdict needs: its Pod template, and who manages which of its fields.
 //!
-//! Only quotes and brackets are looked at, 64 bytes at a time. So what is cut out may be wrong within, as long as its
-//! brackets match. All else is left for the parser to check.
+//! Strings, brackets and layout are told apart, 64 bytes at a time, and no more. So what is cut out may be wrong within, as long
+//! as each string in it ends where a string may end, and its brackets match. All else is left for the parser to check.
 
 use wide::u8x16;
 
 /// Bytes that are looked at together: as many as there are bits in a mask.
 const BLOCK: usize = 64;
-/// How deep brackets may stand within brackets: as many as there are bits in a mask.
-const MAX_DEPTH: u32 = u64::BITS;
 
-/// What a text begins with.
+/// How long the object is that a text begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Extent {
     /// Bytes up to the end of it.
@@ -28,78 +26,96 @@ impl Extent {
 
 /// Bytes that a text of JSON has if it is printed on one line.
 pub(super) fn printed(text: &str) -> usize {
-    let layout = Blocks::new(text).map(|block| block.blanks.count_ones());
-    text.len() - layout.sum::<u32>() as usize
+    let layout = Blocks::new(text).map(|block| block.blanks.count_ones() as usize);
+    text.len() - layout.sum::<usize>()
 }
 
-/// Put the object that a text begins with into `slim`, with null for what is cut out; `None` if no end of it can be found.
-pub(super) fn slim(text: &str, slim: &mut String) -> Option<Extent> {
-    slim.clear();
+/// Put the object that a text begins with into `out`, with null for what is cut out; `None` if no object can be told from
+/// what follows.
+pub(super) fn slim(text: &str, out: &mut String) -> Option<Extent> {
+    out.clear();
     if !text.starts_with('{') {
         return None;
     }
     let bytes = text.as_bytes();
-    // The brackets that are open, the last one in the lowest bit: whether they are square ones.
-    let (mut open, mut depth) = (0_u64, 0);
+    let mut nesting = Nesting::default();
     let mut is_in_metadata = false;
-    // At which depth that stands which is being cut out.
+    // The depth of what is being cut out.
     let mut cut = None;
-    // How much of the text is in `slim`, or left out of it.
+    // How much of the text is in `out`, or left out of it.
     let mut copied = 0;
     let mut layout = 0;
     for (number, block) in Blocks::new(text).enumerate() {
+        if block.is_torn {
+            return None;
+        }
         let mut brackets = block.brackets;
         while brackets != 0 {
             let first = brackets & brackets.wrapping_neg();
             brackets ^= first;
             let at = number * BLOCK + first.trailing_zeros() as usize;
-            let bracket = bytes[at];
-            if matches!(bracket, b'{' | b'[') {
-                if cut.is_none() && (depth == 1 || depth == 2 && is_in_metadata) {
-                    match (depth, name_before(&bytes[..at]).unwrap_or_default()) {
-                        (1, b"spec") | (2, b"managedFields") => {
-                            slim.push_str(&text[copied..at]);
-                            slim.push_str("null");
-                            cut = Some(depth);
-                        }
-                        (1, name) => is_in_metadata = name == b"metadata",
-                        _ => {}
+            let depth = nesting.depth;
+            if !nesting.step(bytes[at])? {
+                if cut == Some(nesting.depth) {
+                    copied = at + 1;
+                    cut = None;
+                }
+                if nesting.depth == 0 {
+                    out.push_str(&text[copied..=at]);
+                    layout += (block.blanks & (first - 1)).count_ones() as usize;
+                    return Some(Extent {
+                        length: at + 1,
+                        layout,
+                    });
+                }
+            } else if cut.is_none() && (depth == 1 || depth == 2 && is_in_metadata) {
+                match (depth, name_before(&bytes[..at]).unwrap_or_default()) {
+                    (1, b"spec") | (2, b"managedFields") => {
+                        out.push_str(&text[copied..at]);
+                        out.push_str("null");
+                        cut = Some(depth);
                     }
+                    (1, name) => is_in_metadata = name == b"metadata",
+                    _ => {}
                 }
-                if depth == MAX_DEPTH {
-                    return None;
-                }
-                open = open << 1 | u64::from(bracket == b'[');
-                depth += 1;
-                continue;
-            }
-            let is_the_last = match open & 1 {
-                0 => b'}',
-                _ => b']',
-            };
-            if bracket != is_the_last {
-                return None;
-            }
-            open >>= 1;
-            depth -= 1;
-            if cut == Some(depth) {
-                copied = at + 1;
-                cut = None;
-            }
-            if depth == 0 {
-                slim.push_str(&text[copied..=at]);
-                layout += (block.blanks & (first - 1)).count_ones() as usize;
-                return Some(Extent {
-                    length: at + 1,
-                    layout,
-                });
             }
         }
+        // To count bits takes a while, and text on one line has none here.
         if block.blanks != 0 {
             layout += block.blanks.count_ones() as usize;
         }
     }
     None
+}
+
+/// The brackets that are open at a place in a text.
+#[derive(Debug, Clone, Copy, Default)]
+struct Nesting {
+    /// How many there are.
+    depth: u32,
+    /// Whether each is a square one; the last one is the lowest bit.
+    are_square: u64,
+}
+
+impl Nesting {
+    /// Go past a bracket, and say whether it opens; `None` if it is none, or does not match the last one that is open, or if
+    /// more are open than can be kept.
+    fn step(&mut self, bracket: u8) -> Option<bool> {
+        let is_square = matches!(bracket, b'[' | b']');
+        match bracket {
+            b'{' | b'[' if self.depth < u64::BITS => {
+                self.are_square = self.are_square << 1 | u64::from(is_square);
+                self.depth += 1;
+                Some(true)
+            }
+            b'}' | b']' if self.are_square & 1 == u64::from(is_square) => {
+                self.are_square >>= 1;
+                self.depth -= 1;
+                Some(false)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The name of the member of an object whose value follows.
@@ -122,6 +138,8 @@ struct Block {
     /// Brackets, and what JSON does not have there.
     brackets: u64,
     blanks: u64,
+    /// Whether a string ends where none may end: then a quote is missing somewhere, and what is taken for strings is not.
+    is_torn: bool,
 }
 
 /// The blocks of a text.
@@ -156,10 +174,14 @@ impl Iterator for Blocks<'_> {
                 Bytes::new(&last)
             }
         };
-        let outside = !self.strings.within(&bytes);
+        let (within, behind) = self.strings.find(&bytes);
+        let brackets = bytes.brackets() & !within;
+        let blanks = bytes.blanks() & !within;
+        let separators = bytes.are(b',') | bytes.are(b':');
         Some(Block {
-            brackets: bytes.brackets() & outside,
-            blanks: bytes.blanks() & outside,
+            brackets,
+            blanks,
+            is_torn: behind & !(brackets | blanks | separators) != 0,
         })
     }
 }
@@ -179,7 +201,7 @@ impl Bytes {
         self.mask(|quarter| quarter.simd_eq(u8x16::splat(byte)))
     }
 
-    /// Which bytes are brackets, or `Y`, `_`, `y` or a control character: what they have in common is one look.
+    /// Which bytes are brackets, or `Y`, `_`, `y` or DEL, which one comparison finds as well.
     fn brackets(&self) -> u64 {
         self.mask(|quarter| (quarter & u8x16::splat(0xd9)).simd_eq(u8x16::splat(0x59)))
     }
@@ -202,11 +224,14 @@ struct Strings {
     go_on: u64,
     /// Whether the first byte of the next block is escaped.
     is_escaped: bool,
+    /// Whether a string has ended right before the next block: the lowest bit, or none.
+    has_ended: u64,
 }
 
 impl Strings {
-    /// Which bytes of the next block are within strings, the quotes at their beginnings included.
-    fn within(&mut self, block: &Bytes) -> u64 {
+    /// Which bytes of the next block are within strings, the quotes at their beginnings included, and which come right
+    /// behind a string.
+    fn find(&mut self, block: &Bytes) -> (u64, u64) {
         let quotes = block.are(b'"') & !self.escaped(block.are(b'\\'));
         // Each bit becomes the parity of the quotes up to it.
         let mut strings = quotes ^ quotes << 1;
@@ -217,7 +242,10 @@ impl Strings {
         strings ^= strings << 32;
         strings ^= self.go_on;
         self.go_on = (strings >> (BLOCK - 1)).wrapping_neg();
-        strings
+        let ends = quotes & !strings;
+        let behind = ends << 1 | self.has_ended;
+        self.has_ended = ends >> (BLOCK - 1);
+        (strings, behind)
     }
 
     /// Which bytes follow a backslash that is not escaped itself.
@@ -270,6 +298,24 @@ mod tests {
             let behind = format!(r#"{text},{{"spec":2}}"#);
             assert_eq!(slimmed(text), Some((text.len(), expected.to_owned())));
             assert_eq!(slimmed(&behind), Some((text.len(), expected.to_owned())));
+        }
+    }
+
+    /// A quote that is missing makes a string of what stands between strings, so that a cut could go past its Job.
+    #[test]
+    fn a_string_ends_where_a_string_may_end() {
+        for before in 0..2 * BLOCK {
+            let before = "x".repeat(before);
+            for behind in ["", ",", " ,", "\n,", "\t,", ":", " :", ",{}"] {
+                for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
+                    let text = format!(r#"{{"spec":{open}"{before}"{behind}{close}}}"#);
+                    assert!(slimmed(&text).is_some(), "{text}");
+                }
+            }
+            for behind in ["a", "1", "\"\"", "-", "\\", "ä"] {
+                let text = format!(r#"{{"spec":["{before}"{behind}]}}"#);
+                assert_eq!(slimmed(&text), None, "{text}");
+            }
         }
     }
 
@@ -372,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_end_or_is_no_json_is_not_cut() {
+    fn what_does_not_end_or_match_is_not_cut() {
         let whole = format!(
             r#"{{"metadata":{{"name":"a\"b","managedFields":[{{"f":"{}"}}]}},"spec":{{"a":"\\"}},"b":12}}"#,
             "x".repeat(3 * BLOCK)
@@ -391,6 +437,7 @@ mod tests {
             r#"{"spec":{"a":[}},"b":1}"#,
             r#"{"spec":{"a":{]},"b":1}"#,
             r#"{"spec":{_},"b":1}"#,
+            r#"{"metadata":{},"spec":{"x":"1},"z":{}},{"metadata":{},"spec":{"x":2"}}"#,
         ] {
             assert_eq!(slimmed(text), None, "{text}");
         }
@@ -425,9 +472,9 @@ mod tests {
             let (open, close) = ("[".repeat(depth), "]".repeat(depth));
             format!(r#"{{"spec":{open}{close}}}"#)
         };
-        let deepest = nested(MAX_DEPTH as usize - 1);
+        let deepest = nested(63);
         let expected = r#"{"spec":null}"#.to_owned();
         assert_eq!(slimmed(&deepest), Some((deepest.len(), expected)));
-        assert_eq!(slimmed(&nested(MAX_DEPTH as usize)), None);
+        assert_eq!(slimmed(&nested(64)), None);
     }
 }

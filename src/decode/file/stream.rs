@@ -202,6 +202,7 @@ impl<R: Read> Stream<R> {
                 None => self.fill()?,
             }
         };
+        self.slim = slimmed;
         // It may be of another kind, which has other members by the same names.
         let whole: Box<RawValue> = self.value()?;
         let type_meta = serde_json::from_str(whole.get()).unwrap_or_default();
