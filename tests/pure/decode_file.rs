@@ -281,6 +281,43 @@ fn what_is_no_manifest_is_an_error() {
     from_file(files.path("missing").parent().unwrap(), &[]).exits(1);
 }
 
+/// In what is left out unread, a quote that is missing makes a string of what stands between two, and what closes the one
+/// Job may then close the other.
+#[test]
+fn a_quote_that_is_missing_takes_no_job_with_it() {
+    let files = Files::new();
+    let item = |name: &str, spec: &str| {
+        let mut job = job(name, 1);
+        // No `y`, which would come to light outside of strings.
+        job["status"] = json!({});
+        job["spec"] = json!({"x": "SPEC"});
+        job.to_string().replace(r#""SPEC""#, spec)
+    };
+    let list = |specs: [&str; 2]| {
+        let items = [item("run-1", specs[0]), item("run-2", specs[1])].join(",");
+        let text = format!(r#"{{"apiVersion":"v1","items":[{items}],"kind":"List"}}"#);
+        files.write("list", &text)
+    };
+    assert_eq!(plan(&list([r#""1""#, r#""2""#]), &[]).len(), 2);
+    let file = list([r#""1"#, r#"2""#]);
+    from_file(&file, &[]).fails_clearly(&[arg(&file), "not valid JSON"]);
+}
+
+#[test]
+fn an_item_that_is_an_array_is_no_job() {
+    let files = Files::new();
+    let job = job("sync-1", 1);
+    let array = json!([
+        job["apiVersion"],
+        job["kind"],
+        job["metadata"],
+        job["status"]
+    ]);
+    let list = json!({"apiVersion": "v1", "items": [array], "kind": "List"});
+    let file = files.write("list", &list.to_string());
+    from_file(&file, &[]).fails_clearly(&[arg(&file), "apiVersion and kind"]);
+}
+
 #[test]
 fn statuses_are_read_off_the_conditions_that_hold() {
     let files = Files::new();

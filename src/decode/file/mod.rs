@@ -119,7 +119,9 @@ pub fn read(path: &str, query: &Query) -> Result<Contents, FileError> {
             let input = io::stdin().lock();
             // While a piece is parsed, the program at the other end of a pipe can write the next one.
             #[cfg(target_os = "linux")]
-            let _ = rustix::pipe::fcntl_setpipe_size(&input, stream::CHUNK);
+            if rustix::pipe::fcntl_getpipe_size(&input).is_ok_and(|size| size < stream::CHUNK) {
+                let _ = rustix::pipe::fcntl_setpipe_size(&input, stream::CHUNK);
+            }
             parse(input, query)
         }
         _ => parse(fs::File::open(path)?, query),
@@ -388,6 +390,9 @@ fn read_items(
     let mut is_first = true;
     while stream.goes_on(b']', is_first)? {
         is_first = false;
+        if stream.peek()? != Some(b'{') {
+            return Err(FileError::NotAnObject);
+        }
         stream.item(&mut |found, text| {
             if collector.item(found, text)? == Place::Within {
                 return Ok(());
