@@ -211,6 +211,16 @@ fn read_documents(
 
 /// An array of documents.
 fn read_array(stream: &mut Stream<impl Read>, collector: &mut Collector) -> Result<(), FileError> {
+    read_objects(stream, &mut |stream| read_document(stream, collector, 0))?;
+    collector.empty_answer();
+    Ok(())
+}
+
+/// Read an array, and each of the objects in it with this.
+fn read_objects<R: Read>(
+    stream: &mut Stream<R>,
+    read: &mut dyn FnMut(&mut Stream<R>) -> Result<(), FileError>,
+) -> Result<(), FileError> {
     stream.expect(b'[')?;
     let mut is_first = true;
     while stream.goes_on(b']', is_first)? {
@@ -218,9 +228,8 @@ fn read_array(stream: &mut Stream<impl Read>, collector: &mut Collector) -> Resu
         if stream.peek()? != Some(b'{') {
             return Err(FileError::NotAnObject);
         }
-        read_document(stream, collector, 0)?;
+        read(stream)?;
     }
-    collector.empty_answer();
     Ok(())
 }
 
@@ -386,19 +395,12 @@ fn read_items(
         // Go writes an empty slice as null now and then.
         return stream.value::<()>();
     }
-    stream.expect(b'[')?;
-    let mut is_first = true;
-    while stream.goes_on(b']', is_first)? {
-        is_first = false;
-        if stream.peek()? != Some(b'{') {
-            return Err(FileError::NotAnObject);
-        }
+    read_objects(stream, &mut |stream| {
         stream.item(&mut |found, text| {
             if collector.item(found, text)? == Place::Within {
                 return Ok(());
             }
             read_document(&mut Stream::new(text.as_bytes()), collector, depth + 1)
-        })?;
-    }
-    Ok(())
+        })
+    })
 }

@@ -173,28 +173,25 @@ impl<R: Read> Stream<R> {
         }
     }
 
-    /// Read an item of a list, which may borrow from the text, and give it to `take` with its text.
+    /// Read an object of a list, which may borrow from the text, and give it to `take` with its text.
     pub(super) fn item(&mut self, take: &mut TakeItem<'_>) -> Result<(), FileError> {
-        self.peek()?;
-        let mut slimmed = mem::take(&mut self.slim);
         let why = loop {
-            if let Some(extent) = slim(self.rest(), &mut slimmed)
-                && let Ok(mut item) = serde_json::from_str::<Item<'_>>(&slimmed)
+            let rest = &self.text[self.at..];
+            if let Some(extent) = slim(rest, &mut self.slim)
+                && let Ok(mut item) = serde_json::from_str::<Item<'_>>(&self.slim)
             {
                 item.size = size_of(extent.printed());
-                take(Ok(item), &self.rest()[..extent.length])?;
+                take(Ok(item), &rest[..extent.length])?;
                 self.at += extent.length;
-                self.slim = slimmed;
                 return Ok(());
             }
             // It goes on behind what has come, or something in it is wrong, which the whole text tells best.
-            match parse::<Item<'_>>(self.rest(), self.has_ended) {
+            match parse::<Item<'_>>(rest, self.has_ended) {
                 Some((Ok(mut item), used)) => {
-                    let text = &self.rest()[..used];
+                    let text = &rest[..used];
                     item.size = size_of(printed(text));
                     take(Ok(item), text)?;
                     self.at += used;
-                    self.slim = slimmed;
                     return Ok(());
                 }
                 Some((Err(error), _)) if error.is_data() => break malformed(&error),
@@ -202,7 +199,6 @@ impl<R: Read> Stream<R> {
                 None => self.fill()?,
             }
         };
-        self.slim = slimmed;
         // It may be of another kind, which has other members by the same names.
         let whole: Box<RawValue> = self.value()?;
         let type_meta = serde_json::from_str(whole.get()).unwrap_or_default();
