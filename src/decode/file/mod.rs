@@ -180,10 +180,7 @@ fn read_text(mut input: impl Read, collector: &mut Collector) -> Result<(), File
     read_documents(&mut Stream::new(input), collector)
 }
 
-fn read_documents(
-    stream: &mut Stream<impl Read>,
-    collector: &mut Collector,
-) -> Result<(), FileError> {
+fn read_documents(stream: &mut Stream<'_>, collector: &mut Collector) -> Result<(), FileError> {
     // Another document may follow JSON as it is, or after a line as YAML separates documents.
     let mut may_be_yaml = true;
     while let Some(next) = stream.peek()? {
@@ -210,16 +207,16 @@ fn read_documents(
 }
 
 /// An array of documents.
-fn read_array(stream: &mut Stream<impl Read>, collector: &mut Collector) -> Result<(), FileError> {
+fn read_array(stream: &mut Stream<'_>, collector: &mut Collector) -> Result<(), FileError> {
     read_objects(stream, &mut |stream| read_document(stream, collector, 0))?;
     collector.empty_answer();
     Ok(())
 }
 
 /// Read an array, and each of the objects in it with this.
-fn read_objects<R: Read>(
-    stream: &mut Stream<R>,
-    read: &mut dyn FnMut(&mut Stream<R>) -> Result<(), FileError>,
+fn read_objects(
+    stream: &mut Stream<'_>,
+    read: &mut dyn FnMut(&mut Stream<'_>) -> Result<(), FileError>,
 ) -> Result<(), FileError> {
     stream.expect(b'[')?;
     let mut is_first = true;
@@ -316,7 +313,7 @@ struct Head {
 
 /// Read a document, which stands in this many lists.
 fn read_document(
-    stream: &mut Stream<impl Read>,
+    stream: &mut Stream<'_>,
     collector: &mut Collector,
     depth: usize,
 ) -> Result<(), FileError> {
@@ -387,7 +384,7 @@ fn read_event(
 
 /// A list may be long, and says only after its items what they are: they are taken for Jobs until then.
 fn read_items(
-    stream: &mut Stream<impl Read>,
+    stream: &mut Stream<'_>,
     collector: &mut Collector,
     depth: usize,
 ) -> Result<(), FileError> {

@@ -29,8 +29,9 @@ pub(super) struct Misfit {
 }
 
 /// A stream of JSON, and how far it has been read.
-pub(super) struct Stream<R> {
-    input: R,
+pub(super) struct Stream<'r> {
+    /// Of one type whatever it is, so that what reads from it is in the program once.
+    input: Box<dyn Read + 'r>,
     /// What has come and is not yet behind: its first `at` bytes are.
     text: String,
     at: usize,
@@ -44,10 +45,10 @@ pub(super) struct Stream<R> {
     column: usize,
 }
 
-impl<R: Read> Stream<R> {
-    pub(super) fn new(input: R) -> Stream<R> {
+impl<'r> Stream<'r> {
+    pub(super) fn new(input: impl Read + 'r) -> Stream<'r> {
         Stream {
-            input,
+            input: Box::new(input),
             text: String::new(),
             at: 0,
             bytes: Vec::new(),
